@@ -1,0 +1,102 @@
+/* Diag: a list of messages, grouped when printed. */
+#include "base/diag.h"
+
+#include "base/map.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ENTRIES = 10000, MAX_LINES = 200 };
+
+void diag_init(Diag *d, Arena *arena, const char *file) {
+    *d = (Diag){.arena = arena, .file = file ? arena_strdup(arena, file) : NULL};
+}
+
+static void record(Diag *d, DiagLevel level, ExitCode code, const char *node, const char *op, const char *format,
+                   va_list args) {
+    if (level == DIAG_ERROR) d->n_errors++;
+    if (d->entries.len >= MAX_ENTRIES) return;
+    DiagEntry e = {level, code, node ? arena_strdup(d->arena, node) : NULL, op ? arena_strdup(d->arena, op) : NULL,
+                   arena_vprintf(d->arena, format, args)};
+    vec_push(d->arena, &d->entries, e);
+}
+
+#define RECORD(level, code, node, op)                                                                                  \
+    va_list args;                                                                                                      \
+    va_start(args, format);                                                                                            \
+    record(d, (level), (code), (node), (op), format, args);                                                            \
+    va_end(args)
+
+bool diag_error(Diag *d, const char *node, const char *op, const char *format, ...) {
+    RECORD(DIAG_ERROR, EXIT_INPUT, node, op);
+    return false;
+}
+
+bool diag_unsupported(Diag *d, const char *node, const char *op, const char *format, ...) {
+    RECORD(DIAG_ERROR, EXIT_UNSUPPORTED, node, op);
+    return false;
+}
+
+bool diag_usage(Diag *d, const char *format, ...) {
+    RECORD(DIAG_ERROR, EXIT_USAGE, NULL, NULL);
+    return false;
+}
+
+void diag_warning(Diag *d, const char *node, const char *op, const char *format, ...) {
+    RECORD(DIAG_WARNING, EXIT_OK, node, op);
+}
+
+void diag_note(Diag *d, const char *node, const char *op, const char *format, ...) {
+    RECORD(DIAG_NOTE, EXIT_OK, node, op);
+}
+
+void diag_print(const Diag *d, FILE *out, bool notes) {
+    static const char *const prefix[] = {"", "warning: ", "note: "};
+    Arena *scratch = arena_new();
+    Map counts; /* level, op and message → how often */
+    map_init(&counts, scratch);
+    for (int pass = 0, lines = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < d->entries.len; i++) {
+            const DiagEntry *e = &d->entries.data[i];
+            if (e->level != DIAG_ERROR && !notes) continue;
+            const char *key = arena_printf(scratch, "%d %s %s", (int)e->level, e->op ? e->op : "", e->message);
+            MapEntry *seen = map_find(&counts, key);
+            if (pass == 0) {
+                if (seen)
+                    seen->value++;
+                else
+                    map_add(&counts, key, 1);
+                continue;
+            }
+            uint64_t count = seen->value;
+            if (!count) continue; /* printed with its first */
+            seen->value = 0;
+            if (++lines > MAX_LINES) continue;
+            fprintf(out, "tfoptc: %s%s%s", d->file ? d->file : "", d->file ? ": " : "", prefix[e->level]);
+            if (e->node) fprintf(out, "node '%s'", e->node);
+            if (e->op) fprintf(out, e->node ? " (%s)" : "%s", e->op);
+            if (e->node || e->op) fputs(": ", out);
+            fprintf(out, "%s", e->message);
+            if (count > 1) fprintf(out, " [%llu nodes like this, the first is named]", (unsigned long long)count);
+            fputc('\n', out);
+        }
+        if (lines > MAX_LINES) fprintf(out, "tfoptc: … and %d more\n", lines - MAX_LINES);
+    }
+    arena_free(scratch);
+}
+
+ExitCode diag_exit_code(const Diag *d) {
+    ExitCode worst = EXIT_OK;
+    for (uint32_t i = 0; i < d->entries.len; i++)
+        if (d->entries.data[i].code > worst) worst = d->entries.data[i].code;
+    return worst == EXIT_OK && d->n_errors ? EXIT_INPUT : worst;
+}
+
+void bug_at(const char *file, int line, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "tfoptc: internal error at %s:%d: ", file, line);
+    vfprintf(stderr, format, args);
+    fprintf(stderr, "\nThis is a bug in tfoptc. Please report it with the model and the command line.\n");
+    va_end(args);
+    exit(EXIT_BUG);
+}

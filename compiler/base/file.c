@@ -1,0 +1,121 @@
+/* File: mmap for reading; temporary name and rename for writing. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_stream(FileMap *f, Arena *arena, int fd, const char *path, Diag *d) {
+    size_t cap = 1 << 16, len = 0;
+    char *data = arena_alloc(arena, cap);
+    for (;;) {
+        ssize_t n = read(fd, data + len, cap - len);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return diag_error(d, NULL, NULL, "cannot read %s: %s", path, strerror(errno));
+        if (n == 0) break;
+        len += (size_t)n;
+        if (len == cap) {
+            char *grown = arena_alloc(arena, cap * 2);
+            memcpy(grown, data, len);
+            data = grown;
+            cap *= 2;
+        }
+    }
+    *f = (FileMap){(uint8_t *)data, len, false};
+    return true;
+}
+
+bool file_map(FileMap *f, Arena *arena, const char *path, Diag *d) {
+    *f = (FileMap){0};
+    if (strcmp(path, "-") == 0) return read_stream(f, arena, STDIN_FILENO, "standard input", d);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        bool ok = diag_error(d, NULL, NULL, "cannot open %s: %s", path, strerror(errno));
+        if (fd >= 0) close(fd);
+        return ok;
+    }
+    bool ok = true;
+    if (S_ISDIR(st.st_mode)) {
+        ok = diag_error(d, NULL, NULL, "%s is a directory", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        ok = read_stream(f, arena, fd, path, d);
+    } else if (st.st_size > 0) {
+        void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (p == MAP_FAILED)
+            ok = diag_error(d, NULL, NULL, "cannot map %s: %s", path, strerror(errno));
+        else
+            *f = (FileMap){p, (size_t)st.st_size, true};
+    }
+    close(fd);
+    return ok;
+}
+
+void file_unmap(FileMap *f) {
+    if (f->mapped) munmap((void *)(uintptr_t)f->data, f->size);
+    *f = (FileMap){0};
+}
+
+bool file_exists(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0;
+}
+
+bool file_is_directory(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d) {
+    *f = (FileOut){.path = arena_strdup(arena, path), .temporary = arena_printf(arena, "%s.tmp-%d", path, (int)getpid())};
+    f->stream = fopen(f->temporary, "wb");
+    if (!f->stream) return diag_error(d, NULL, NULL, "cannot write %s: %s", path, strerror(errno));
+    return true;
+}
+
+bool file_commit(FileOut *f, bool executable, Diag *d) {
+    bool ok = !ferror(f->stream);
+    if (executable) ok = ok && fchmod(fileno(f->stream), 0755) == 0;
+    ok = fclose(f->stream) == 0 && ok;
+    f->stream = NULL;
+    if (ok && rename(f->temporary, f->path) == 0) return true;
+    diag_error(d, NULL, NULL, "cannot write %s: %s", f->path, strerror(errno));
+    unlink(f->temporary);
+    return false;
+}
+
+void file_discard(FileOut *f) {
+    if (!f->stream) return;
+    fclose(f->stream);
+    f->stream = NULL;
+    unlink(f->temporary);
+}
+
+bool file_write(Arena *arena, const char *path, const void *data, size_t size, Diag *d) {
+    FileOut f;
+    if (!file_create(&f, arena, path, d)) return false;
+    if (size) fwrite(data, 1, size, f.stream);
+    return file_commit(&f, false, d);
+}
+
+char *file_make_temp_dir(Arena *arena, Diag *d) {
+    const char *base = getenv("TMPDIR");
+    char *path = arena_printf(arena, "%s/tfoptc-XXXXXX", base && *base ? base : "/tmp");
+    if (mkdtemp(path)) return path;
+    diag_error(d, NULL, NULL, "cannot make a temporary directory %s: %s", path, strerror(errno));
+    return NULL;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+    (void)st, (void)type, (void)ftw;
+    return remove(path);
+}
+
+void file_remove_tree(const char *path) {
+    nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}

@@ -1,0 +1,32 @@
+/* File: whole files mapped for reading, and writing that never leaves half a file behind. */
+#ifndef TFOPT_BASE_FILE_H
+#define TFOPT_BASE_FILE_H
+#include "base/diag.h"
+
+typedef struct {
+    const uint8_t *data; /* page aligned when mapped; NULL for an empty file */
+    size_t size;
+    bool mapped; /* munmap on close, else it lies in an arena */
+} FileMap;
+
+/* Maps `path` read-only ("-" reads standard input into the arena). false and a message when it cannot. */
+bool file_map(FileMap *f, Arena *arena, const char *path, Diag *d);
+void file_unmap(FileMap *f);
+bool file_exists(const char *path);
+bool file_is_directory(const char *path);
+
+/* A file being written: goes to a temporary name beside `path` and is renamed by file_commit. */
+typedef struct {
+    FILE *stream;
+    char *path, *temporary;
+} FileOut;
+bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d);
+/* Flushes and renames; false and a message (and no file) when anything failed. `executable` sets the x bits. */
+bool file_commit(FileOut *f, bool executable, Diag *d);
+void file_discard(FileOut *f);
+/* Writes all of data to `path`, atomically. */
+bool file_write(Arena *arena, const char *path, const void *data, size_t size, Diag *d);
+/* A new private directory for temporary files (under $TMPDIR or /tmp); the caller removes it with file_remove_tree. */
+char *file_make_temp_dir(Arena *arena, Diag *d);
+void file_remove_tree(const char *path);
+#endif

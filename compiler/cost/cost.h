@@ -1,0 +1,27 @@
+/* cost: predicted time, FLOPs and bytes of kernels and of graph nodes, from a machine's row of numbers. Compiling never measures. */
+#ifndef TFOPT_COST_H
+#define TFOPT_COST_H
+#include "ir/graph.h"
+
+typedef struct Machine {
+    const char *name;
+    int vector_bits, vector_registers;
+    double gflops;                         /* fp32, one core */
+    int l1_kib, l2_kib, l3_kib;
+    double l1_gbs, l2_gbs, l3_gbs, memory_gbs; /* read bandwidth of one core */
+    double fork_ns;                        /* one parallel step: start and barrier */
+} Machine;
+
+/* The row of an LLVM CPU name, else of the ISA level ("x86-64-v3", "aarch64"). Never NULL. */
+const Machine *machine_find(const char *cpu, const char *isa);
+
+typedef struct {
+    double ns, flops, bytes; /* one thread; bytes = compulsory traffic */
+} Cost;
+/* Work of `flops` multiply-adds*2 at `efficiency` (0..1) of peak over data of `bytes`: the roofline. */
+Cost cost_roofline(const Machine *m, double flops, double efficiency, double bytes);
+/* Prediction for one node on its own (unfused), symbols at their typical value (1 for batch). */
+Cost cost_node(const Graph *g, NodeId n, const Machine *m);
+/* Threads of at most `max` that pay for a step of `ns`. */
+int cost_threads(const Machine *m, double ns, int max);
+#endif

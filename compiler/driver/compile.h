@@ -1,0 +1,43 @@
+/* driver: model file + options → artefacts; the one room that sees all others. Used by every subcommand. */
+#ifndef TFOPT_DRIVER_COMPILE_H
+#define TFOPT_DRIVER_COMPILE_H
+#include "frontend/import.h"
+#include "kern/kern.h"
+#include "pass.h"
+
+typedef enum { EMIT_KIND_OBJECT, EMIT_KIND_ARCHIVE, EMIT_KIND_SHARED, EMIT_KIND_EXECUTABLE, EMIT_KIND_PB, EMIT_KIND_ASM, EMIT_KIND_LLVM, EMIT_KIND_MLIR,
+               EMIT_KIND_GRAPH, EMIT_KIND_KERNELS, EMIT_KIND_HEADER } EmitKind;
+
+typedef struct {
+    const char *model;          /* path or "-" */
+    ReadOptions read;
+    ImportOptions import;
+    PassOptions passes;
+    const char *cpus;           /* "native" or a comma list */
+    const char *triple;         /* NULL: this machine */
+    int threads;                /* --threads; default: processors here */
+    const char *precision;      /* "fp32" */
+    const char *name;           /* C identifier; NULL: from the output path */
+    int64_t max_memory;         /* 0: half of RAM */
+    bool verbose, time;
+    bool (*progress)(const char *what, double fraction); /* or NULL */
+} CompileOptions;
+
+typedef struct {
+    Arena *arena;
+    TfGraph *tf;
+    Graph *original;            /* as imported: the "unoptimised graph" */
+    Graph *graph;               /* after passes */
+    Program **programs;         /* best ISA first */
+    uint32_t n_programs;
+    Rewrite *rewrites;
+    uint32_t n_rewrites;
+} Compilation;
+
+/* Reads and imports only. */
+bool compile_import(Compilation *c, const CompileOptions *o, Diag *d);
+/* Import, passes, programs. */
+bool compile_programs(Compilation *c, const CompileOptions *o, Diag *d);
+/* Everything, to a file ("-" writes texts to standard output). */
+bool compile_to(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Diag *d);
+#endif

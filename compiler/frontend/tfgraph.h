@@ -1,0 +1,111 @@
+/* TfGraph: a TensorFlow graph as read, whatever the container was: nodes with resolved names and attributes, functions, and restored
+   variables. TensorFlow's vocabulary; the importer (import.h) turns it into a Graph. */
+#ifndef TFOPT_FRONTEND_TFGRAPH_H
+#define TFOPT_FRONTEND_TFGRAPH_H
+#include "base/file.h"
+#include "ir/attr.h"
+
+typedef enum { TF_ATTR_NONE, TF_ATTR_STRING, TF_ATTR_INT, TF_ATTR_FLOAT, TF_ATTR_BOOL, TF_ATTR_TYPE, TF_ATTR_SHAPE, TF_ATTR_TENSOR, TF_ATTR_FUNC,
+               TF_ATTR_LIST_STRING, TF_ATTR_LIST_INT, TF_ATTR_LIST_FLOAT, TF_ATTR_LIST_BOOL, TF_ATTR_LIST_TYPE, TF_ATTR_LIST_SHAPE, TF_ATTR_LIST_FUNC,
+               TF_ATTR_PLACEHOLDER /* inside a function: the value of the caller's attribute named s */ } TfAttrKind;
+
+typedef struct { int rank; /* -1 unknown */ int64_t dims[MAX_RANK]; /* -1 unknown */ } TfShape;
+
+typedef struct {
+    const char *name;
+    TfAttrKind kind;
+    uint32_t n;              /* list length, or size of a string */
+    union {
+        int64_t i;           /* INT, BOOL, TYPE (TensorFlow's DataType number) */
+        double f;
+        const char *s;       /* STRING; FUNC: the function's name */
+        TfShape shape;
+        Tensor tensor;       /* data stays in the file where the message has tensor_content */
+        const int64_t *ints; /* LIST_INT, LIST_BOOL, LIST_TYPE */
+        const double *floats;
+        const StringElement *strings; /* LIST_STRING, LIST_FUNC */
+        const TfShape *shapes;
+    } v;
+} TfAttr;
+
+typedef struct {
+    uint32_t node;   /* index in the TfBody; TF_ARG | i for function argument i */
+    uint32_t output; /* flat output number (function bodies' `name:port:i` is resolved by the op's output arguments, see tf_output_index) */
+} TfInput;
+#define TF_ARG 0x80000000u
+
+typedef struct {
+    const char *name;
+    const char *op;
+    const char *device;
+    TfInput *inputs;         /* data inputs only */
+    uint32_t *controls;      /* control inputs: node indexes */
+    TfAttr *attrs;
+    uint32_t n_inputs, n_controls, n_attrs;
+} TfNode;
+
+/* The nodes of the main graph or of one function, in the file's order (not topological). */
+typedef struct TfBody {
+    TfNode *nodes;
+    uint32_t n_nodes;
+    Map index;                /* node name → index */
+} TfBody;
+
+typedef struct {
+    const char *name;
+    TfBody body;
+    uint32_t n_args, n_results;
+    const char **arg_names, **result_names;
+    DType *arg_types;         /* DTYPE_NONE where the signature says type_attr; variable-length args are already expanded */
+    TfInput *results;
+} TfFunction;
+
+/* A variable restored from a SavedModel's checkpoint. */
+typedef struct {
+    const char *name;         /* checkpoint key */
+    Tensor value;             /* mapped from the data shard where it is not compressed */
+} TfVariable;
+
+typedef struct {
+    const char *name, *tensor; /* signature key; "node:0" */
+    DType dtype;
+    TfShape shape;
+} TfPort;
+
+typedef struct {
+    Arena *arena;
+    const char *file;
+    TfBody main;
+    TfFunction *functions;
+    uint32_t n_functions;
+    Map function_index;        /* name → index */
+    Map variables;             /* variable node name (VarHandleOp, VariableV2) → pointer to Tensor as uint64_t */
+    const char *signature;     /* chosen signature; "" for a GraphDef */
+    TfPort *inputs, *outputs;  /* from the signature; none for a GraphDef */
+    uint32_t n_inputs, n_outputs;
+    const char **init_nodes;   /* table initialisers and init ops of a SavedModel */
+    uint32_t n_init_nodes;
+    const char *assets_dir;    /* SavedModel's assets folder or NULL */
+    Map assets;                /* tensor name of a file-name constant → asset file name, pointer as uint64_t */
+    uint64_t hash;             /* of the file's bytes */
+    int producer;              /* versions.producer */
+} TfGraph;
+
+typedef struct {
+    const char *signature;     /* NULL: serving_default or the only one */
+    const char *tags;          /* NULL: "serve" */
+} ReadOptions;
+
+/* Reads a frozen GraphDef (.pb), text GraphDef (.pbtxt), SavedModel directory, or "-". NULL and messages on mistakes. Maps the
+   file and keeps it mapped as long as the process lives: tensors point into it. Bounded: depth <= 100, every length checked. */
+TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d);
+
+const TfAttr *tf_attr(const TfNode *n, const char *name);          /* NULL when absent */
+int64_t tf_attr_int(const TfNode *n, const char *name, int64_t missing);   /* INT, BOOL */
+double tf_attr_float(const TfNode *n, const char *name, double missing);
+const char *tf_attr_string(const TfNode *n, const char *name, const char *missing);
+DType tf_attr_type(const TfNode *n, const char *name, DType missing);
+/* Number of outputs of a node, and the flat index of output argument `arg` item `item`, from frontend/tf_outputs.def (names of ops' output
+   arguments, for function bodies); ops with one output argument need no row. */
+uint32_t tf_output_index(const TfNode *n, const char *arg, uint32_t item, Diag *d);
+#endif

@@ -1,0 +1,17 @@
+/* HostOp: rows of runtime/hostops/hostops.def as the compiler sees them. */
+#ifndef TFOPT_IR_HOST_H
+#define TFOPT_IR_HOST_H
+#include "ir/infer.h"
+#include "tfopt_abi.h"
+
+struct HostOp {
+    const char *name;     /* "NonMaxSuppressionV3" */
+    int n_results;        /* -1: any */
+    InferFn *infer;
+    TfoptHostFn *function;
+    const char *symbol;   /* "tfopt_host_non_max_suppression_v3" */
+    const char *family;
+};
+const HostOp *host_op_find(const char *name); /* NULL when there is no such row */
+const HostOp *host_op_table(uint32_t *out_n);
+#endif

@@ -1,0 +1,42 @@
+/* ref: evaluates a Graph node by node with plain loops and OpenBLAS. The oracle for everything that is emitted, the constant folder,
+   and the "unoptimised graph" of benchmark, verify and run --reference. */
+#ifndef TFOPT_REF_H
+#define TFOPT_REF_H
+#include "ir/host.h"
+
+/* What a ref_<name> sees: inputs are there; outputs have dtype, rank, dims and zeroed data, except those of HOST, regions and results
+   with a data-dependent shape, which it makes itself. */
+typedef struct RefCall {
+    const Graph *g;
+    const Node *n;
+    const Tensor *in;
+    Tensor *out;
+    Arena *arena;          /* for results; scratch too */
+    int64_t *symbols;      /* current values; LOAD_DIMS and data-dependent results set them */
+    struct RefSession *session;
+    Diag *d;
+} RefCall;
+
+typedef bool RefFn(RefCall *c); /* false after diag_error (an index out of range, …) */
+#define SCALAR(id, text, arity, classes, result, cost)
+#define OP(id, text, min, max, results, infer, ref, lower, flags, attrs) RefFn ref_##ref;
+#include "ir/ops.def"
+#undef OP
+#undef SCALAR
+RefFn ref_scalar; /* rows of scalar.def: computes in the operand's type, f16 and bf16 by way of f32 */
+
+/* A session keeps the state of host ops (tables, random generators) between runs. */
+typedef struct RefSession RefSession;
+RefSession *ref_open(const Graph *g);
+void ref_close(RefSession *s);
+/* Runs the graph: inputs in the order of g->inputs, with any dims that fit the graph's; outputs are allocated in `arena`.
+   `threads` for OpenBLAS. After the call ref_time_of gives each node's time. */
+bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d);
+/* Nanoseconds the node took in the last run (0 for nodes inside regions: counted at the region's node). */
+double ref_time_ns(const RefSession *s, NodeId n);
+/* The value of any tensor of the root region in the last ref_run when `keep_all` was set by ref_keep_all; NULL if not computed. */
+void ref_keep_all(RefSession *s, bool keep);
+const Tensor *ref_value(const RefSession *s, ValueId v);
+/* Evaluates one node (no regions) on constant inputs: the constant folder. */
+bool ref_eval_node(const Graph *g, NodeId n, const Tensor *in, Tensor *out, Arena *arena, Diag *d);
+#endif

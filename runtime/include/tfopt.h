@@ -1,0 +1,77 @@
+/* tfopt.h: run models that tfoptc compiled. Link with libtfopt.a. C11 and C++.
+
+     TfoptModel *model;  TfoptSession *session;
+     if (tfopt_open("resnet50.so", &model) != TFOPT_OK) …
+     if (tfopt_session_new(model, NULL, &session) != TFOPT_OK) …
+     tfopt_set_input(session, 0, pixels, 4, (int64_t[]){1, 224, 224, 3});
+     tfopt_run(session);
+     TfoptTensor y; tfopt_get_output(session, 0, &y);
+
+   A model is read-only and shared by any number of sessions and threads. A session is used by one thread at a time. */
+#ifndef TFOPT_H
+#define TFOPT_H
+#include "tfopt_abi.h"
+#include <stddef.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct TfoptModel TfoptModel;
+typedef struct TfoptSession TfoptSession;
+typedef struct TfoptPool TfoptPool;
+
+/* English text of a status; never NULL. */
+const char *tfopt_status_text(TfoptStatus s);
+
+/* Opens a compiled .so. The model stays open until tfopt_close. Checks ABI version and CPU: BAD_ABI, WRONG_CPU, CANNOT_LOAD. `why`
+   of tfopt_open_error holds the reason in words. */
+TfoptStatus tfopt_open(const char *path, TfoptModel **out);
+/* The same for a model that is linked in: data is <name>_model_data(). */
+TfoptStatus tfopt_open_data(const TfoptModelData *data, TfoptModel **out);
+/* What the last failing tfopt_open of this thread had to say; "" if nothing. */
+const char *tfopt_open_error(void);
+void tfopt_close(TfoptModel *m);
+const TfoptModelData *tfopt_model_info(const TfoptModel *m); /* ports, signature, precision, target, hash */
+const char *tfopt_model_isa(const TfoptModel *m);            /* the instruction set chosen on this machine */
+
+/* Thread pool of `threads` computing threads, the caller's included; may be shared by sessions (one run at a time uses it; others wait). */
+TfoptStatus tfopt_pool_new(int threads, TfoptPool **out);
+void tfopt_pool_free(TfoptPool *p);
+
+typedef struct {
+    TfoptPool *pool;        /* NULL: the session computes in the calling thread alone */
+    void *arena;            /* caller's memory, 64-byte aligned, or NULL */
+    size_t arena_bytes;
+    size_t memory_limit;    /* for arena and pool together; 0 = none */
+    void *(*alloc)(void *env, size_t bytes);   /* NULL: aligned malloc */
+    void (*free)(void *env, void *p);
+    void *env;
+    uint64_t seed;          /* of random ops whose seeds are 0 */
+} TfoptSessionOptions;
+
+/* A session; options may be NULL. Static models allocate everything here; others at bind. */
+TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *options, TfoptSession **out);
+void tfopt_session_free(TfoptSession *s);
+
+/* Input i (order of tfopt_model_info()->inputs) reads from `data` at the next runs, in place: the memory must stay valid, 64-byte
+   aligned memory is fastest. dims must fit the model's; NULL when they are all constant. New dims bind the session again. */
+TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, const int64_t *dims);
+/* The caller's memory for output i (NULL: the session's own). It must hold tfopt_output_bytes. */
+TfoptStatus tfopt_set_output(TfoptSession *s, int i, void *data, size_t bytes);
+/* Runs once. Allocates nothing when memory is static (tfopt_is_static). */
+TfoptStatus tfopt_run(TfoptSession *s);
+/* Output i of the last run: valid until the next run. */
+TfoptStatus tfopt_get_output(const TfoptSession *s, int i, TfoptTensor *out);
+int tfopt_is_static(const TfoptSession *s);
+size_t tfopt_arena_bytes(const TfoptSession *s);
+/* Words for the last failure of this session. */
+const char *tfopt_error(const TfoptSession *s);
+
+/* Per-step times of the next runs into the session (adds two clock reads a step); off by default. */
+void tfopt_profile(TfoptSession *s, int on);
+uint64_t tfopt_step_ns(const TfoptSession *s, uint32_t step); /* summed over runs */
+
+#ifdef __cplusplus
+}
+#endif
+#endif
