@@ -1,0 +1,72 @@
+/* run: one answer of a model: compiled on the spot, from a .so, or by the reference evaluator. */
+#include "commands.h"
+
+#include "ref/ref.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static bool show_outputs(const Options *o, const InputPort *ports, const Tensor *outputs, uint32_t n, Arena *arena, Diag *d) {
+    if (o->save && mkdir(o->save, 0777) != 0 && errno != EEXIST) return diag_error(d, NULL, NULL, "cannot make %s: %s", o->save, strerror(errno));
+    for (uint32_t i = 0; i < n; i++) {
+        if (o->save && !tensor_write(&outputs[i], arena, o->save, arena_printf(arena, "out_%u", i), d)) return false;
+        if (o->save || o->quiet) continue;
+        printf("%s ", ports[i].name);
+        tensor_print(&outputs[i], stdout);
+    }
+    return true;
+}
+
+static bool all_agree(const InputPort *ports, const Tensor *first, const Tensor *again, uint32_t n, int64_t run, Diag *d) {
+    for (uint32_t i = 0; i < n; i++)
+        if (!compare_tensors(&again[i], &first[i], 0, 0).ok)
+            return diag_error(d, NULL, NULL, "output '%s' of run %lld differs from that of the first run", ports[i].name, (long long)run + 1);
+    return true;
+}
+
+static ExitCode run_reference(const Options *o, Arena *arena, Diag *d) {
+    CompileOptions c;
+    Compilation work = {.arena = arena};
+    if (!common_compile_options(&c, o, arena, d) || !compile_import(&work, &c, d)) return diag_exit_code(d);
+    InputPort *in, *out;
+    int64_t *limits;
+    graph_ports(work.original, &in, &out, &limits, arena);
+    uint32_t n_in = work.original->inputs.len, n_out = work.original->outputs.len;
+    Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1), *again = NEW_ARRAY(arena, Tensor, n_out + 1);
+    if (!values_make(inputs, in, n_in, limits, o, arena, d)) return diag_exit_code(d);
+    RefSession *s = ref_open(work.original);
+    bool ok = ref_run(s, inputs, outputs, arena, d);
+    for (int64_t r = 1; ok && r < o->repeat; r++) ok = ref_run(s, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
+    ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
+    ref_close(s);
+    return ok ? EXIT_OK : diag_exit_code(d);
+}
+
+ExitCode command_run(const Options *o, Arena *arena, Diag *d) {
+    bool compiled = common_is_compiled(o->model);
+    if (o->reference && compiled) {
+        diag_usage(d, "--reference needs the model itself, %s is compiled", o->model);
+        return EXIT_USAGE;
+    }
+    if (o->reference) return run_reference(o, arena, d);
+    Compilation work = {.arena = arena};
+    const char *directory = NULL, *so = compiled ? o->model : common_compile_so(o, &work, &directory, arena, d);
+    int64_t *limits = NULL;
+    Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
+    bool ok = l != NULL;
+    if (ok) {
+        InputPort *in, *out;
+        uint32_t n_in = loaded_ports(l, &in, &out, arena), n_out = loaded_n_outputs(l);
+        if (work.original) {
+            InputPort *graph_in, *graph_out;
+            graph_ports(work.original, &graph_in, &graph_out, &limits, arena);
+        }
+        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1), *again = NEW_ARRAY(arena, Tensor, n_out + 1);
+        ok = values_make(inputs, in, n_in, limits, o, arena, d) && loaded_run(l, inputs, outputs, arena, d);
+        for (int64_t r = 1; ok && r < o->repeat; r++) ok = loaded_run(l, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
+        ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
+        loaded_close(l);
+    }
+    if (directory) file_remove_tree(directory);
+    return ok ? EXIT_OK : diag_exit_code(d);
+}

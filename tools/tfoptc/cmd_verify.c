@@ -1,0 +1,123 @@
+/* verify: compiled against the reference evaluation of the unoptimised graph, or against files; output by output. Exit 4 on a mismatch.
+   --layers evaluates the original and the rewritten graph and compares the tensors that both still have, node by node. */
+#include "commands.h"
+
+#include "ref/ref.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+
+static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint32_t n, const Options *o, Arena *arena, Diag *d) {
+    for (uint32_t i = 0; i < o->expect.len; i++) {
+        const char *text = o->expect.data[i], *equals = strrchr(text, '=');
+        if (!equals) return diag_usage(d, "--expect %s: write NAME=FILE", text);
+        bool found = false;
+        for (uint32_t k = 0; k < n && !found; k++) {
+            size_t name = strlen(out[k].name), word = (size_t)(equals - text);
+            if (word > 2 && strncmp(equals - 2, ":0", 2) == 0 && !(name > 2 && strcmp(out[k].name + name - 2, ":0") == 0)) word -= 2;
+            found = name == word && strncmp(out[k].name, text, word) == 0;
+            if (found && !tensor_read(&want[k], arena, equals + 1, out[k].dtype, d)) return false;
+            if (found) given[k] = true;
+        }
+        if (!found) return diag_usage(d, "--expect %s: the model has no output of that name", text);
+    }
+    return true;
+}
+
+static void print_comparison(const char *name, const Comparison *c, const Tensor *got, const Tensor *want, const Options *o, json_t *list) {
+    if (o->json) {
+        json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:f, s:f}", "name", name, "ok", c->ok, "max_difference",
+                                              c->max_difference < 1e300 ? c->max_difference : 1e300, "limit", c->limit, "max_want", c->max_want));
+        return;
+    }
+    if (o->quiet && c->ok) return;
+    if (!c->same_type) {
+        printf("%-40s FAIL  ", name);
+        printf("%s of rank %d, expected %s of rank %d, or other dims\n", dtype_info(got->dtype)->tf_name, got->rank, dtype_info(want->dtype)->tf_name, want->rank);
+        return;
+    }
+    printf("%-40s %s  max difference %.3g  allowed %.3g  largest %.3g", name, c->ok ? "ok  " : "FAIL", c->max_difference, c->limit, c->max_want);
+    if (!c->ok && dtype_info(want->dtype)->class_ != CLASS_BYTES)
+        printf("  at [%" PRId64 "]: %.9g, expected %.9g", c->worst, tensor_get_f64(got, c->worst), tensor_get_f64(want, c->worst));
+    putchar('\n');
+}
+
+/* Compares every tensor of the rewritten graph that has the name of one of the original; false when one differs. */
+static bool compare_layers(const Compilation *work, RefSession *original, const Tensor *inputs, const Options *o, Arena *arena, json_t *list, Diag *d) {
+    RefSession *rewritten = ref_open(work->graph);
+    ref_keep_all(rewritten, true);
+    Tensor *outputs = NEW_ARRAY(arena, Tensor, work->graph->outputs.len + 1);
+    bool ok = ref_run(rewritten, inputs, outputs, arena, d);
+    Map by_name;
+    map_init(&by_name, arena);
+    for (uint32_t i = 1; ok && i < work->original->values.len; i++) {
+        const Value *v = &work->original->values.data[i];
+        if (v->name && v->region.i == work->original->root.i) map_add(&by_name, v->name, i);
+    }
+    const Region *root = region_at(work->graph, work->graph->root);
+    for (uint32_t i = 0; ok && i < root->nodes.len; i++) {
+        const Node *n = node_at(work->graph, root->nodes.data[i]);
+        for (uint32_t k = 0; k < n->n_outputs; k++) {
+            const Value *v = value_at(work->graph, n->outputs[k]);
+            MapEntry *e = v->name ? map_find(&by_name, v->name) : NULL;
+            const Tensor *got = ref_value(rewritten, n->outputs[k]);
+            const Tensor *want = e ? ref_value(original, (ValueId){(uint32_t)e->value}) : NULL;
+            if (!got || !want) continue;
+            Comparison c = compare_tensors(got, want, o->rtol, o->atol);
+            if (!c.same_type) continue; /* the name moved to another tensor: a layout or a fold */
+            print_comparison(v->name, &c, got, want, o, list);
+        }
+    }
+    ref_close(rewritten);
+    return ok;
+}
+
+ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
+    bool is_compiled = common_is_compiled(o->model);
+    Compilation work = {.arena = arena};
+    const char *directory = NULL, *so = is_compiled ? o->model : common_compile_so(o, &work, &directory, arena, d);
+    Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
+    bool ok = l != NULL, same = true;
+    json_t *list = json_array();
+    if (ok) {
+        InputPort *in, *out;
+        int64_t *limits = NULL;
+        uint32_t n_in = loaded_ports(l, &in, &out, arena), n_out = loaded_n_outputs(l);
+        if (work.original) {
+            InputPort *graph_in, *graph_out;
+            graph_ports(work.original, &graph_in, &graph_out, &limits, arena);
+        }
+        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *got = NEW_ARRAY(arena, Tensor, n_out + 1), *want = NEW_ARRAY(arena, Tensor, n_out + 1);
+        bool *given = NEW_ARRAY(arena, bool, n_out + 1);
+        ok = values_make(inputs, in, n_in, limits, o, arena, d) && expected_files(want, given, out, n_out, o, arena, d) && loaded_run(l, inputs, got, arena, d);
+        if (ok && is_compiled && !o->expect.len)
+            ok = diag_usage(d, "%s is compiled: say what to compare it with, --expect NAME=FILE", o->model);
+        if (ok && !is_compiled && (!o->expect.len || o->layers)) {
+            RefSession *s = ref_open(work.original);
+            ref_keep_all(s, o->layers);
+            Tensor *reference = NEW_ARRAY(arena, Tensor, n_out + 1);
+            ok = ref_run(s, inputs, reference, arena, d);
+            for (uint32_t i = 0; ok && !o->expect.len && i < n_out; i++) {
+                want[i] = reference[i];
+                given[i] = true;
+            }
+            if (ok && o->layers) ok = compare_layers(&work, s, inputs, o, arena, list, d);
+            ref_close(s);
+        }
+        for (uint32_t i = 0; ok && i < n_out; i++) {
+            if (!given[i]) continue;
+            Comparison c = compare_tensors(&got[i], &want[i], o->rtol, o->atol);
+            print_comparison(out[i].name, &c, &got[i], &want[i], o, list);
+            same = same && c.ok;
+        }
+        loaded_close(l);
+    }
+    if (directory) file_remove_tree(directory);
+    if (ok && o->json) {
+        json_dumpf(list, stdout, JSON_INDENT(1));
+        putchar('\n');
+    }
+    json_decref(list);
+    if (ok && same && !o->json && !o->quiet) printf("verified: every output agrees\n");
+    return !ok ? diag_exit_code(d) : same ? EXIT_OK : EXIT_MISMATCH;
+}

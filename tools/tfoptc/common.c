@@ -1,0 +1,177 @@
+/* Common: from the option words to what the driver wants. */
+#include "commands.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+bool common_is_compiled(const char *path) {
+    char magic[4] = {0};
+    FILE *f = strcmp(path, "-") == 0 || file_is_directory(path) ? NULL : fopen(path, "rb");
+    if (!f) return false;
+    size_t n = fread(magic, 1, sizeof magic, f);
+    fclose(f);
+    return n == 4 && memcmp(magic, "\x7f"
+                                   "ELF",
+                            4) == 0;
+}
+
+/* "1,224,-1,n": dims; a word is the name of an unknown dim. False when the text is no list of dims (then it is a file name). */
+static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
+    o->has_shape = true;
+    o->shape.rank = 0;
+    if (!*text || strcmp(text, "[]") == 0 || strcmp(text, "scalar") == 0) return true;
+    for (const char *p = text; o->shape.rank < MAX_RANK;) {
+        size_t n = strcspn(p, ",x");
+        char *end, *word = arena_strndup(arena, p, n);
+        long long v = strtoll(word, &end, 10);
+        int at = o->shape.rank++;
+        if (n && !*end && v >= -1) {
+            o->shape.dims[at] = v;
+        } else if (strcmp(word, "?") == 0) {
+            o->shape.dims[at] = -1;
+        } else if (n && (isalpha((unsigned char)word[0]) || word[0] == '_') && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0) {
+            o->shape.dims[at] = -1;
+            o->dim_names[at] = word;
+        } else {
+            return false;
+        }
+        p += n;
+        if (!*p) return true;
+        p++;
+    }
+    return false;
+}
+
+bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
+    *w = (InputWord){0};
+    const char *equals = strchr(text, '=');
+    char *name = equals ? arena_strndup(arena, text, (size_t)(equals - text)) : arena_strdup(arena, text);
+    char *colon = strrchr(name, ':'); /* "x:0" is a tensor, "x:float32" gives the dtype */
+    if (colon && !isdigit((unsigned char)colon[1])) {
+        DType t = dtype_from_text(colon + 1);
+        for (DType k = DTYPE_F32; t == DTYPE_NONE && k < N_DTYPES; k++)
+            if (strcmp(dtype_info(k)->tf_name, colon + 1) == 0) t = k;
+        if (t == DTYPE_NONE) return diag_usage(d, "--input %s: '%s' is no dtype (float32, int64, bool, string, …)", text, colon + 1);
+        w->option.dtype = t;
+        *colon = 0;
+    }
+    if (!*name) return diag_usage(d, "--input %s: a name is missing before '='", text);
+    w->name = w->option.name = name;
+    if (!equals) return true;
+    const char *value = equals + 1;
+    size_t n = strlen(value);
+    bool looks_like_file = strchr(value, '/') || (n > 4 && strcmp(value + n - 4, ".npy") == 0) || (n > 5 && strcmp(value + n - 5, ".json") == 0);
+    if (!looks_like_file && parse_dims(&w->option, value, arena)) return true;
+    w->option.has_shape = false;
+    w->file = value;
+    return true;
+}
+
+static bool parse_bytes(int64_t *out, const char *text, Diag *d) {
+    char *end;
+    double v = strtod(text, &end);
+    const char *units = "KMGT", *unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+    if (unit) {
+        v *= (double)(1LL << (10 * (unit - units + 1)));
+        end++;
+    }
+    if (end == text || *end || !(v > 0) || v > 9e18) return diag_usage(d, "--max-memory wants bytes, as in 512M or 2G, not '%s'", text);
+    *out = (int64_t)v;
+    return true;
+}
+
+/* "8", "1-32", "1,8,32" → bounds. */
+static bool parse_range(int64_t *min, int64_t *max, const char *option, const char *text, Diag *d) {
+    *min = INT64_MAX;
+    *max = 0;
+    for (const char *p = text; *p;) {
+        char *end;
+        long long v = strtoll(p, &end, 10);
+        if (end == p || v < 0 || (*end && *end != '-' && *end != ',')) return diag_usage(d, "%s: '%s' is no range; write 8, 1-32 or 1,8,32", option, text);
+        if (v < *min) *min = v;
+        if (v > *max) *max = v;
+        p = *end ? end + 1 : end;
+    }
+    return *min <= *max || diag_usage(d, "%s wants a range", option);
+}
+
+static bool dims_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
+    VEC(DimBound) bounds = {0};
+    DimBound b;
+    if (o->batch) {
+        b.dim = "batch";
+        if (!parse_range(&b.min, &b.max, "--batch", o->batch, d)) return false;
+        vec_push(arena, &bounds, b);
+    }
+    for (uint32_t i = 0; i < o->dims.len; i++) {
+        const char *equals = strchr(o->dims.data[i], '=');
+        if (!equals) return diag_usage(d, "--dim %s: write NAME=MIN-MAX", o->dims.data[i]);
+        b.dim = arena_strndup(arena, o->dims.data[i], (size_t)(equals - o->dims.data[i]));
+        if (!parse_range(&b.min, &b.max, "--dim", equals + 1, d)) return false;
+        vec_push(arena, &bounds, b);
+    }
+    c->import.bounds = bounds.data;
+    c->import.n_bounds = bounds.len;
+    return true;
+}
+
+static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
+    c->import.n_tables = o->tables.len;
+    c->import.tables = arena_alloc(arena, o->tables.len * sizeof *c->import.tables);
+    for (uint32_t i = 0; i < o->tables.len; i++) {
+        const char *text = o->tables.data[i], *equals = strchr(text, '='), *comma = equals ? strchr(equals, ',') : NULL;
+        if (!comma) return diag_usage(d, "--table %s: write NODE=KEYS,VALUES (files)", text);
+        c->import.tables[i].node = arena_strndup(arena, text, (size_t)(equals - text));
+        if (!tensor_read(&c->import.tables[i].keys, arena, arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), DTYPE_NONE, d) ||
+            !tensor_read(&c->import.tables[i].values, arena, comma + 1, DTYPE_NONE, d))
+            return false;
+    }
+    return true;
+}
+
+bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
+    *c = (CompileOptions){.model = o->model, .cpus = o->cpu ? o->cpu : "native", .triple = o->target, .name = o->name,
+                          .precision = o->precision ? o->precision : "fp32", .verbose = o->verbose, .time = o->time};
+    c->read = (ReadOptions){o->signature, o->tags};
+    if (strcmp(c->precision, "fp32") != 0)
+        return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does", c->precision);
+    bool fast = o->math && strcmp(o->math, "fast") == 0;
+    if (o->math && !fast && strcmp(o->math, "exact") != 0) return diag_usage(d, "--math is exact or fast, not '%s'", o->math);
+    const char *level = o->level ? o->level : "2";
+    if (strlen(level) != 1 || *level < '0' || *level > '3') return diag_usage(d, "-O wants 0, 1, 2 or 3, not '%s'", level);
+    c->passes = (PassOptions){.level = *level - '0', .only = o->passes, .skip = o->skip, .stop_after = o->stop_after, .dump_after = o->dump_after,
+                              .dump = stderr, .time = o->time, .fast_math = fast, .fold_limit = 64 << 20};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    c->threads = o->has_threads ? (int)(o->threads > 1024 ? 1024 : o->threads) : (int)(processors > 0 ? processors : 1);
+    if (o->max_memory) {
+        if (!parse_bytes(&c->max_memory, o->max_memory, d)) return false;
+    } else {
+        c->max_memory = (int64_t)sysconf(_SC_PHYS_PAGES) / 2 * sysconf(_SC_PAGESIZE);
+    }
+    VEC(InputOption) inputs = {0};
+    for (uint32_t i = 0; i < o->inputs.len; i++) {
+        InputWord w;
+        if (!common_parse_input(&w, o->inputs.data[i], arena, d)) return false;
+        vec_push(arena, &inputs, w.option);
+    }
+    c->import.inputs = inputs.data;
+    c->import.n_inputs = inputs.len;
+    c->import.outputs = o->outputs.data;
+    c->import.n_outputs = o->outputs.len;
+    c->import.init = o->init.data;
+    c->import.n_init = o->init.len;
+    return dims_options(c, o, arena, d) && table_options(c, o, arena, d);
+}
+
+const char *common_compile_so(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d) {
+    CompileOptions options;
+    if (!common_compile_options(&options, o, arena, d)) return NULL;
+    options.name = "model";
+    *out_directory = file_make_temp_dir(arena, d);
+    if (!*out_directory) return NULL;
+    const char *path = arena_printf(arena, "%s/model.so", *out_directory);
+    return compile_to(c, &options, EMIT_KIND_SHARED, path, d) ? path : NULL;
+}

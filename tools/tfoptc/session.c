@@ -1,0 +1,98 @@
+/* Session: a compiled model run in this process through the runtime's public interface. */
+#include "commands.h"
+
+#include "tfopt.h"
+#include <string.h>
+
+struct Loaded {
+    TfoptModel *model;
+    TfoptPool *pool;
+    TfoptSession *session;
+};
+
+_Static_assert((int)DTYPE_VARIANT == (int)TFOPT_VARIANT && (int)DTYPE_F32 == (int)TFOPT_F32, "dtype.def and tfopt_abi.h disagree");
+_Static_assert(sizeof(StringElement) == sizeof(TfoptString), "string elements differ");
+
+Loaded *loaded_open(const char *path, int threads, Arena *arena, Diag *d) {
+    Loaded *l = NEW(arena, Loaded);
+    const char *file = strchr(path, '/') ? path : arena_printf(arena, "./%s", path); /* dlopen would search the library path */
+    if (tfopt_open(file, &l->model) != TFOPT_OK) {
+        diag_error(d, NULL, NULL, "%s: %s", path, tfopt_open_error());
+        return NULL;
+    }
+    TfoptSessionOptions options = {0};
+    if (threads > 1 && tfopt_pool_new(threads, &l->pool) != TFOPT_OK) {
+        diag_error(d, NULL, NULL, "cannot start %d threads", threads);
+        loaded_close(l);
+        return NULL;
+    }
+    options.pool = l->pool;
+    TfoptStatus status = tfopt_session_new(l->model, &options, &l->session);
+    if (status != TFOPT_OK) {
+        diag_error(d, NULL, NULL, "%s: %s", path, tfopt_status_text(status));
+        loaded_close(l);
+        return NULL;
+    }
+    return l;
+}
+
+void loaded_close(Loaded *l) {
+    if (l->session) tfopt_session_free(l->session);
+    if (l->pool) tfopt_pool_free(l->pool);
+    if (l->model) tfopt_close(l->model);
+}
+
+static InputPort *ports_of(const TfoptPort *ports, uint32_t n, Arena *arena) {
+    InputPort *out = NEW_ARRAY(arena, InputPort, n + 1);
+    for (uint32_t i = 0; i < n; i++) {
+        out[i] = (InputPort){ports[i].name, (DType)ports[i].dtype, ports[i].rank, {0}};
+        for (int k = 0; k < ports[i].rank; k++) out[i].dims[k] = ports[i].dims[k] < 0 ? -1 : ports[i].dims[k];
+    }
+    return out;
+}
+
+uint32_t loaded_ports(const Loaded *l, InputPort **out_inputs, InputPort **out_outputs, Arena *arena) {
+    const TfoptModelData *m = tfopt_model_info(l->model);
+    *out_inputs = ports_of(m->inputs, m->n_inputs, arena);
+    *out_outputs = ports_of(m->outputs, m->n_outputs, arena);
+    return m->n_inputs;
+}
+
+uint32_t loaded_n_outputs(const Loaded *l) {
+    return tfopt_model_info(l->model)->n_outputs;
+}
+
+struct TfoptSession *loaded_session(Loaded *l) {
+    return l->session;
+}
+
+static bool failed(Loaded *l, Diag *d, TfoptStatus status) {
+    const char *why = tfopt_error(l->session);
+    return diag_error(d, NULL, NULL, "%s", *why ? why : tfopt_status_text(status));
+}
+
+static void copy_out(Tensor *out, const TfoptTensor *t, Arena *arena) {
+    *out = (Tensor){.dtype = (DType)t->dtype, .rank = t->rank};
+    for (int k = 0; k < t->rank; k++) out->dims[k] = t->dims[k];
+    out->data = tensor_bytes(out) ? arena_memdup(arena, t->data, tensor_bytes(out)) : NULL;
+    if (out->dtype != DTYPE_STRING) return;
+    StringElement *strings = (StringElement *)(uintptr_t)out->data; /* the session owns the bytes until its next run */
+    for (int64_t i = 0; i < tensor_count(out); i++) strings[i].data = arena_strndup(arena, strings[i].data, strings[i].size);
+}
+
+bool loaded_run(Loaded *l, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d) {
+    const TfoptModelData *m = tfopt_model_info(l->model);
+    for (uint32_t i = 0; i < m->n_inputs; i++) {
+        TfoptStatus status = tfopt_set_input(l->session, (int)i, inputs[i].data, inputs[i].rank, inputs[i].dims);
+        if (status != TFOPT_OK) return failed(l, d, status);
+    }
+    TfoptStatus status = tfopt_run(l->session);
+    if (status != TFOPT_OK) return failed(l, d, status);
+    for (uint32_t i = 0; i < m->n_outputs; i++) {
+        TfoptTensor t;
+        status = tfopt_get_output(l->session, (int)i, &t);
+        if (status != TFOPT_OK) return failed(l, d, status);
+        copy_out(&outputs[i], &t, arena);
+    }
+    return true;
+}

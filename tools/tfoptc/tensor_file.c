@@ -1,0 +1,250 @@
+/* Tensor files: .npy (versions 1 to 3, C or Fortran order, little endian), and string tensors as .json: nested lists or a flat row-major
+   list, elements strings or {"b64": "…"}; also {"encoding": "utf-8"|"base64", …} objects with "data". Format: NumPy's NEP 1. */
+#include "commands.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- .npy */
+
+/* The text behind 'key': in the header's dictionary, or NULL. */
+static const char *header_value(const char *header, const char *key) {
+    const char *p = strstr(header, key);
+    if (!p) return NULL;
+    p += strlen(key);
+    while (*p && (*p == '\'' || *p == '"' || *p == ':' || isspace((unsigned char)*p))) p++;
+    return p;
+}
+
+static DType dtype_of_descr(const char *descr, size_t n) {
+    for (DType t = DTYPE_F32; t < N_DTYPES; t++) {
+        const char *npy = dtype_info(t)->npy;
+        if (!*npy || t == DTYPE_BF16 || t == DTYPE_F8E4M3 || t == DTYPE_F8E5M2 || t == DTYPE_S4) continue;
+        if (strlen(npy) == n && strncmp(npy + 1, descr + 1, n - 1) == 0 && (descr[0] == '<' || descr[0] == '|' || descr[0] == '=')) return t;
+    }
+    return DTYPE_NONE;
+}
+
+static void fortran_to_c(void *out, const void *in, int rank, const int64_t *dims, int64_t count, size_t element) {
+    for (int64_t i = 0; i < count; i++) { /* i: C order index of out */
+        int64_t rest = i, at = 0, stride = 1, index[MAX_RANK] = {0};
+        for (int k = rank - 1; k >= 0; k--) {
+            index[k] = rest % dims[k];
+            rest /= dims[k];
+        }
+        for (int k = 0; k < rank; k++) {
+            at += index[k] * stride;
+            stride *= dims[k];
+        }
+        memcpy((char *)out + (size_t)i * element, (const char *)in + (size_t)at * element, element);
+    }
+}
+
+static bool npy_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, Diag *d) {
+    const uint8_t *p = f->data;
+    size_t start = 10, length;
+    if (f->size < 12 || memcmp(p, "\x93NUMPY", 6) != 0) return diag_error(d, NULL, NULL, "%s is no .npy file", path);
+    length = (size_t)p[8] | (size_t)p[9] << 8;
+    if (p[6] >= 2) {
+        length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
+        start = 12;
+    }
+    if (length > f->size - start) return diag_error(d, NULL, NULL, "%s is truncated in its header", path);
+    char *header = arena_strndup(arena, (const char *)p + start, length);
+    const char *descr = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'"), *shape = header_value(header, "'shape'");
+    if (!descr || !order || !shape || *shape != '(') return diag_error(d, NULL, NULL, "%s has no readable .npy header", path);
+    *out = (Tensor){.dtype = dtype_of_descr(descr, strcspn(descr, "'\""))};
+    if (out->dtype == DTYPE_NONE)
+        return diag_error(d, NULL, NULL, "%s holds elements of type '%.*s', which is not read (little-endian numbers and bool are)", path,
+                          (int)strcspn(descr, "'\""), descr);
+    int64_t count = 1;
+    for (const char *s = shape + 1; *s && *s != ')';) {
+        char *end;
+        if (isspace((unsigned char)*s) || *s == ',') {
+            s++;
+            continue;
+        }
+        long long v = strtoll(s, &end, 10);
+        if (end == s || v < 0 || out->rank == MAX_RANK || __builtin_mul_overflow(count, (int64_t)v, &count))
+            return diag_error(d, NULL, NULL, "%s has a shape that is not read (up to %d dimensions are)", path, MAX_RANK);
+        out->dims[out->rank++] = v;
+        s = end;
+    }
+    size_t element = dtype_size(out->dtype), bytes;
+    if (__builtin_mul_overflow((size_t)count, element, &bytes) || bytes > f->size - start - length)
+        return diag_error(d, NULL, NULL, "%s is truncated: its header promises %" PRId64 " elements", path, count);
+    void *data = arena_alloc(arena, bytes + 1);
+    if (strncmp(order, "True", 4) == 0)
+        fortran_to_c(data, p + start + length, out->rank, out->dims, count, element);
+    else if (bytes)
+        memcpy(data, p + start + length, bytes);
+    out->data = data;
+    return true;
+}
+
+static bool npy_write(const Tensor *t, Arena *arena, const char *path, Diag *d) {
+    Str header;
+    str_init(&header, arena);
+    str_printf(&header, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtype_info(t->dtype)->npy);
+    for (int i = 0; i < t->rank; i++) str_printf(&header, "%" PRId64 "%s", t->dims[i], t->rank == 1 ? "," : i + 1 < t->rank ? ", " : "");
+    str_add(&header, "), }");
+    while ((10 + header.len + 1) % 64) str_add(&header, " ");
+    str_add(&header, "\n");
+    FileOut f;
+    if (!file_create(&f, arena, path, d)) return false;
+    const uint8_t magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)(header.len & 255), (uint8_t)(header.len >> 8)};
+    fwrite(magic, 1, sizeof magic, f.stream);
+    fwrite(header.data, 1, header.len, f.stream);
+    if (tensor_bytes(t)) fwrite(t->data, 1, tensor_bytes(t), f.stream);
+    return file_commit(&f, false, d);
+}
+
+/* ---- strings as .json */
+
+static int base64_digit(int c) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *p = c ? strchr(digits, c == '-' ? '+' : c == '_' ? '/' : c) : NULL;
+    return p ? (int)(p - digits) : -1;
+}
+
+static bool base64_decode(StringElement *out, Arena *arena, const char *text) {
+    size_t n = strlen(text), len = 0;
+    char *bytes = arena_alloc(arena, n + 1);
+    uint32_t bits = 0;
+    int have = 0;
+    for (size_t i = 0; i < n && text[i] != '='; i++) {
+        int digit = base64_digit(text[i]);
+        if (digit < 0) return false;
+        bits = bits << 6 | (uint32_t)digit;
+        have += 6;
+        if (have >= 8) bytes[len++] = (char)(bits >> (have -= 8) & 255);
+    }
+    *out = (StringElement){bytes, len};
+    return true;
+}
+
+typedef VEC(StringElement) StringList;
+
+static bool json_strings(const json_t *j, bool base64, int depth, Tensor *shape, Arena *arena, StringList *out) {
+    if (json_is_array(j)) {
+        int64_t n = (int64_t)json_array_size(j);
+        if (depth == MAX_RANK) return false;
+        if (shape->rank == depth) shape->dims[shape->rank++] = n;
+        if (shape->dims[depth] != n) return false;
+        for (size_t i = 0; i < (size_t)n; i++)
+            if (!json_strings(json_array_get(j, i), base64, depth + 1, shape, arena, out)) return false;
+        return true;
+    }
+    if (depth != shape->rank && out->len) return false;
+    const json_t *coded = json_object_get(j, "b64");
+    StringElement e;
+    if (json_is_string(coded) || (base64 && json_is_string(j))) {
+        if (!base64_decode(&e, arena, json_string_value(coded ? coded : j))) return false;
+    } else if (json_is_string(j)) {
+        e = (StringElement){arena_memdup(arena, json_string_value(j), json_string_length(j) + 1), json_string_length(j)};
+    } else {
+        return false;
+    }
+    vec_push(arena, out, e);
+    return true;
+}
+
+static bool json_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, Diag *d) {
+    json_error_t error;
+    json_t *j = json_loadb((const char *)f->data, f->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
+    if (!j) return diag_error(d, NULL, NULL, "%s line %d: %s", path, error.line, error.text);
+    const json_t *data = j, *wrapped = json_object_get(j, "data");
+    const char *encoding = json_string_value(json_object_get(j, "encoding"));
+    if (wrapped) data = wrapped;
+    *out = (Tensor){.dtype = DTYPE_STRING};
+    StringList list = {0};
+    bool ok = json_strings(data, encoding && strcmp(encoding, "base64") == 0, 0, out, arena, &list);
+    json_decref(j);
+    out->data = list.data;
+    return ok || diag_error(d, NULL, NULL, "%s is no string tensor: nested lists of equal lengths of strings or {\"b64\": …}", path);
+}
+
+static bool is_utf8(const StringElement *s) {
+    json_t *j = json_stringn(s->data, s->size);
+    bool ok = j != NULL;
+    json_decref(j);
+    return ok;
+}
+
+static void base64_encode(Str *out, const StringElement *s) {
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (uint64_t i = 0; i < s->size; i += 3) {
+        uint32_t bits = 0;
+        int n = s->size - i < 3 ? (int)(s->size - i) : 3;
+        for (int k = 0; k < 3; k++) bits = bits << 8 | (k < n ? (uint8_t)s->data[i + (uint64_t)k] : 0u);
+        char four[5] = {digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=', n > 2 ? digits[bits & 63] : '=', 0};
+        str_add(out, four);
+    }
+}
+
+static json_t *json_of_strings(const Tensor *t, int depth, int64_t *next, Arena *arena) {
+    if (depth < t->rank) {
+        json_t *list = json_array();
+        for (int64_t i = 0; i < t->dims[depth]; i++) json_array_append_new(list, json_of_strings(t, depth + 1, next, arena));
+        return list;
+    }
+    const StringElement *s = (const StringElement *)t->data + (*next)++;
+    if (is_utf8(s)) return json_stringn(s->data, s->size);
+    Str text;
+    str_init(&text, arena);
+    base64_encode(&text, s);
+    return json_pack("{s:s}", "b64", str_text(&text));
+}
+
+/* ---- both */
+
+bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype, Diag *d) {
+    FileMap f;
+    if (!file_map(&f, arena, path, d)) return false;
+    size_t n = strlen(path);
+    bool json = n > 5 && strcmp(path + n - 5, ".json") == 0;
+    bool ok = json ? json_read(out, arena, path, &f, d) : npy_read(out, arena, path, &f, d);
+    file_unmap(&f);
+    if (!ok || dtype == DTYPE_NONE || out->dtype == dtype) return ok;
+    /* Types that NumPy lacks are stored as bit patterns of the same size; anything else is a mistake, not a conversion. */
+    if (strcmp(dtype_info(dtype)->npy, dtype_info(out->dtype)->npy) == 0) {
+        out->dtype = dtype;
+        return true;
+    }
+    return diag_error(d, NULL, NULL, "%s holds %s, the graph wants %s", path, dtype_info(out->dtype)->tf_name, dtype_info(dtype)->tf_name);
+}
+
+bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem, Diag *d) {
+    if (t->dtype != DTYPE_STRING) return npy_write(t, arena, arena_printf(arena, "%s/%s.npy", directory, stem), d);
+    int64_t next = 0;
+    json_t *j = json_of_strings(t, 0, &next, arena);
+    char *text = json_dumps(j, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    json_decref(j);
+    if (!text) return diag_error(d, NULL, NULL, "cannot write %s/%s.json", directory, stem);
+    bool ok = file_write(arena, arena_printf(arena, "%s/%s.json", directory, stem), text, strlen(text), d);
+    free(text);
+    return ok;
+}
+
+void tensor_print(const Tensor *t, FILE *out) {
+    fprintf(out, "%s[", dtype_info(t->dtype)->tf_name);
+    for (int i = 0; i < t->rank; i++) fprintf(out, "%s%" PRId64, i ? "," : "", t->dims[i]);
+    fprintf(out, "]");
+    int64_t count = tensor_count(t), shown = count < 10 ? count : 10;
+    for (int64_t i = 0; i < shown; i++) {
+        const StringElement *s = (const StringElement *)t->data + i;
+        if (t->dtype == DTYPE_STRING)
+            fprintf(out, " \"%.*s\"", (int)(s->size < 60 ? s->size : 60), s->data);
+        else if (dtype_is_float(t->dtype))
+            fprintf(out, " %.6g", tensor_get_f64(t, i));
+        else if (dtype_info(t->dtype)->class_ == CLASS_COMPLEX)
+            fprintf(out, " %.6g%+.6gi", t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i] : ((const double *)t->data)[2 * i],
+                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i + 1] : ((const double *)t->data)[2 * i + 1]);
+        else
+            fprintf(out, " %" PRId64, tensor_get_i64(t, i));
+    }
+    fprintf(out, "%s\n", shown < count ? " …" : "");
+}
