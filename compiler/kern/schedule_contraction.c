@@ -1,0 +1,168 @@
+/* schedule_contraction: register tiles and units of contractions, from the shape and the machine's row alone.
+   A tile of r rows and v vectors does r*v multiply-adds for r + v loads a step of k; the best one is found by trying all that fit in
+   the registers with the ends of M and N counted in. A unit is what one thread takes at a time: its rows of A stay in L2 while
+   the panels of B stream through, and there are several units per thread so that halves of a machine finish together. */
+#include "kern/contraction.h"
+
+enum {
+    MAX_TILE_VECTORS = 4,
+    UNITS_PER_THREAD = 8,   /* so that the last unit of a thread is a small part of its work */
+    MIN_UNIT_FLOPS = 400000 /* some microseconds: less is lost to the hand-out */
+};
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+
+/* Size for choosing only: the constant, or for a symbol its bound where that is small, else a value in the range that is typical. */
+static int64_t typical(const DimTable *dims, Dim d) {
+    if (dim_is_const(d)) return most(d.value, 1);
+    int64_t low, high;
+    dim_range(dims, d, &low, &high);
+    return most(1, least(high, most(low, 64)));
+}
+
+/* Rows that fit beside `vectors` columns: accumulators, one vector of B for each column, one broadcast. */
+static int rows_that_fit(int registers, int vectors) {
+    static const int of_32[] = {0, 14, 12, 8, 6}, of_16[] = {0, 8, 6, 4, 2};
+    return registers >= 32 ? of_32[vectors] : of_16[vectors];
+}
+
+/* Cycles of one step of k for one tile: two multiply-adds and two loads a cycle, a latency of four, and a little for what does not overlap. */
+static double tile_cycles(int64_t rows, int64_t vectors) {
+    if (rows == 0 || vectors == 0) return 0;
+    double arithmetic = (double)(rows * vectors) / 2, loads = (double)(rows + vectors) / 2;
+    double cycles = arithmetic > loads ? arithmetic : loads;
+    if (cycles < 2) cycles = 2; /* short tiles split k over more accumulators, which leaves about this */
+    return cycles + 0.1 * (double)(rows + vectors);
+}
+
+/* Of one tile but for the steps: its epilogue and the loop around it, in steps of k. */
+static double tile_overhead(int64_t rows, int64_t vectors, int64_t k) { return (12 + (double)(rows * vectors)) / (double)k; }
+
+static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, bool m_is_const, int64_t n, int64_t k) {
+    int64_t vectors = ceil_div(n, lanes);
+    double best = 0;
+    for (int v = 1; v <= MAX_TILE_VECTORS && v <= vectors; v++) {
+        int most_rows = rows_that_fit(registers, v);
+        for (int r = 1; r <= most_rows && r <= m; r++) {
+            if (!m_is_const && r != most_rows) continue; /* a run-time rest is done in smaller tiles whatever r is */
+            int64_t full_m = m / r, rest_m = m % r, full_n = vectors / v, rest_n = vectors % v;
+            double cycles = 0;
+            for (int corner = 0; corner < 4; corner++) {
+                int64_t rows = corner & 1 ? rest_m : r, columns = corner & 2 ? rest_n : v;
+                int64_t times = (corner & 1 ? rest_m > 0 : full_m) * (corner & 2 ? rest_n > 0 : full_n);
+                cycles += (double)times * (tile_cycles(rows, columns) + tile_overhead(rows, columns, k));
+            }
+            if (best == 0 || cycles < best * 0.999) {
+                best = cycles;
+                c->tile_m = r;
+                c->tile_n = v;
+            }
+        }
+    }
+}
+
+/* unit_n in columns for about `parts` units over N; 0 = all of them. */
+static int64_t columns_per_unit(int64_t n, int64_t nr, int64_t parts) {
+    int64_t panels = ceil_div(n, nr), per_unit = ceil_div(panels, most(parts, 1));
+    return per_unit >= panels ? 0 : per_unit * nr;
+}
+
+/* Cuts `m` rows (in steps of `step`) by n columns into units. `row_bytes`: of A that one more row brings in. */
+static void choose_units(Contraction *c, const Machine *machine, int threads, int64_t batch, int64_t m, int64_t step, int64_t n, int64_t k, double row_bytes) {
+    int64_t nr = c->packed.nr;
+    double l2 = (double)machine->l2_kib * 1024 / 2, element = (double)dtype_size(c->b);
+    int64_t rows_in_l2 = most((int64_t)(l2 / (row_bytes > 1 ? row_bytes : 1)) / step, 1) * step;
+    int64_t block = least(rows_in_l2, ceil_div(m, step) * step);
+    block = ceil_div(ceil_div(m, ceil_div(m, block)), step) * step; /* equal blocks */
+    c->unit_m = block;
+    c->unit_n = 0;
+    if (threads <= 1) return;
+    double flops = 2.0 * (double)m * (double)n * (double)k * (double)batch;
+    int64_t wanted = least((int64_t)(flops / MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD);
+    int64_t have = batch * ceil_div(m, block);
+    if (have >= wanted) return;
+    int64_t parts = ceil_div(wanted, have);
+    bool b_stays = (double)n * (double)k * element <= l2;
+    if (b_stays && ceil_div(m, step) >= 2) { /* every unit reads all of B, which stays in L2 */
+        c->unit_m = most(ceil_div(ceil_div(block, parts), step), 1) * step;
+        have = batch * ceil_div(m, c->unit_m);
+        if (have * 2 > wanted) return;
+        parts = ceil_div(wanted, have);
+    }
+    c->unit_n = columns_per_unit(n, nr, parts);
+}
+
+static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
+    int64_t m = typical(dims, c->m), n = typical(dims, c->n), k = typical(dims, c->k);
+    choose_tile(c, machine->vector_registers, lanes, m, dim_is_const(c->m), n, k);
+    c->packed = (PackedB){c->tile_n * lanes, 1};
+    choose_units(c, machine, threads, typical(dims, c->batch), m, c->tile_m, n, k, (double)k * (double)dtype_size(c->a));
+}
+
+/* Output pixels of a tile lie in one row of the image, so the tile is fitted to its width; units are whole rows. */
+static void schedule_conv(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
+    const ConvGeometry *g = &c->conv;
+    int x = g->rank - 1;
+    int64_t width = typical(dims, g->out[x]), rows = 1, k = g->channels / g->groups, pixels_in = 1;
+    for (int d = 0; d < g->rank; d++) {
+        k *= g->kernel[d];
+        if (d < x) rows *= typical(dims, g->out[d]);
+        pixels_in *= typical(dims, g->in[d]);
+    }
+    int64_t n = g->filters / g->groups;
+    choose_tile(c, machine->vector_registers, lanes, width, dim_is_const(g->out[x]), n, most(k, 1));
+    c->packed = (PackedB){c->tile_n * lanes, 1};
+    double bytes_per_pixel = (double)pixels_in * (double)g->channels * (double)dtype_size(c->a) / (double)(rows * width);
+    choose_units(c, machine, threads, typical(dims, c->batch), rows * width, width, n, most(k, 1), bytes_per_pixel);
+    if (!dim_is_const(g->out[x])) c->unit_m = 0; /* a width known at run time: whole images */
+}
+
+static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
+    const ConvGeometry *g = &c->conv;
+    int x = g->rank - 1;
+    int64_t width = typical(dims, g->out[x]), rows = 1, taps = 1;
+    for (int d = 0; d < g->rank; d++) {
+        taps *= g->kernel[d];
+        if (d < x) rows *= typical(dims, g->out[d]);
+    }
+    /* Accumulators for neighbouring pixels beside the weights of one kernel row; equal blocks where the width allows. */
+    int64_t fit = machine->vector_registers - 4 - least(g->kernel[x], machine->vector_registers / 4);
+    fit = least(fit, machine->vector_registers >= 32 ? 14 : 8);
+    int64_t best = 0;
+    double best_cost = 0;
+    for (int64_t r = 1; r <= fit && r <= width; r++) {
+        double loads = (double)((r - 1) * least(g->stride[x], g->kernel[x]) + 2 * g->kernel[x]), rest = (double)(width % r);
+        double cost = (double)(width / r) * (loads + (double)(r * g->kernel[x]) + 6) + (rest > 0 ? 2 * (double)g->kernel[x] + rest * (double)(g->stride[x] + g->kernel[x]) + 10 : 0);
+        if (best == 0 || cost < best_cost * 0.999) best = r, best_cost = cost;
+    }
+    c->tile_m = (int)best;
+    c->tile_n = 1;
+    c->packed = (PackedB){lanes, 1};
+    c->unit_n = 0;
+    int64_t batch = typical(dims, c->batch);
+    int64_t units = 1;
+    if (threads > 1) {
+        double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters * (double)batch; /* bound by loads: count an operation four times */
+        units = most(1, least((int64_t)(flops / MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD));
+    }
+    c->unit_m = ceil_div(rows, most(1, ceil_div(units, batch))) * width;
+    if (!dim_is_const(g->out[x])) c->unit_m = 0;
+}
+
+void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int threads) {
+    Contraction *c = k->contraction;
+    int lanes = m->vector_bits / dtype_info(c->acc)->bits;
+    CHECK(lanes >= 1);
+    if (c->kind == CONTRACT_GEMM) schedule_gemm(dims, c, m, lanes, threads);
+    else if (c->kind == CONTRACT_CONV) schedule_conv(dims, c, m, lanes, threads);
+    else schedule_depthwise(dims, c, m, lanes, threads);
+}
+
+Dim contraction_units(DimTable *dims, const Contraction *c) {
+    Dim units = c->batch;
+    if (c->unit_m > 0) units = dim_mul(dims, units, dim_ceildiv(dims, c->m, c->unit_m));
+    if (c->unit_n > 0) units = dim_mul(dims, units, dim_ceildiv(dims, c->n, c->unit_n));
+    return units;
+}
