@@ -16,20 +16,23 @@ typedef struct {
     DimKind kind;
     Dim a, b;            /* operands; not for DIM_SYMBOL */
     uint32_t symbol;     /* DIM_SYMBOL: its number, from 0 */
-    int64_t min, max;    /* range of the value, INT64_MAX = unbounded */
+    int64_t min, max;    /* range of the value, INT64_MIN and INT64_MAX = unbounded */
+    uint32_t size;       /* nodes of the expression written out as a tree */
 } DimExpr;
 
 typedef struct {
     const char *name;    /* "batch", "s0" */
     int64_t min, max;
     uint32_t expr;
+    uint32_t definer;    /* node that sets it while running (load_dims, a data-dependent result); 0: bound with the input shapes */
 } DimSymbol;
 
 typedef struct {
     Arena *arena;
     VEC(DimExpr) exprs;     /* [0] unused */
     VEC(DimSymbol) symbols;
-    Map index;              /* for hash-consing */
+    Map index;              /* for hash-consing, and symbols by name */
+    bool too_complex;       /* an expression outgrew its bounds and became a free symbol: graph_add refuses the node that did it */
 } DimTable;
 
 void dim_table_init(DimTable *t, Arena *arena);
@@ -39,6 +42,8 @@ static inline bool dim_equal(Dim a, Dim b) { return a.expr == b.expr && a.value 
 static inline bool dim_is(Dim d, int64_t v) { return d.expr == 0 && d.value == v; }
 /* A new symbol with values in min..max. `name` may be NULL ("s<n>"), a taken name gets a suffix. */
 Dim dim_symbol(DimTable *t, const char *name, int64_t min, int64_t max);
+/* The symbol of that name, or the constant -1. */
+Dim dim_find_symbol(const DimTable *t, const char *name);
 Dim dim_add(DimTable *t, Dim a, Dim b);
 Dim dim_sub(DimTable *t, Dim a, Dim b);
 Dim dim_mul(DimTable *t, Dim a, Dim b);
