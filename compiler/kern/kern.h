@@ -28,11 +28,15 @@ typedef struct {
     Dim dim;
 } Expr;
 
-/* ---- statements of a loops kernel */
+/* STRING and C128 elements only move: LOAD, SELECT and STORE of 16 opaque bytes. C64 likewise 8.
+   A kernel may load what it stored before in the same unit (OUT parameters included).
+
+   ---- statements of a loops kernel */
 typedef enum {
     STMT_FOR,     /* for var in 0..extent: body */
     STMT_STORE,   /* buffer[index] = value; only where pred holds if there is one */
-    STMT_ACC,     /* accumulator `ref` = value (before the loop that updates it) */
+    STMT_ACC,     /* accumulator `ref` = value (before the loop that updates it). Set inside a VECTOR loop it has a value per lane; set
+                     outside and updated inside, the lanes are combined when the loop ends */
     STMT_UPDATE,  /* accumulator `ref` = op(accumulator, value), op one of ADD MUL MAX MIN AND OR; or, with pred, only where it holds */
     STMT_FAIL     /* where pred holds the kernel returns TFOPT_OUT_OF_RANGE (checked without leaving vector loops: a sticky flag) */
 } StmtKind;
@@ -55,6 +59,7 @@ typedef enum { PARAM_IN, PARAM_OUT, PARAM_INOUT, PARAM_LOCAL } ParamKind;
 typedef struct {
     ParamKind kind;
     DType dtype;
+    bool aligned;         /* to 64 bytes: all but views at other offsets */
     Dim elements;         /* LOCAL: constant size, lives on the kernel's stack (at most 64 KiB in all) */
 } Param;
 
@@ -64,7 +69,8 @@ typedef enum { KERNEL_LOOPS, KERNEL_CONTRACTION } KernelKind;
    GEMM       A = a[b*a_batch + m*a_m + k*a_k]   (a_k is 1 or, for a transposed A, a_m is 1)
    CONV       m = flat output pixel of one image, k = (tap, input channel of the group), b = image * groups + group; A by taps, zero padding
    DEPTHWISE  one input channel each: out[image][pixel][c] = sum over taps of a[image][tap pixel][c / multiplier] * w[tap][c]
-   B: constant and packed at compile time (b_packed: layout see PackedB), or dense with strides. */
+   B: constant and packed at compile time (b_packed: layout see PackedB), or dense with strides (CONV: [taps][channels of a group][filters]).
+   CONV with groups: n and k are those of one group, and its columns start at filter (b % groups) * n of the output pixel. */
 typedef enum { CONTRACT_GEMM, CONTRACT_CONV, CONTRACT_DEPTHWISE } ContractKind;
 
 typedef struct {
@@ -88,7 +94,7 @@ typedef struct {
     Dim a_batch, a_m, a_k; /* element strides, GEMM; CONV and DEPTHWISE: a_batch = stride of an image, a_m = of a pixel (channels last, may exceed channels for views) */
     Dim b_batch, b_k, b_n; /* element strides of a dense B */
     Dim b_repeat;          /* batch index of B = (b / b_repeat): broadcasting over leading batch dims; 1 = no */
-    Dim c_batch, c_m, c_n; /* element strides of the output; c_n is 1 except for transposed results */
+    Dim c_batch, c_m, c_n; /* element strides of the output; c_n is 1 except for transposed results; c_batch of CONV: of an image */
     bool b_packed;
     PackedB packed;
     ConvGeometry conv;
@@ -98,7 +104,9 @@ typedef struct {
     int64_t unit_n;        /* columns of N of one unit, multiple of nr; 0 = all */
 } Contraction;
 /* Variables in a contraction's epilogue: 1 = batch b, 2 = m, 3 = n (absolute). Its value is `epilogue`, stored to parameter `out` at
-   b*c_batch + m*c_m + n*c_n. Loads in it have indexes that are affine in the three. Units: batch * ceil(m/unit_m) * ceil(n/unit_n). */
+   b*c_batch + m*c_m + n*c_n (CONV: (b/groups)*c_batch + m*c_m + (b%groups)*n_of_group + n). Loads in it have indexes that are affine in m
+   and n, with any (scalar) function of b added; the coefficient of n is 0 or 1 unless it cannot be helped.
+   Units: batch * ceil(m/unit_m) * ceil(n/unit_n), b outermost. */
 enum { VAR_UNIT = 0, VAR_BATCH = 1, VAR_M = 2, VAR_N = 3 };
 
 typedef struct Kernel {
@@ -106,6 +114,7 @@ typedef struct Kernel {
     KernelKind kind;
     VEC(Param) params;     /* in the order of the step's arguments; LOCAL ones last and not passed */
     VEC(Expr) exprs;       /* [0] unused */
+    uint32_t *cons, n_cons; /* hash table of the builders */
     uint32_t n_vars, n_accs;
     DType *acc_types;
     Stmt *body;            /* LOOPS: runs once per unit, variable 0 is its number */
