@@ -14,6 +14,8 @@ typedef struct IsaRow {
     bool masks;              /* has masked loads and stores that cost nothing */
     bool vnni, bf16, amx;    /* beyond the level, when the CPU is known to have them */
     const char *level;       /* the level that it includes: machine rows fall back to it */
+    const char *tune;        /* LLVM's name of the CPU that code is scheduled for, or NULL */
+    bool fma;                /* fused multiply-add is one instruction */
 } IsaRow;
 /* Row of a name: a level, "native" (this machine, by LLVM's detection), or an LLVM CPU name. NULL and a message when unknown for the triple. */
 const IsaRow *isa_find(Arena *arena, const char *name, const char *triple, Diag *d);
