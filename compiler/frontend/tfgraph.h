@@ -58,6 +58,8 @@ typedef struct {
     const char **arg_names, **result_names;
     DType *arg_types;         /* DTYPE_NONE where the signature says type_attr; variable-length args are already expanded */
     TfInput *results;
+    uint32_t *controls;       /* nodes to run for their effect although no result needs them (control_ret) */
+    uint32_t n_controls;
 } TfFunction;
 
 /* A variable restored from a SavedModel's checkpoint. */
@@ -105,7 +107,12 @@ int64_t tf_attr_int(const TfNode *n, const char *name, int64_t missing);   /* IN
 double tf_attr_float(const TfNode *n, const char *name, double missing);
 const char *tf_attr_string(const TfNode *n, const char *name, const char *missing);
 DType tf_attr_type(const TfNode *n, const char *name, DType missing);
-/* Number of outputs of a node, and the flat index of output argument `arg` item `item`, from frontend/tf_outputs.def (names of ops' output
-   arguments, for function bodies); ops with one output argument need no row. */
+/* Missing attributes with a default in TensorFlow's op definition (frontend/tf_defaults.def) are answered as if they were there: writers may
+   strip them. An empty list does not say of what and is a LIST_INT with n == 0. Tensors that cannot be read (variants) have kind NONE. */
+
+/* Number of outputs of a node, 1 for unknown ops; from frontend/tf_outputs.def. */
+uint32_t tf_output_count(const TfNode *n);
+/* Flat index of output argument `arg` item `item`, from frontend/tf_outputs.def (names of ops' output arguments, for function bodies); ops
+   with one output argument of one item need no row. UINT32_MAX after a message. */
 uint32_t tf_output_index(const TfNode *n, const char *arg, uint32_t item, Diag *d);
 #endif

@@ -1,0 +1,122 @@
+/* graphdef_file: which kind of file is this, and tf_read. People hand over all kinds of files; those that are known not to be a model of
+   ours are named instead of being reported as a damaged GraphDef. */
+#include "frontend/reader.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    size_t offset;
+    const char *bytes;
+    const char *what; /* what the file is and what to do */
+} Magic;
+
+static const Magic magics[] = {
+    {0, "<!DOCTYPE", "this is an HTML page, not a model; the download went wrong"},
+    {0, "<!doctype", "this is an HTML page, not a model; the download went wrong"},
+    {0, "<html", "this is an HTML page, not a model; the download went wrong"},
+    {0, "<?xml", "this is an XML file, not a model; the download went wrong"},
+    {0, "version https://git-lfs", "this is a Git LFS pointer, not the model itself; run git lfs pull"},
+    {0, "\x89HDF\r\n", "this is a Keras HDF5 file; export it with model.export() to a SavedModel"},
+    {0, "PK\x03\x04", "this is a zip archive; unpack it, or export a .keras file with model.export() to a SavedModel"},
+    {0, "\x1f\x8b", "this is compressed with gzip; unpack it"},
+    {4, "TFL3", "this is a TensorFlow Lite model; the TensorFlow model that it was converted from is needed"},
+    {0, "{", "this is JSON, not a GraphDef"},
+};
+
+static bool is_known_other(const FileMap *file, const char *path, Diag *d) {
+    for (size_t i = 0; i < ARRAY_LEN(magics); i++) {
+        size_t n = strlen(magics[i].bytes);
+        if (file->size >= magics[i].offset + n && memcmp(file->data + magics[i].offset, magics[i].bytes, n) == 0) {
+            diag_error(d, NULL, NULL, "%s: %s", path, magics[i].what);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Text format: starts with a comment, or a field's name and '{' or ':'. A binary message starts with a tag, mostly a control character. */
+static bool looks_like_text(const FileMap *file) {
+    const char *p = (const char *)file->data, *end = p + file->size;
+    for (int line = 0; line < 1000 && p < end; line++) {
+        while (p < end && isspace((unsigned char)*p)) p++;
+        if (p < end && *p == '#') {
+            while (p < end && *p != '\n') p++;
+            continue;
+        }
+        break;
+    }
+    const char *name = p;
+    while (p < end && (isalnum((unsigned char)*p) || *p == '_')) p++;
+    if (p == name) return false;
+    while (p < end && (*p == ' ' || *p == '\t' || *p == '\n' || *p == '\r')) p++;
+    return p < end && (*p == '{' || *p == ':' || *p == '<');
+}
+
+ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file, const char *path, Diag *d) {
+    if (file->size == 0) {
+        diag_error(d, NULL, NULL, "%s is empty", path);
+        return NULL;
+    }
+    if (is_known_other(file, path, d)) return NULL;
+    if (ends_with(path, ".pbtxt") || ends_with(path, ".textproto") || looks_like_text(file))
+        return pbtxt_read(arena, type, (const char *)file->data, file->size, d);
+    return wire_read(arena, type, file->data, file->size, type->short_name, d);
+}
+
+/* Eight bytes at a time, four independent chains: FNV a byte at a time would take seconds on a large model. */
+static uint64_t hash_file(const FileMap *f) {
+    uint64_t h[4] = {HASH_SEED, HASH_SEED + 1, HASH_SEED + 2, HASH_SEED + 3};
+    size_t at = 0;
+    for (; f->size - at >= 32; at += 32)
+        for (size_t lane = 0; lane < 4; lane++) {
+            uint64_t word;
+            memcpy(&word, f->data + at + lane * 8, 8);
+            h[lane] = (h[lane] ^ word) * 0x9e3779b97f4a7c15u;
+            h[lane] ^= h[lane] >> 29;
+        }
+    uint64_t rest = hash_bytes(HASH_SEED, f->data ? f->data + at : NULL, f->size - at);
+    for (size_t lane = 0; lane < 4; lane++) rest = hash_bytes(rest, &h[lane], 8);
+    return rest;
+}
+
+/* A GraphDef begins with nodes; a SavedModel with its schema version, a number in the same field. */
+static bool is_saved_model_binary(const FileMap *f) {
+    return f->size > 3 && f->data[0] == 0x08 && f->data[2] == 0x12;
+}
+
+static bool read_graph_file(TfGraph *tf, const char *path, Diag *d) {
+    FileMap file;
+    if (!file_map(&file, tf->arena, path, d)) return false;
+    if (is_saved_model_binary(&file))
+        return diag_error(d, NULL, NULL, "%s is a SavedModel's graph; give the directory that holds saved_model.pb and variables/", path);
+    tf->hash = hash_file(&file);
+    const Pb__GraphDef *m = (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, &file, path, d);
+    if (!m) return false;
+    if (m->n_node == 0 && !m->library) return diag_error(d, NULL, NULL, "%s holds no nodes: it is not a GraphDef", path);
+    GraphReader r = {.tf = tf, .d = d};
+    return read_graph(&r, m);
+}
+
+TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d) {
+    static const ReadOptions defaults = {0};
+    TfGraph *tf = NEW(arena, TfGraph);
+    tf->arena = arena;
+    tf->file = arena_strdup(arena, path);
+    tf->signature = "";
+    map_init(&tf->variables, arena);
+    map_init(&tf->assets, arena);
+    map_init(&tf->function_index, arena);
+    map_init(&tf->main.index, arena);
+    if (!options) options = &defaults;
+    if (strcmp(path, "-") != 0 && file_is_directory(path)) return read_saved_model(tf, path, options, d) ? tf : NULL;
+    if (ends_with(path, "/saved_model.pb") || ends_with(path, "/saved_model.pbtxt"))
+        return read_saved_model(tf, arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path)), options, d) ? tf : NULL;
+    return read_graph_file(tf, path, d) ? tf : NULL;
+}
