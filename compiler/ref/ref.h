@@ -4,16 +4,16 @@
 #define TFOPT_REF_H
 #include "ir/host.h"
 
-/* What a ref_<name> sees: inputs are there; outputs have dtype, rank, dims and zeroed data, except those of HOST, regions and results
-   with a data-dependent shape, which it makes itself. */
+/* What a ref_<name> sees: inputs are there; outputs have dtype, rank, dims and memory that is not initialised, except those of HOST,
+   constants, views and regions, which it makes itself. */
 typedef struct RefCall {
     const Graph *g;
     const Node *n;
     const Tensor *in;
     Tensor *out;
-    Arena *arena;          /* for results; scratch too */
+    Arena *arena;          /* scratch: forgotten after the node */
     int64_t *symbols;      /* current values; LOAD_DIMS and data-dependent results set them */
-    struct RefSession *session;
+    struct RefSession *session; /* NULL in ref_eval_node */
     Diag *d;
 } RefCall;
 
@@ -29,8 +29,10 @@ RefFn ref_scalar; /* rows of scalar.def: computes in the operand's type, f16 and
 typedef struct RefSession RefSession;
 RefSession *ref_open(const Graph *g);
 void ref_close(RefSession *s);
+/* Threads that OpenBLAS may use (1 until set). */
+void ref_set_threads(RefSession *s, int threads);
 /* Runs the graph: inputs in the order of g->inputs, with any dims that fit the graph's; outputs are allocated in `arena`.
-   `threads` for OpenBLAS. After the call ref_time_of gives each node's time. */
+   After the call ref_time_ns gives each node's time. */
 bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d);
 /* Nanoseconds the node took in the last run (0 for nodes inside regions: counted at the region's node). */
 double ref_time_ns(const RefSession *s, NodeId n);
