@@ -43,7 +43,7 @@ typedef struct {
     void *arena;            /* caller's memory, 64-byte aligned, or NULL */
     size_t arena_bytes;
     size_t memory_limit;    /* for arena and pool together; 0 = none */
-    void *(*alloc)(void *env, size_t bytes);   /* NULL: aligned malloc */
+    void *(*alloc)(void *env, size_t bytes);   /* 64-byte aligned memory; NULL: aligned malloc */
     void (*free)(void *env, void *p);
     void *env;
     uint64_t seed;          /* of random ops whose seeds are 0 */
@@ -58,6 +58,8 @@ void tfopt_session_free(TfoptSession *s);
 TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, const int64_t *dims);
 /* The caller's memory for output i (NULL: the session's own). It must hold tfopt_output_bytes. */
 TfoptStatus tfopt_set_output(TfoptSession *s, int i, void *data, size_t bytes);
+/* Bytes of output i for the inputs bound now; 0 when they are known only after a run (or the shapes do not fit). */
+size_t tfopt_output_bytes(TfoptSession *s, int i);
 /* Runs once. Allocates nothing when memory is static (tfopt_is_static). */
 TfoptStatus tfopt_run(TfoptSession *s);
 /* Output i of the last run: valid until the next run. */
@@ -70,6 +72,12 @@ const char *tfopt_error(const TfoptSession *s);
 /* Per-step times of the next runs into the session (adds two clock reads a step); off by default. */
 void tfopt_profile(TfoptSession *s, int on);
 uint64_t tfopt_step_ns(const TfoptSession *s, uint32_t step); /* summed over runs */
+
+/* What a typed call <name>_run is made of: runs the model in `memory` (64-byte aligned, tfopt_typed_bytes for these symbols) without any
+   allocation. dims: the values of the symbols that inputs define, in their order. */
+TfoptStatus tfopt_typed_run(const TfoptModelData *data, void *memory, size_t bytes, const int64_t *dims, const void *const *inputs,
+                            void *const *outputs);
+size_t tfopt_typed_bytes(const TfoptModelData *data, const int64_t *dims);
 
 #ifdef __cplusplus
 }

@@ -79,6 +79,7 @@ struct TfoptHostCall {
     int32_t n_inputs, n_outputs, n_attrs;
     void **state;    /* one pointer per session and step, NULL at first: tables, random generators; freed through free_state */
     void (**free_state)(void *state); /* set it when state is set */
+    uint64_t seed;   /* the session's, for random ops whose own seeds are 0 */
     void *env;       /* the allocator's */
     void *(*alloc)(void *env, uint64_t size); /* 64-byte aligned, lives until the run ends (outputs: as long as their reader); NULL = none left */
     void *(*output)(TfoptHostCall *call, int32_t i, int32_t rank, const int64_t *dims); /* see tfopt_host_output */
@@ -215,6 +216,12 @@ typedef struct {
     const TfoptProgram *const *programs; /* best instructions first */
     uint32_t n_inputs, n_outputs, n_programs, pad;
 } TfoptModelData;
+
+/* Memory that the tables of a session take, at most; a typed call (<name>_run) keeps them in front of the arena. */
+static inline uint64_t tfopt_table_bytes(const TfoptProgram *p) {
+    return 8192 + 256 * (uint64_t)p->n_buffers + 64 * (uint64_t)p->n_steps + 16 * (uint64_t)p->n_args + 32 * (uint64_t)p->n_dim_sets +
+           16 * ((uint64_t)p->n_symbols + p->n_dim_exprs);
+}
 
 /* A .so exports this function; an object or archive exports `<name>_model_data` with the same type. */
 #define TFOPT_MODEL_SYMBOL "tfopt_model_data"

@@ -1,0 +1,140 @@
+/* session: one user's memory and tables for a model. Used by one thread at a time; any number of sessions share a model and a pool. */
+#include "core/core.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static TfoptStatus start(TfoptSession *s) {
+    for (uint32_t i = 0; i < s->data->n_inputs; i++) {
+        const TfoptPort *port = &s->data->inputs[i];
+        s->inputs[i].has_dims = true;
+        for (int32_t d = 0; d < port->rank; d++) {
+            s->inputs[i].dims[d] = port->dims[d];
+            if (port->dims[d] < 0) s->inputs[i].has_dims = false;
+        }
+    }
+    core_eval_dims(s);
+    return s->program->is_static ? core_bind(s) : TFOPT_OK;
+}
+
+TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *options, TfoptSession **out) {
+    *out = NULL;
+    if (options && options->alloc && !options->free && !options->arena) return TFOPT_INVALID_ARGUMENT;
+    TfoptSession probe = {.data = m->data, .program = m->program};
+    if (options) probe.options = *options;
+    size_t table_bytes = core_layout(&probe, NULL), head = (sizeof probe + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+    uint8_t *memory = core_allocate(&probe, head + table_bytes);
+    if (!memory) return TFOPT_NO_MEMORY;
+    TfoptSession *s = (TfoptSession *)(void *)memory;
+    *s = probe;
+    s->own_bytes = head + table_bytes;
+    core_layout(s, memory + head);
+    core_tables(s);
+    if (s->options.arena) {
+        s->arena = s->options.arena;
+        s->arena_capacity = s->options.arena_bytes;
+    }
+    s->pool = s->options.pool;
+    s->threads = s->pool ? core_pool_threads(s->pool) : 1;
+    if ((uint32_t)s->threads > m->program->max_threads) s->threads = m->program->max_threads ? (int)m->program->max_threads : 1;
+    if (s->threads == 1) s->pool = NULL;
+    TfoptStatus status = start(s);
+    if (status == TFOPT_OK)
+        *out = s;
+    else
+        tfopt_session_free(s);
+    return status;
+}
+
+void tfopt_session_free(TfoptSession *s) {
+    if (!s) return;
+    core_host_states_end(s);
+    core_blocks_end(s);
+    if (!s->options.arena) core_release(s, s->arena, s->arena_capacity);
+    free(s->step_ns);
+    TfoptSession last = *s; /* the session's own memory goes back through its allocator */
+    core_release(&last, s, last.own_bytes);
+}
+
+/* Whether dims fit what the model says is constant. */
+static TfoptStatus check_dims(TfoptSession *s, const TfoptPort *port, int rank, const int64_t *dims) {
+    if (rank != port->rank)
+        return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s' has rank %d, the model needs %" PRId32, port->name, rank, port->rank);
+    for (int d = 0; d < rank; d++)
+        if (dims[d] < 0 || (port->dims[d] >= 0 && dims[d] != port->dims[d]))
+            return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s': dimension %d is %" PRId64 ", the model needs %" PRId64, port->name, d, dims[d],
+                             port->dims[d] >= 0 ? port->dims[d] : 0);
+    return TFOPT_OK;
+}
+
+static bool is_empty(const TfoptPort *port, const InputPort *input) {
+    for (int32_t d = 0; d < port->rank; d++)
+        if (input->dims[d] == 0) return true;
+    return false;
+}
+
+TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, const int64_t *dims) {
+    if (i < 0 || (uint32_t)i >= s->data->n_inputs)
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no input %d: the model has %" PRIu32, i, s->data->n_inputs);
+    const TfoptPort *port = &s->data->inputs[i];
+    InputPort *input = &s->inputs[i];
+    if (dims) {
+        if (!input->has_dims || rank != port->rank || memcmp(dims, input->dims, (size_t)rank * sizeof *dims) != 0) {
+            TfoptStatus status = check_dims(s, port, rank, dims);
+            if (status) return status;
+            memcpy(input->dims, dims, (size_t)rank * sizeof *dims);
+            input->has_dims = true;
+            s->bound = s->ready = false;
+        }
+    } else if (!input->has_dims) {
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "input '%s' has no constant shape: give its dims", port->name);
+    }
+    if (!data && !is_empty(port, input)) return core_fail(s, TFOPT_INVALID_ARGUMENT, "input '%s' is NULL", port->name);
+    if (data == input->data && input->has_data) return TFOPT_OK;
+    input->data = data;
+    input->has_data = true;
+    if (s->ready) core_set_pointer(s, port->buffer, (void *)(uintptr_t)data);
+    return TFOPT_OK;
+}
+
+TfoptStatus tfopt_set_output(TfoptSession *s, int i, void *data, size_t bytes) {
+    if (i < 0 || (uint32_t)i >= s->data->n_outputs)
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no output %d: the model has %" PRIu32, i, s->data->n_outputs);
+    OutputPort *output = &s->outputs[i];
+    if (output->data == data && output->bytes == bytes) return TFOPT_OK;
+    Root *r = &s->roots[s->data->outputs[i].buffer];
+    if (r->home == HOME_RESULT && s->program->buffers[s->data->outputs[i].buffer].kind == TFOPT_BUFFER_OUTPUT) {
+        if (r->block) core_block_free(s, r->block);
+        r->block = NULL;
+        r->pointer = NULL;
+        r->capacity = 0;
+    }
+    output->data = data;
+    output->bytes = data ? bytes : 0;
+    s->ready = false; /* the next run looks at its size, once */
+    return TFOPT_OK;
+}
+
+TfoptStatus tfopt_get_output(const TfoptSession *s, int i, TfoptTensor *out) {
+    if (i < 0 || (uint32_t)i >= s->data->n_outputs || !s->bound) return TFOPT_INVALID_ARGUMENT;
+    const TfoptPort *port = &s->data->outputs[i];
+    *out = (TfoptTensor){.dtype = port->dtype, .rank = port->rank};
+    for (int32_t d = 0; d < port->rank; d++) out->dims[d] = core_dim(s, port->dims[d]);
+    out->data = s->copies_outputs && s->outputs[i].data ? s->outputs[i].data : core_pointer(s, port->buffer);
+    return TFOPT_OK;
+}
+
+size_t tfopt_output_bytes(TfoptSession *s, int i) {
+    if (i < 0 || (uint32_t)i >= s->data->n_outputs) return 0;
+    if (!s->bound && core_bind(s)) return 0;
+    TfoptDimRef bytes = s->program->buffers[s->data->outputs[i].buffer].bytes;
+    return core_dim_is_dynamic(s, bytes) ? 0 : (size_t)core_dim(s, bytes);
+}
+
+int tfopt_is_static(const TfoptSession *s) {
+    for (uint32_t b = 0; b < s->program->n_buffers; b++)
+        if (s->program->buffers[b].kind != TFOPT_BUFFER_VIEW && s->roots[b].home >= HOME_RESULT) return 0;
+    return 1;
+}
+
+size_t tfopt_arena_bytes(const TfoptSession *s) { return s->arena_bytes; }
