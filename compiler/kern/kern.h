@@ -205,6 +205,10 @@ void kernel_print(const Program *p, const Kernel *k, Str *out);
 void program_verify(const Program *p);
 /* Kernels that are not the repetition of an earlier one; step.kernel already points at the first of equals. */
 
+/* Number of the dim slot that holds a Dim that is no constant (tfopt_abi.h): symbols, then expressions in the table's order. */
+uint32_t dim_slot(const DimTable *t, Dim d);
+uint32_t dim_slot_count(const DimTable *t);
+
 /* ---- lowering of one op row, by family files kern/lower_<family>.c */
 typedef struct Lower Lower;
 typedef bool LowerFn(Lower *l, NodeId n); /* makes the steps of the group whose anchor is n; false after diag_error */
