@@ -54,6 +54,7 @@ EmitValue emit_broadcast(Emit *e, EmitValue scalar, int lanes);
 EmitValue emit_extract(Emit *e, EmitValue vector, int lane);
 EmitValue emit_insert(Emit *e, EmitValue vector, EmitValue scalar, int lane);
 EmitValue emit_shuffle(Emit *e, EmitValue a, EmitValue b, int n, const int64_t *lanes);
+EmitValue emit_any(Emit *e, EmitValue mask);                          /* i1: whether a lane is on */
 EmitValue emit_reduce(Emit *e, EmitBinary op, EmitValue vector);     /* fixed tree order: the same bits everywhere */
 
 /* base + index elements of dtype t (index S64 scalar, may be {NULL}) + disp elements. */
@@ -61,6 +62,7 @@ EmitValue emit_address(Emit *e, EmitValue base, DType t, EmitValue index, int64_
 EmitValue emit_load(Emit *e, EmitValue pointer, int64_t disp, EmitType t, EmitValue mask /* {NULL}: all; off lanes are 0 */);
 void emit_store(Emit *e, EmitValue pointer, int64_t disp, EmitValue v, EmitValue mask, int flags);
 EmitValue emit_gather(Emit *e, EmitValue pointer, EmitValue indexes /* S32 or S64 lanes, in elements */, EmitType t, EmitValue mask);
+void emit_scatter(Emit *e, EmitValue pointer, EmitValue indexes, EmitValue v, EmitValue mask); /* of equal indexes the last lane stays */
 void emit_prefetch(Emit *e, EmitValue pointer, int64_t disp_bytes);
 
 /* for (i = lo; i < hi; i += step) with n carried values: io holds initial values, then, between begin and end, the carried ones; at end

@@ -187,6 +187,18 @@ EmitValue emit_shuffle(Emit *e, EmitValue a, EmitValue b, int n, const int64_t *
     return build_value(e, "vector.shuffle", type, 2, operands, 1, &mask);
 }
 
+EmitValue emit_any(Emit *e, EmitValue mask) {
+    /* The mask as one integer: a move of the mask register, or movmsk. */
+    EmitType t = emit_type(e, mask);
+    if (!t.lanes) return mask;
+    MlirType integer = mlirIntegerTypeGet(e->context, (unsigned)t.lanes);
+    int64_t one = 1;
+    EmitValue bits = build_value(e, "vector.bitcast", mlirVectorTypeGet(1, &one, integer), 1, &mask, 0, NULL);
+    bits = emit_extract(e, bits, 0);
+    EmitValue zero = build_constant(e, integer, mlirIntegerAttrGet(integer, 0));
+    return emit_compare(e, EMIT_NE, bits, zero);
+}
+
 EmitValue emit_reduce(Emit *e, EmitBinary op, EmitValue vector) {
     /* Upper half onto lower half until one is left. */
     int lanes = emit_type(e, vector).lanes;

@@ -100,6 +100,16 @@ EmitValue emit_gather(Emit *e, EmitValue pointer, EmitValue indexes, EmitType t,
     return t.dtype == DTYPE_BOOL ? bool_from_byte(e, v) : v;
 }
 
+void emit_scatter(Emit *e, EmitValue pointer, EmitValue indexes, EmitValue v, EmitValue mask) {
+    EmitType t = emit_type(e, v);
+    if (t.dtype == DTYPE_BOOL) v = emit_cast(e, EMIT_ZEXT, v, DTYPE_U8);
+    EmitValue pointers = element_pointer(e, pointer, t.dtype, indexes, 0);
+    if (!mask.v) mask = emit_const_mask(e, t.lanes, t.lanes);
+    EmitValue operands[3] = {v, pointers, mask};
+    MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_bytes(t.dtype)));
+    build_op(e, "llvm.intr.masked.scatter", 0, NULL, 3, operands, 1, &a, 0, NULL);
+}
+
 void emit_prefetch(Emit *e, EmitValue pointer, int64_t disp_bytes) {
     EmitValue at = emit_address(e, pointer, DTYPE_U8, (EmitValue){NULL}, disp_bytes);
     MlirNamedAttribute a[3] = {named(e, "rw", i32_attribute(e, 0)), named(e, "hint", i32_attribute(e, 3)), named(e, "cache", i32_attribute(e, 1))};
