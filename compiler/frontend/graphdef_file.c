@@ -71,7 +71,7 @@ ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescript
 }
 
 /* Eight bytes at a time, four independent chains: FNV a byte at a time would take seconds on a large model. */
-static uint64_t hash_file(const FileMap *f) {
+uint64_t hash_file(const FileMap *f) {
     uint64_t h[4] = {HASH_SEED, HASH_SEED + 1, HASH_SEED + 2, HASH_SEED + 3};
     size_t at = 0;
     for (; f->size - at >= 32; at += 32)

@@ -36,6 +36,8 @@ bool function_output_index(const TfGraph *tf, const TfNode *n, const char *arg, 
 bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *options, Diag *d);
 
 /* ---- graphdef_file.c ---- */
+/* Hash of a file's content. */
+uint64_t hash_file(const FileMap *f);
 /* Parses a GraphDef or SavedModel file in binary or text form, whichever it is; NULL after a message when it is neither. */
 ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file, const char *path, Diag *d);
 #endif
