@@ -35,6 +35,9 @@ typedef struct {
     bool too_complex;       /* an expression outgrew its bounds and became a free symbol: graph_add refuses the node that did it */
 } DimTable;
 
+/* definer of a symbol that a parsed graph says is set while running, until the node that does so claims it. */
+#define DIM_UNCLAIMED UINT32_MAX
+
 void dim_table_init(DimTable *t, Arena *arena);
 static inline Dim dim_const(int64_t v) { return (Dim){0, v}; }
 static inline bool dim_is_const(Dim d) { return d.expr == 0; }

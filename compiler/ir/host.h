@@ -12,6 +12,13 @@ struct HostOp {
     const char *symbol;   /* "tfopt_host_non_max_suppression_v3" */
     const char *family;
 };
+/* Shape functions and functions of the rows. The former stand in compiler/ir/infer_host_<family>.c, with infer_common.h at hand. */
+#define HOSTOP(name, results, infer, fn, family) InferFn hostinfer_##infer;
+#include "runtime/hostops/hostops.def"
+#undef HOSTOP
+#define HOSTOP(name, results, infer, fn, family) TfoptHostFn tfopt_host_##fn;
+#include "runtime/hostops/hostops.def"
+#undef HOSTOP
 const HostOp *host_op_find(const char *name); /* NULL when there is no such row */
 const HostOp *host_op_table(uint32_t *out_n);
 #endif
