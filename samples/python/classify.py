@@ -1,0 +1,19 @@
+#!/usr/bin/env python3
+"""Classifies the held-out digits with the compiled network. usage: classify.py DIGITS.so"""
+import pathlib
+import sys
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools/python"))
+import tfopt  # noqa: E402
+
+data = ROOT / "test/models/digits"
+images, labels = np.load(data / "test_images.npy"), np.load(data / "test_labels.npy")
+expected = np.load(data / "test_probabilities.npy")
+model = tfopt.load(sys.argv[1])
+print("inputs", model.inputs, "outputs", model.outputs)
+probabilities = model(images)
+print(f"{np.mean(probabilities.argmax(1) == labels):.1%} of {len(labels)} right, largest difference from TensorFlow {abs(probabilities - expected).max():.1e}")
+sys.exit(not np.allclose(probabilities, expected, atol=1e-5))
