@@ -1,0 +1,289 @@
+/* conv: convolutions as GEMM without building the matrix of patches. A tile's rows are neighbouring output pixels of one image row, so for
+   every tap their inputs are a constant number of elements apart. Kernel rows that fall outside above or below are clipped at run time, for
+   the whole tile at once; kernel columns that fall outside left or right are known at compile time from the pixel's place in the row: edge
+   tiles get code of their own in which those rows take no part. So no inner loop has a branch, a mask or a read of padding. */
+#include "codegen/cpu/contraction.h"
+
+enum { MAX_SEGMENTS = 40 };
+
+/* Taps [begin, end) of a kernel row that the same pixels of a block see. */
+typedef struct {
+    int begin, end;
+    uint32_t live;
+} Segment;
+
+typedef struct {
+    const Unit *unit;
+    const Columns *columns;
+    EmitValue image;      /* first element of the group's channels of the image */
+    EmitValue panel;
+    Index pixel_stride, row_stride[3]; /* elements between neighbours in each dimension */
+    int64_t channels;     /* of the group: steps of k per tap */
+    Index row;            /* output row, flat */
+    RowTaps taps;
+} Conv;
+
+/* ---- shared with depthwise */
+/* Taps of `dimension` that fall inside when tap 0 lies at `start`: ceil(-start / dilation) .. ceil((size - start) / dilation), cut to the kernel. */
+void clip_taps(Ctx *x, int dimension, Index start, Index *out_lo, Index *out_hi) {
+    const ConvGeometry *g = &x->c->conv;
+    int64_t dilation = g->dilation[dimension], taps = g->kernel[dimension];
+    Index size = index_dim(x, g->in[dimension]);
+    Index below = index_sub(x, index_const(0), start);
+    below = index_max(x, below, index_const(0));
+    Index above = index_sub(x, size, start);
+    above = index_max(x, above, index_const(0));
+    if (dilation > 1) {
+        below = index_add(x, below, index_const(dilation - 1));
+        below = index_div(x, below, index_const(dilation));
+        above = index_add(x, above, index_const(dilation - 1));
+        above = index_div(x, above, index_const(dilation));
+    }
+    *out_lo = index_min(x, below, index_const(taps));
+    *out_hi = index_min(x, above, index_const(taps));
+}
+
+RowTaps row_taps(Ctx *x, Index row) {
+    const ConvGeometry *g = &x->c->conv;
+    RowTaps taps = {0};
+    for (int d = g->rank - 2; d >= 0; d--) {
+        Index size = index_dim(x, g->out[d]);
+        Index at = d == 0 ? row : index_rem(x, row, size);
+        if (d > 0) row = index_div(x, row, size);
+        Index before = index_dim(x, g->before[d]);
+        Index start = index_scale(x, at, g->stride[d]);
+        taps.start[d] = index_sub(x, start, before);
+        if (g->kernel[d] == 1 && dim_is(g->before[d], 0)) {
+            taps.lo[d] = index_const(0);
+            taps.hi[d] = index_const(1);
+        } else {
+            clip_taps(x, d, taps.start[d], &taps.lo[d], &taps.hi[d]);
+        }
+    }
+    return taps;
+}
+
+static void live_taps(const ConvGeometry *g, int64_t first, int rows, uint32_t *live) {
+    int d = g->rank - 1;
+    for (int64_t tap = 0; tap < g->kernel[d]; tap++) {
+        live[tap] = 0;
+        for (int i = 0; i < rows; i++) {
+            int64_t in = (first + i) * g->stride[d] + tap * g->dilation[d] - g->before[d].value;
+            if (in >= 0 && in < g->in[d].value) live[tap] |= 1u << i;
+        }
+    }
+}
+
+int pixel_runs(Ctx *x, PixelRun **out_runs) {
+    const ConvGeometry *g = &x->c->conv;
+    int d = g->rank - 1, n = 0, cost = 0;
+    if (!dim_is_const(g->out[d]) || !dim_is_const(g->in[d]) || !dim_is_const(g->before[d]) || g->kernel[d] > 64) return 0;
+    int64_t width = g->out[d].value, tile = x->c->tile_m, taps = g->kernel[d];
+    PixelRun *runs = NEW_ARRAY(x->arena, PixelRun, MAX_SEGMENTS);
+    uint32_t *live = NEW_ARRAY(x->arena, uint32_t, taps);
+    for (int64_t first = 0; first < width; first += tile) {
+        int rows = (int)(width - first < tile ? width - first : tile);
+        live_taps(g, first, rows, live);
+        PixelRun *last = n > 0 ? &runs[n - 1] : NULL;
+        bool same = last != NULL && last->rows == rows;
+        for (int64_t tap = 0; same && tap < taps; tap++) same = last->live[tap] == live[tap];
+        if (same) {
+            last->count++;
+            continue;
+        }
+        for (int64_t tap = 0; tap < taps; tap++) cost += tap == 0 || live[tap] != live[tap - 1];
+        if (n == MAX_SEGMENTS || cost > MAX_SEGMENTS) return 0;
+        runs[n] = (PixelRun){first, 1, rows, NEW_ARRAY(x->arena, uint32_t, taps)};
+        for (int64_t tap = 0; tap < taps; tap++) runs[n].live[tap] = live[tap];
+        n++;
+    }
+    *out_runs = runs;
+    return n;
+}
+
+/* ---- tiles */
+/* acc += the taps of one kernel row: `at` is the input of the tile's first pixel at tap 0, `panel` the weights of that kernel row. */
+static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Segment *s) {
+    const ConvGeometry *g = &x->c->conv;
+    int d = g->rank - 1;
+    int64_t nr = x->c->packed.nr;
+    Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[d]);
+    Index pixel_step = index_scale(x, v->pixel_stride, g->stride[d]);
+    /* Channels of neighbouring taps lie side by side: one run of k over all of them. */
+    bool merged = index_is_const(tap_stride) && tap_stride.c == v->channels;
+    int taps = s->end - s->begin, n = t->rows * t->vectors;
+    Index tap = index_const(s->begin);
+    bool loop = !merged && taps > 1;
+    if (loop) tap = loop_begin(x, index_const(s->begin), index_const(s->end), 1, n, t->acc);
+    Index a_offset = index_times(x, tap, tap_stride);
+    Index b_offset = index_scale(x, tap, v->channels * nr);
+    EmitValue first = index_address(x, at, x->c->a, a_offset);
+    TileA a = {.live = s->live, .k_stride = index_const(1)};
+    for (int i = 0; i < t->rows; i++) {
+        Index row = index_scale(x, pixel_step, i);
+        a.row[i] = index_is_const(row) || !(s->live >> i & 1u) ? first : index_address(x, first, x->c->a, row);
+        a.displacement[i] = index_is_const(row) ? row.c : 0;
+    }
+    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(nr), .n_stride = index_const(1)};
+    tile_multiply(x, t, &a, &b, index_const(merged ? v->channels * taps : v->channels));
+    if (loop) loop_end(x, n, t->acc);
+}
+
+/* One pixel whose kernel columns are clipped at run time. */
+static void multiply_clipped(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, Index lo, Index hi) {
+    const ConvGeometry *g = &x->c->conv;
+    int64_t nr = x->c->packed.nr;
+    Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[g->rank - 1]);
+    Index tap = loop_begin(x, lo, hi, 1, t->vectors, t->acc);
+    Index a_offset = index_times(x, tap, tap_stride);
+    Index b_offset = index_scale(x, tap, v->channels * nr);
+    TileA a = {.live = 1, .k_stride = index_const(1)};
+    a.row[0] = index_address(x, at, x->c->a, a_offset);
+    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(nr), .n_stride = index_const(1)};
+    tile_multiply(x, t, &a, &b, index_const(v->channels));
+    loop_end(x, t->vectors, t->acc);
+}
+
+/* Pixels first .. first + rows of the current output row. Without segments: one pixel, clipped. */
+static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments, const Segment *segments) {
+    const ConvGeometry *g = &x->c->conv;
+    int d = g->rank - 1;
+    Tile t;
+    tile_zero(x, &t, rows, v->columns->vectors);
+    int n = rows * t.vectors;
+    Index before = index_dim(x, g->before[d]);
+    Index start = index_scale(x, first, g->stride[d]);
+    start = index_sub(x, start, before);
+    Index lo = index_const(0), hi = index_const(0);
+    if (n_segments == 0) clip_taps(x, d, start, &lo, &hi);
+    Index a_offset = index_times(x, start, v->pixel_stride), b_row = index_const(0);
+    bool loops[3] = {false, false, false};
+    for (int o = 0; o < d; o++) {
+        Index tap = v->taps.lo[o];
+        loops[o] = !(index_is_const(tap) && index_is_const(v->taps.hi[o]) && v->taps.hi[o].c - tap.c == 1);
+        if (loops[o]) tap = loop_begin(x, v->taps.lo[o], v->taps.hi[o], 1, n, t.acc);
+        Index in = index_scale(x, tap, g->dilation[o]);
+        in = index_add(x, in, v->taps.start[o]);
+        in = index_times(x, in, v->row_stride[o]);
+        a_offset = index_add(x, a_offset, in);
+        b_row = index_scale(x, b_row, g->kernel[o]);
+        b_row = index_add(x, b_row, tap);
+    }
+    EmitValue at = index_address(x, v->image, x->c->a, a_offset);
+    Index b_offset = index_scale(x, b_row, g->kernel[d] * v->channels * x->c->packed.nr);
+    EmitValue panel = index_address(x, v->panel, x->c->b, b_offset);
+    for (int s = 0; s < n_segments; s++) multiply_segment(x, v, &t, at, panel, &segments[s]);
+    if (n_segments == 0) multiply_clipped(x, v, &t, at, panel, lo, hi);
+    for (int o = d - 1; o >= 0; o--)
+        if (loops[o]) loop_end(x, n, t.acc);
+    Index width = index_dim(x, g->out[d]);
+    Index m = index_times(x, v->row, width);
+    m = index_add(x, m, first);
+    Index channel = index_scale(x, v->unit->group, g->filters / g->groups);
+    epilogue_store(x, &t, v->unit->batch, m, channel, v->columns->n, v->columns->mask);
+}
+
+static int make_segments(const PixelRun *run, int64_t taps, Segment *segments) {
+    int n = 0;
+    for (int tap = 0; tap < taps; tap++) {
+        if (run->live[tap] == 0) continue;
+        if (n > 0 && segments[n - 1].end == tap && segments[n - 1].live == run->live[tap]) segments[n - 1].end++;
+        else segments[n++] = (Segment){tap, tap + 1, run->live[tap]};
+    }
+    return n;
+}
+
+static void row_of_runs(Ctx *x, const Conv *v, int n_runs, const PixelRun *runs) {
+    for (int r = 0; r < n_runs; r++) {
+        Segment segments[64] = {{0}};
+        int n = make_segments(&runs[r], x->c->conv.kernel[x->c->conv.rank - 1], segments);
+        if (n == 0) segments[n++] = (Segment){0, 1, 0}; /* pixels that see padding only */
+        Index first = index_const(runs[r].first);
+        if (runs[r].count > 1) {
+            int64_t end = runs[r].first + runs[r].count * runs[r].rows;
+            first = loop_begin(x, first, index_const(end), runs[r].rows, 0, NULL);
+        }
+        tile_at(x, v, first, runs[r].rows, n, segments);
+        if (runs[r].count > 1) loop_end(x, 0, NULL);
+    }
+}
+
+/* A row whose width is known at run time, or whose edges would take too much code: clipped pixels one by one at both ends, tiles between. */
+static void row_of_pixels(Ctx *x, const Conv *v) {
+    const ConvGeometry *g = &x->c->conv;
+    int d = g->rank - 1, rows = x->c->tile_m;
+    int64_t stride = g->stride[d], reach = (g->kernel[d] - 1) * g->dilation[d];
+    Index width = index_dim(x, g->out[d]);
+    Index before = index_dim(x, g->before[d]);
+    Index size = index_dim(x, g->in[d]);
+    /* Pixels [inner, outer) see no padding: p*stride >= before and p*stride + reach < size + before. */
+    Index inner = index_add(x, before, index_const(stride - 1));
+    inner = index_div(x, inner, index_const(stride));
+    inner = index_min(x, inner, width);
+    Index outer = index_add(x, size, before);
+    outer = index_sub(x, outer, index_const(reach));
+    outer = index_max(x, outer, index_const(0));
+    outer = index_add(x, outer, index_const(stride - 1));
+    outer = index_div(x, outer, index_const(stride));
+    outer = index_min(x, outer, width);
+    outer = index_max(x, outer, inner);
+    Index middle = index_sub(x, outer, inner);
+    Index rest = index_rem(x, middle, index_const(rows));
+    Index middle_end = index_sub(x, outer, rest);
+    Index at = loop_begin(x, index_const(0), inner, 1, 0, NULL);
+    tile_at(x, v, at, 1, 0, NULL);
+    loop_end(x, 0, NULL);
+    Segment all = {0, (int)g->kernel[d], (1u << rows) - 1u};
+    at = loop_begin(x, inner, middle_end, rows, 0, NULL);
+    tile_at(x, v, at, rows, 1, &all);
+    loop_end(x, 0, NULL);
+    at = loop_begin(x, middle_end, width, 1, 0, NULL);
+    tile_at(x, v, at, 1, 0, NULL);
+    loop_end(x, 0, NULL);
+}
+
+static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *data) {
+    Conv *v = data;
+    const Contraction *c = x->c;
+    const ConvGeometry *g = &c->conv;
+    int d = g->rank - 1;
+    int64_t nr = c->packed.nr, panels = (c->n.value + nr - 1) / nr, k = v->channels;
+    for (int i = 0; i < g->rank; i++) k *= g->kernel[i];
+    v->unit = u;
+    v->columns = columns;
+    Index group = index_scale(x, u->group, panels);
+    group = index_add(x, group, columns->panel);
+    group = index_scale(x, group, k * nr);
+    v->panel = index_address(x, eval_buffer(x->eval, 1), c->b, group);
+    Index width = index_dim(x, g->out[d]);
+    Index row_lo = index_div(x, u->m_lo, width);
+    Index row_hi = index_div(x, u->m_hi, width);
+    PixelRun *runs;
+    int n_runs = pixel_runs(x, &runs);
+    v->row = loop_begin(x, row_lo, row_hi, 1, 0, NULL);
+    v->taps = row_taps(x, v->row);
+    if (n_runs > 0) row_of_runs(x, v, n_runs, runs);
+    else row_of_pixels(x, v);
+    loop_end(x, 0, NULL);
+}
+
+bool conv_emit(Ctx *x, const Unit *u) {
+    const Contraction *c = x->c;
+    const ConvGeometry *g = &c->conv;
+    if (!c->b_packed || !dim_is_const(c->n) || g->rank < 1 || g->rank > 3) return false;
+    Conv v = {.channels = g->channels / g->groups};
+    v.pixel_stride = index_dim(x, c->a_m);
+    Index stride = v.pixel_stride;
+    for (int d = g->rank - 1; d >= 0; d--) {
+        v.row_stride[d] = stride;
+        Index size = index_dim(x, g->in[d]);
+        stride = index_times(x, stride, size);
+    }
+    Index a_batch = index_dim(x, c->a_batch);
+    Index offset = index_times(x, u->batch, a_batch);
+    Index group = index_scale(x, u->group, v.channels);
+    offset = index_add(x, offset, group);
+    v.image = index_address(x, eval_buffer(x->eval, 0), c->a, offset);
+    for_columns(x, u, columns_body, &v);
+    return true;
+}

@@ -1,0 +1,202 @@
+/* gemm: matrix products. The panels of B are the outer loop, so that one panel stays in the nearest cache while all rows of the unit pass
+   by it. B is constant and packed, or dense; a dense one whose rows lie apart (an attention's keys) is transposed panel by panel into a
+   stack buffer laid out like a packed panel, which pays from a few rows on. */
+#include "codegen/cpu/contraction.h"
+
+enum { LOCAL_PANEL_BYTES = 32 * 1024, TRANSPOSE_ROWS = 4 };
+
+typedef struct {
+    const Unit *unit;
+    const Columns *columns;
+    Index k, a_m;
+    EmitValue a_base;   /* of the unit's batch entry */
+    TileB b;
+} Gemm;
+
+/* One tile of `rows` rows from row m on. */
+static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
+    Tile t;
+    tile_zero(x, &t, rows, g->columns->vectors);
+    TileA a = {.live = (1u << rows) - 1u};
+    a.k_stride = index_dim(x, x->c->a_k);
+    Index offset = index_times(x, m, g->a_m);
+    EmitValue base = index_address(x, g->a_base, x->c->a, offset);
+    for (int i = 0; i < rows; i++) {
+        Index row = index_scale(x, g->a_m, i);
+        a.row[i] = index_is_const(row) ? base : index_address(x, base, x->c->a, row);
+        a.displacement[i] = index_is_const(row) ? row.c : 0;
+    }
+    tile_multiply(x, &t, &a, &g->b, g->k);
+    epilogue_store(x, &t, g->unit->batch, m, index_const(0), g->columns->n, g->columns->mask);
+}
+
+/* All rows of the unit: whole tiles, then the rest of a constant M in one tile, that of a run-time M in tiles of 8, 4, 2 and 1. */
+static void all_rows(Ctx *x, const Gemm *g) {
+    const Contraction *c = x->c;
+    int tile = c->tile_m;
+    const Unit *u = g->unit;
+    bool one_unit = index_is_const(u->m_lo) && index_is_const(u->m_hi);
+    if (dim_is_const(c->m) && (c->unit_m == 0 || c->unit_m % tile == 0)) {
+        int64_t rest = c->m.value % tile, whole = c->m.value - rest;
+        if (whole > 0 && one_unit && whole == tile) {
+            tile_at(x, g, index_const(0), tile);
+        } else if (whole > 0) {
+            Index end = index_min(x, u->m_hi, index_const(whole));
+            Index m = loop_begin(x, u->m_lo, end, tile, 0, NULL);
+            tile_at(x, g, m, tile);
+            loop_end(x, 0, NULL);
+        }
+        if (rest > 0 && one_unit) {
+            tile_at(x, g, index_const(whole), (int)rest);
+        } else if (rest > 0) {
+            Index begin = index_max(x, u->m_lo, index_const(whole));
+            Index m = loop_begin(x, begin, u->m_hi, rest, 0, NULL); /* one turn, in the last unit */
+            tile_at(x, g, m, (int)rest);
+            loop_end(x, 0, NULL);
+        }
+        return;
+    }
+    Index at = u->m_lo;
+    for (int rows = tile, next; rows >= 1; rows = next) {
+        Index left = index_sub(x, u->m_hi, at);
+        Index rest = index_rem(x, left, index_const(rows));
+        Index end = index_sub(x, u->m_hi, rest);
+        Index m = loop_begin(x, at, end, rows, 0, NULL);
+        tile_at(x, g, m, rows);
+        loop_end(x, 0, NULL);
+        at = end;
+        next = 0;
+        for (int power = 8; power >= 1 && next == 0; power /= 2)
+            if (power < rows) next = power;
+    }
+}
+
+/* ---- dense B */
+static bool is_power_of_two(int n) { return (n & (n - 1)) == 0; }
+
+/* Turns the block held in rows[0..lanes), rows of `lanes` elements, into its transpose: log2(lanes) rounds of pairwise exchanges. */
+static void transpose_block(Ctx *x, EmitValue *rows) {
+    int n = x->lanes;
+    int64_t low[64], high[64];
+    for (int half = 1; half < n; half *= 2) {
+        for (int i = 0; i < n; i++) {
+            bool upper = (i / half) % 2 != 0;
+            low[i] = upper ? n + i - half : i;
+            high[i] = upper ? n + i : i + half;
+        }
+        for (int i = 0; i < n; i++) {
+            if ((i / half) % 2 != 0) continue;
+            EmitValue a = rows[i], b = rows[i + half];
+            rows[i] = emit_shuffle(x->e, a, b, n, low);
+            rows[i + half] = emit_shuffle(x->e, a, b, n, high);
+        }
+    }
+}
+
+/* Copies k x nr elements of B, whose columns are `apart` elements from each other and dense along k, to `local` as a packed panel. */
+static void pack_panel(Ctx *x, EmitValue from, Index apart, int64_t k, const Columns *columns, EmitValue local) {
+    int lanes = x->lanes, nr = x->c->packed.nr;
+    DType t = x->c->b;
+    for (int j = 0; j < columns->vectors; j++) {
+        EmitValue first[64];
+        /* Columns past the end repeat the first one: their results are never stored, but their addresses must be good. */
+        bool last = j == columns->vectors - 1 && columns->mask.v != NULL;
+        for (int i = 0; i < lanes; i++) {
+            Index offset = index_scale(x, apart, (int64_t)j * lanes + i);
+            if (last && i > 0) {
+                EmitValue live = emit_extract(x->e, columns->mask, i);
+                EmitValue there = index_emit(x, offset);
+                Index start = index_scale(x, apart, (int64_t)j * lanes);
+                EmitValue here = index_emit(x, start);
+                offset = index_value(emit_select(x->e, live, there, here));
+            }
+            first[i] = index_address(x, from, t, offset);
+        }
+        int64_t whole = k / lanes * lanes;
+        for (int part = 0; part < 2; part++) {
+            int64_t live = part == 0 ? lanes : k - whole;
+            if (part == 0 ? whole == 0 : live == 0) continue;
+            Index at = index_const(whole);
+            if (part == 0) at = loop_begin(x, index_const(0), index_const(whole), lanes, 0, NULL);
+            EmitValue rows[64];
+            EmitValue mask = {NULL};
+            if (part == 1) mask = emit_const_mask(x->e, lanes, (int)live);
+            for (int i = 0; i < lanes; i++) {
+                EmitValue pointer = index_address(x, first[i], t, at);
+                rows[i] = emit_load(x->e, pointer, 0, (EmitType){t, lanes}, mask);
+            }
+            transpose_block(x, rows);
+            Index to = index_scale(x, at, nr);
+            EmitValue target = index_address(x, local, t, to);
+            for (int64_t i = 0; i < live; i++) emit_store(x->e, target, i * nr + (int64_t)j * lanes, rows[i], (EmitValue){NULL}, 0);
+            if (part == 0) loop_end(x, 0, NULL);
+        }
+    }
+}
+
+static bool transposes_in_place(const Ctx *x) {
+    const Contraction *c = x->c;
+    return dim_is(c->b_k, 1) && !dim_is(c->b_n, 1) && dim_is_const(c->k) && is_power_of_two(x->lanes) && c->tile_m >= TRANSPOSE_ROWS &&
+           dtype_size(c->b) >= 4 && c->k.value * c->packed.nr * (int64_t)dtype_size(c->b) <= LOCAL_PANEL_BYTES;
+}
+
+static void dense_columns(Ctx *x, Gemm *g) {
+    const Contraction *c = x->c;
+    const Columns *columns = g->columns;
+    Index b_n = index_dim(x, c->b_n);
+    Index b_k = index_dim(x, c->b_k);
+    Index entry = g->unit->batch;
+    if (!dim_is(c->b_repeat, 1)) {
+        Index repeat = index_dim(x, c->b_repeat);
+        entry = index_div(x, entry, repeat);
+    }
+    Index b_batch = index_dim(x, c->b_batch);
+    Index offset = index_times(x, entry, b_batch);
+    Index across = index_times(x, columns->n, b_n);
+    offset = index_add(x, offset, across);
+    EmitValue base = index_address(x, eval_buffer(x->eval, 1), c->b, offset);
+    g->b = (TileB){.base = base, .k_stride = b_k, .n_stride = b_n, .mask = columns->mask};
+    if (!transposes_in_place(x)) return;
+    EmitValue local = emit_local(x->e, c->b, c->k.value * c->packed.nr);
+    pack_panel(x, base, b_n, c->k.value, columns, local);
+    g->b = (TileB){.base = local, .k_stride = index_const(c->packed.nr), .n_stride = index_const(1)};
+}
+
+static void packed_columns(Ctx *x, Gemm *g) {
+    const Contraction *c = x->c;
+    int64_t nr = c->packed.nr, panels = (c->n.value + nr - 1) / nr;
+    Index offset = index_scale(x, g->columns->panel, c->k.value * nr);
+    if (!dim_is(c->b_batch, 0)) { /* a batch of packed matrices, one after the other */
+        Index entry = g->unit->batch;
+        if (!dim_is(c->b_repeat, 1)) {
+            Index repeat = index_dim(x, c->b_repeat);
+            entry = index_div(x, entry, repeat);
+        }
+        entry = index_scale(x, entry, c->k.value * nr * panels);
+        offset = index_add(x, offset, entry);
+    }
+    EmitValue base = index_address(x, eval_buffer(x->eval, 1), c->b, offset);
+    g->b = (TileB){.base = base, .k_stride = index_const(nr), .n_stride = index_const(1)};
+}
+
+static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *data) {
+    Gemm *g = data;
+    g->unit = u;
+    g->columns = columns;
+    if (x->c->b_packed) packed_columns(x, g);
+    else dense_columns(x, g);
+    all_rows(x, g);
+}
+
+bool gemm_emit(Ctx *x, const Unit *u) {
+    const Contraction *c = x->c;
+    if (c->b_packed && !(dim_is_const(c->k) && dim_is_const(c->n))) return false;
+    Gemm g = {0};
+    g.k = index_dim(x, c->k);
+    g.a_m = index_dim(x, c->a_m);
+    Index a_batch = index_dim(x, c->a_batch);
+    Index offset = index_times(x, u->batch, a_batch);
+    g.a_base = index_address(x, eval_buffer(x->eval, 0), c->a, offset);
+    for_columns(x, u, columns_body, &g);
+    return true;
+}

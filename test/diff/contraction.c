@@ -1,0 +1,112 @@
+/* Contractions against plain loops: many shapes, for every instruction set of this machine. Units are run in two parts, out of order. */
+#include "contraction_case.h"
+#include "codegen/llvm/llvm.h"
+#include <string.h>
+
+#define CONV(...) .kind = CONTRACT_CONV, __VA_ARGS__
+#define DEPTHWISE(...) .kind = CONTRACT_DEPTHWISE, __VA_ARGS__
+
+static const Case cases[] = {
+    /* matrices */
+    {.name = "one", .m = 1, .n = 1, .k = 1},
+    {.name = "row", .m = 1, .n = 70, .k = 33, .epilogue = EPILOGUE_BIAS},
+    {.name = "row_long", .m = 1, .n = 1000, .k = 257, .threads = 2},
+    {.name = "column", .m = 77, .n = 1, .k = 19, .epilogue = EPILOGUE_BIAS_RELU6},
+    {.name = "small", .m = 3, .n = 5, .k = 2},
+    {.name = "k1", .m = 20, .n = 40, .k = 1, .epilogue = EPILOGUE_RESIDUAL},
+    {.name = "square", .m = 64, .n = 64, .k = 64, .epilogue = EPILOGUE_RESIDUAL},
+    {.name = "odd", .m = 49, .n = 131, .k = 67, .threads = 2, .epilogue = EPILOGUE_BIAS},
+    {.name = "tall", .m = 500, .n = 24, .k = 40, .threads = 2},
+    {.name = "wide", .m = 13, .n = 900, .k = 70, .threads = 2, .epilogue = EPILOGUE_BIAS_RELU6},
+    {.name = "symbolic_1", .m = 1, .n = 50, .k = 30, .symbolic = true, .epilogue = EPILOGUE_BIAS},
+    {.name = "symbolic_7", .m = 7, .n = 50, .k = 30, .symbolic = true},
+    {.name = "symbolic_99", .m = 99, .n = 150, .k = 31, .symbolic = true, .threads = 2, .epilogue = EPILOGUE_BIAS},
+    {.name = "transposed_a", .m = 30, .n = 40, .k = 20, .transpose_a = true},
+    {.name = "dense", .m = 30, .n = 45, .k = 20, .dense_b = true},
+    {.name = "dense_batch", .batch = 5, .m = 17, .n = 33, .k = 64, .dense_b = true, .threads = 2},
+    {.name = "dense_transposed", .batch = 3, .m = 17, .n = 37, .k = 61, .dense_b = true, .transpose_b = true},
+    {.name = "dense_transposed_exact", .batch = 3, .m = 64, .n = 64, .k = 64, .dense_b = true, .transpose_b = true},
+    {.name = "dense_transposed_row", .batch = 3, .m = 1, .n = 37, .k = 61, .dense_b = true, .transpose_b = true},
+    {.name = "dense_transposed_deep", .m = 9, .n = 20, .k = 3000, .dense_b = true, .transpose_b = true},
+    {.name = "broadcast", .batch = 4, .m = 9, .n = 20, .k = 30, .dense_b = true, .broadcast_b = true},
+    {.name = "packed_batch", .batch = 4, .m = 9, .n = 20, .k = 30, .epilogue = EPILOGUE_RESIDUAL},
+    {.name = "double", .dtype = DTYPE_F64, .m = 20, .n = 30, .k = 40, .epilogue = EPILOGUE_BIAS},
+    {.name = "int32", .dtype = DTYPE_S32, .m = 20, .n = 30, .k = 40},
+    {.name = "int64", .dtype = DTYPE_S64, .m = 5, .n = 30, .k = 40},
+    {.name = "int8", .dtype = DTYPE_S8, .acc = DTYPE_S32, .m = 20, .n = 30, .k = 40},
+    {.name = "half", .dtype = DTYPE_F16, .acc = DTYPE_F32, .m = 20, .n = 30, .k = 40},
+    {.name = "bfloat", .dtype = DTYPE_BF16, .acc = DTYPE_F32, .m = 20, .n = 30, .k = 40},
+    /* convolutions */
+    {.name = "pointwise", CONV(.rank = 2, .in = {7, 9}, .kernel = {1, 1}, .channels = 20, .filters = 40, .batch = 2, .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "pointwise_strided", CONV(.rank = 2, .in = {8, 8}, .kernel = {1, 1}, .stride = {2, 2}, .channels = 20, .filters = 40, .batch = 2)},
+    {.name = "conv_3x3", CONV(.rank = 2, .in = {13, 19}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 35, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
+    {.name = "conv_7x7_image", CONV(.rank = 2, .in = {30, 30}, .kernel = {7, 7}, .stride = {2, 2}, .before = {3, 3}, .after = {3, 3}, .channels = 3, .filters = 64, .threads = 2)},
+    {.name = "conv_same_even", CONV(.rank = 2, .in = {16, 16}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 3, .filters = 32)},
+    {.name = "conv_5x5_small", CONV(.rank = 2, .in = {3, 3}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 8, .filters = 8)},
+    {.name = "conv_dilated", CONV(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 3}, .before = {2, 3}, .after = {2, 3}, .channels = 6, .filters = 20)},
+    {.name = "conv_groups", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 24, .filters = 48, .groups = 4, .batch = 2, .epilogue = EPILOGUE_BIAS)},
+    {.name = "conv_groups_stride", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .before = {1, 1}, .after = {1, 1}, .channels = 12, .filters = 6, .groups = 3)},
+    {.name = "conv_1d", CONV(.rank = 1, .in = {100}, .kernel = {9}, .before = {4}, .after = {4}, .channels = 4, .filters = 17, .threads = 2)},
+    {.name = "conv_1d_causal", CONV(.rank = 1, .in = {90}, .kernel = {2}, .dilation = {16}, .before = {16}, .channels = 16, .filters = 32, .batch = 2)},
+    {.name = "conv_1d_wide", CONV(.rank = 1, .in = {64}, .kernel = {41}, .before = {20}, .after = {20}, .channels = 2, .filters = 6)},
+    {.name = "conv_3d", CONV(.rank = 3, .in = {5, 6, 7}, .kernel = {3, 2, 3}, .before = {1, 0, 1}, .after = {1, 1, 1}, .channels = 3, .filters = 10, .batch = 2)},
+    {.name = "conv_asymmetric", CONV(.rank = 2, .in = {11, 6}, .kernel = {1, 7}, .before = {0, 3}, .after = {0, 3}, .channels = 9, .filters = 18)},
+    {.name = "conv_all_padding", CONV(.rank = 2, .in = {2, 2}, .kernel = {1, 1}, .before = {2, 2}, .after = {3, 3}, .channels = 4, .filters = 4, .epilogue = EPILOGUE_BIAS)},
+    {.name = "conv_symbolic", CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 20, .symbolic = true)},
+    {.name = "conv_symbolic_small", CONV(.rank = 2, .in = {2, 2}, .kernel = {5, 5}, .stride = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 5, .filters = 20, .symbolic = true)},
+    {.name = "conv_double", CONV(.rank = 2, .in = {5, 5}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 11, .dtype = DTYPE_F64)},
+    /* depthwise */
+    {.name = "depthwise", DEPTHWISE(.rank = 2, .in = {14, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 40, .filters = 40, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
+    {.name = "depthwise_stride", DEPTHWISE(.rank = 2, .in = {14, 14}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 32, .filters = 32)},
+    {.name = "depthwise_5x5", DEPTHWISE(.rank = 2, .in = {7, 7}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 48, .filters = 48, .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "depthwise_7x7", DEPTHWISE(.rank = 2, .in = {20, 20}, .kernel = {7, 7}, .before = {3, 3}, .after = {3, 3}, .channels = 19, .filters = 19)},
+    {.name = "depthwise_few", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 3, .filters = 3)},
+    {.name = "depthwise_multiplier", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 7, .filters = 21)},
+    {.name = "depthwise_dilated", DEPTHWISE(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 20, .filters = 20)},
+    {.name = "depthwise_1d", DEPTHWISE(.rank = 1, .in = {50}, .kernel = {4}, .before = {3}, .channels = 20, .filters = 20)},
+    {.name = "depthwise_symbolic", DEPTHWISE(.rank = 2, .in = {11, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 20, .filters = 20, .symbolic = true)},
+    {.name = "depthwise_3d", DEPTHWISE(.rank = 3, .in = {5, 5, 5}, .kernel = {3, 3, 3}, .before = {1, 1, 1}, .after = {1, 1, 1}, .channels = 9, .filters = 9)},
+};
+
+static double tolerance(DType t) { return t == DTYPE_F64 ? 1e-14 : dtype_is_float(t) ? 2e-6 : 0; }
+
+static int check_isa(const IsaRow *isa, const Machine *machine) {
+    Arena *arena = arena_new();
+    CaseKernel *kernels[ARRAY_LEN(cases)];
+    int n = (int)ARRAY_LEN(cases), failures = 0;
+    for (int i = 0; i < n; i++) kernels[i] = case_new(arena, &cases[i], machine, i);
+    if (!cases_load(arena, isa, n, kernels)) return 1;
+    for (int i = 0; i < n; i++) {
+        CaseKernel *k = kernels[i];
+        case_expect(k);
+        memset((void *)(uintptr_t)k->out.data, 0x7f, tensor_bytes(&k->out));
+        int64_t half = k->units / 2;
+        int status = case_run(k, half, k->units) + case_run(k, 0, half);
+        double error = case_error(k);
+        bool ok = status == 0 && error <= tolerance(k->c.acc) * (1 + (double)k->c.k / 500);
+        if (!ok) failures++;
+        if (!ok) printf("%s %-24s tile %dx%d units %lld  error %.2e  WRONG\n", isa->name, k->c.name, k->kernel->contraction->tile_m, k->kernel->contraction->tile_n, (long long)k->units, error);
+    }
+    printf("%s: %d of %d right\n", isa->name, n - failures, n);
+    arena_free(arena);
+    return failures;
+}
+
+int main(void) {
+    Arena *arena = arena_new();
+    Diag d;
+    diag_init(&d, arena, NULL);
+    const char *triple = llvm_default_triple(arena);
+    const IsaRow *native = isa_find(arena, "native", triple, &d);
+    const char *const levels[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+    int failures = 0;
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        if (strcmp(levels[i], native->level) > 0 || strncmp(levels[i], triple, 6) != 0) {
+            if (strncmp(levels[i], "x86", 3) != 0 || strncmp(triple, "x86", 3) != 0 || strcmp(levels[i], native->level) > 0) continue;
+        }
+        const IsaRow *isa = isa_find(arena, levels[i], triple, &d);
+        failures += check_isa(isa, machine_find(isa->cpu, levels[i]));
+    }
+    arena_free(arena);
+    return failures != 0;
+}
