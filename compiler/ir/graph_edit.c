@@ -86,7 +86,7 @@ static void add_definers_of_dim(Sorter *s, Dim d, NodeList *out) {
     const DimExpr *e = &s->g->dims.exprs.data[d.expr];
     if (e->kind == DIM_SYMBOL) {
         uint32_t definer = s->g->dims.symbols.data[e->symbol].definer;
-        if (definer) vec_push(s->scratch, out, (NodeId){definer});
+        if (definer && definer != DIM_UNCLAIMED) vec_push(s->scratch, out, (NodeId){definer});
         return;
     }
     add_definers_of_dim(s, e->a, out);
