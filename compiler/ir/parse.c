@@ -29,7 +29,7 @@ static bool parse_number(Parser *p, uint32_t *out) {
 }
 
 static bool parse_operand(Parser *p, RegionId region, ValueId *out) {
-    uint32_t number;
+    uint32_t number = 0;
     if (!parse_number(p, &number)) return false;
     *out = number < p->values.len ? p->values.data[number] : (ValueId){0};
     if (!out->i) return lex_error(&p->l, "value %%%u is not defined before its use", number);
@@ -189,7 +189,7 @@ static bool parse_line(Parser *p, RegionId region, int depth) {
     NumberList numbers = {0};
     if (lex_peek(&p->l) == '%') {
         do {
-            uint32_t number;
+            uint32_t number = 0;
             if (!parse_number(p, &number)) return false;
             vec_push(p->l.g->arena, &numbers, number);
         } while (lex_accept(&p->l, ','));
