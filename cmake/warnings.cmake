@@ -1,7 +1,7 @@
 add_library(tfopt_warnings INTERFACE)
 target_compile_options(tfopt_warnings INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Werror
   -ffp-contract=off)
-target_compile_definitions(tfopt_warnings INTERFACE _GNU_SOURCE)
+target_compile_definitions(tfopt_warnings INTERFACE _GNU_SOURCE TFOPT_VERSION="${PROJECT_VERSION}")
 
 set(TFOPT_SANITIZE "" CACHE STRING "sanitizers of all our own code, as in -fsanitize=")
 if(TFOPT_SANITIZE)

@@ -12,6 +12,8 @@ typedef struct {
 
 /* Appends descriptor (TfoptModelData) and weights (streamed from files under temp_dir) to u. Deterministic. */
 bool object_describe(Arena *arena, LlvmUnit *u, const ObjectModel *m, const char *temp_dir, Diag *d);
+/* "resnet50_x86_64_v3_": in front of the names of program p's kernels. */
+const char *object_kernel_prefix(Arena *arena, const char *model, const Program *p);
 /* The C header with the typed call. */
 void object_header(const ObjectModel *m, Str *out);
 typedef enum { ARTEFACT_OBJECT, ARTEFACT_ARCHIVE, ARTEFACT_SHARED, ARTEFACT_EXECUTABLE } ArtefactKind;

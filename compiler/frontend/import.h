@@ -56,6 +56,7 @@ typedef bool ImportFn(Import *c); /* false after diag_error / diag_unsupported *
 typedef struct {
     const char *name;   /* TensorFlow's op type */
     ImportFn *import;
+    uint32_t min_inputs; /* fewer are refused before `import` is called */
     int32_t arg;        /* for functions that serve several rows: an OpId or a variant */
     const char *text;   /* the same, as text: kind, mode */
 } TfOpRow;

@@ -92,6 +92,8 @@ typedef struct Graph {
 } Graph;
 
 Graph *graph_new(Arena *arena, const char *name);
+/* A copy with the same ids, to be rewritten while g stays as it is. */
+Graph *graph_copy(Arena *arena, const Graph *g);
 static inline Node *node_at(const Graph *g, NodeId id) { return &g->nodes.data[id.i]; }
 static inline Value *value_at(const Graph *g, ValueId id) { return &g->values.data[id.i]; }
 static inline Region *region_at(const Graph *g, RegionId id) { return &g->regions.data[id.i]; }

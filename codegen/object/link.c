@@ -1,0 +1,183 @@
+/* link: from the object to what the user asked for, by the system's tools: `ar` for archives, the C compiler driver ($CC) as linker for
+   shared objects and executables. libtfopt.a lies beside the tfoptc binary in a build tree, in ../lib of it once installed. Everything is
+   made under a temporary name and renamed. Nothing in the results depends on time or on temporary names. */
+#include "codegen/object/object.h"
+
+#include "base/file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+typedef VEC(const char *) Command;
+
+static void add(Arena *arena, Command *c, const char *word) { vec_push(arena, c, word); }
+
+/* $CC may hold flags: split at spaces. */
+static void add_words(Arena *arena, Command *c, const char *words) {
+    char *copy = arena_strdup(arena, words), *rest = NULL;
+    for (char *word = strtok_r(copy, " \t", &rest); word; word = strtok_r(NULL, " \t", &rest)) add(arena, c, word);
+}
+
+static const char *read_all(Arena *arena, const char *path) {
+    FILE *f = fopen(path, "rb");
+    if (!f) return "";
+    char text[2000];
+    size_t n = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    while (n && (text[n - 1] == '\n' || text[n - 1] == ' ')) n--;
+    return arena_strndup(arena, text, n);
+}
+
+/* Runs the command; what it says goes into the message when it fails. */
+static bool run(Arena *arena, Command *c, const char *temp_dir, Diag *d) {
+    const char *log = arena_printf(arena, "%s/link.log", temp_dir);
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    add(arena, c, NULL);
+    pid_t pid;
+    int error = posix_spawnp(&pid, c->data[0], &actions, NULL, (char **)(uintptr_t)c->data, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (error) return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC names another compiler)", c->data[0], strerror(error));
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
+    return diag_error(d, NULL, NULL, "'%s' failed: %s", c->data[0], read_all(arena, log));
+}
+
+static const char *arch_of(Arena *arena, const char *triple) { return arena_strndup(arena, triple, strcspn(triple, "-")); }
+
+static bool is_native(const char *triple) {
+#if defined(__x86_64__)
+    return strncmp(triple, "x86_64-", 7) == 0;
+#else
+    return strncmp(triple, "aarch64-", 8) == 0;
+#endif
+}
+
+/* The C compiler driver for a triple: $CC, or "cc"; for another machine Debian's cross compiler, `<arch>-linux-gnu-gcc`. */
+static void add_compiler(Arena *arena, Command *c, const char *triple) {
+    const char *cc = getenv("CC");
+    if (cc && *cc)
+        add_words(arena, c, cc);
+    else if (is_native(triple))
+        add(arena, c, "cc");
+    else
+        add(arena, c, arena_printf(arena, "%s-linux-gnu-gcc", arch_of(arena, triple)));
+}
+
+/* A file of the runtime for the triple: $TFOPT_RUNTIME, beside the binary, or where an installation has it. NULL: nowhere. */
+static const char *runtime_file(Arena *arena, const char *triple, const char *name) {
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (n <= 0) return NULL;
+    self[n] = 0;
+    char *slash = strrchr(self, '/');
+    if (slash) *slash = 0;
+    const char *arch = is_native(triple) ? "" : arena_printf(arena, "/%s", arch_of(arena, triple));
+    const char *given = getenv("TFOPT_RUNTIME");
+    const char *const places[] = {
+        given && *given ? arena_printf(arena, "%s/%s", given, name) : NULL,
+        arena_printf(arena, "%s/runtime%s/%s", self, arch, name),
+        arena_printf(arena, "%s/../lib%s/%s", self, arch, name),
+        arena_printf(arena, "%s/../lib/tfopt%s/%s", self, arch, name),
+        arena_printf(arena, "%s/../runtime%s/%s", self, arch, name),
+    };
+    for (size_t i = 0; i < ARRAY_LEN(places); i++)
+        if (places[i] && file_exists(places[i])) return places[i];
+    return NULL;
+}
+
+static bool need_runtime(Arena *arena, const ObjectModel *m, const char *name, const char **out, Diag *d) {
+    *out = runtime_file(arena, m->triple, name);
+    if (*out) return true;
+    return diag_error(d, NULL, NULL, "%s for '%s' is not there: it lies beside tfoptc or in ../lib; $TFOPT_RUNTIME names another folder", name, m->triple);
+}
+
+/* Moves a finished file to where it was asked for, across file systems if need be. */
+static bool move_to(Arena *arena, const char *from, const char *to, bool executable, Diag *d) {
+    if (chmod(from, executable ? 0755 : 0644) == 0 && rename(from, to) == 0) return true;
+    FileMap map;
+    if (!file_map(&map, arena, from, d)) return false;
+    FileOut out;
+    bool ok = file_create(&out, arena, to, d);
+    if (ok) {
+        ok = map.size == 0 || fwrite(map.data, 1, map.size, out.stream) == map.size;
+        if (ok)
+            ok = file_commit(&out, executable, d);
+        else
+            file_discard(&out);
+        if (!ok && !d->n_errors) diag_error(d, NULL, NULL, "cannot write '%s'", to);
+    }
+    file_unmap(&map);
+    return ok;
+}
+
+static bool make_archive(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+    /* The member is named after the model, not after a temporary file. */
+    const char *member = arena_printf(arena, "%s/%s.o", temp_dir, m->name);
+    if (strcmp(member, object) != 0 && link(object, member) != 0) return diag_error(d, NULL, NULL, "cannot make '%s': %s", member, strerror(errno));
+    Command c = {0};
+    add(arena, &c, "ar");
+    add(arena, &c, "rcsD");
+    add(arena, &c, out);
+    add(arena, &c, member);
+    return run(arena, &c, temp_dir, d);
+}
+
+/* Flags of both kinds of link: the same bytes every time, nothing that is not used, no writable code or stack. */
+static void add_link_flags(Arena *arena, Command *c) {
+    static const char *const flags[] = {"-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-z,now"};
+    for (size_t i = 0; i < ARRAY_LEN(flags); i++) add(arena, c, flags[i]);
+}
+
+static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+    const char *library, *script = arena_printf(arena, "%s/exports", temp_dir);
+    const char *exports = arena_printf(arena, "{ global: tfopt_model_data; %s_model_data; local: *; };\n", m->name);
+    if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !file_write(arena, script, exports, strlen(exports), d)) return false;
+    Command c = {0};
+    add_compiler(arena, &c, m->triple);
+    add(arena, &c, "-shared");
+    add(arena, &c, "-o");
+    add(arena, &c, out);
+    add(arena, &c, object);
+    add(arena, &c, library);
+    add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
+    add(arena, &c, arena_printf(arena, "-Wl,--version-script=%s", script));
+    add_link_flags(arena, &c);
+    add(arena, &c, "-lm");
+    return run(arena, &c, temp_dir, d);
+}
+
+static bool make_executable(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+    const char *library, *main_object;
+    if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !need_runtime(arena, m, "libtfopt_main.a", &main_object, d)) return false;
+    Command c = {0};
+    add_compiler(arena, &c, m->triple);
+    add(arena, &c, "-o");
+    add(arena, &c, out);
+    add(arena, &c, object);
+    add(arena, &c, main_object);
+    add(arena, &c, library);
+    add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
+    add_link_flags(arena, &c);
+    add(arena, &c, "-lm");
+    add(arena, &c, "-lpthread");
+    return run(arena, &c, temp_dir, d);
+}
+
+bool object_link(Arena *arena, ArtefactKind kind, const char *object_path, const ObjectModel *m, const char *out_path, const char *temp_dir, Diag *d) {
+    if (kind == ARTEFACT_OBJECT) return move_to(arena, object_path, out_path, false, d);
+    const char *made = arena_printf(arena, "%s/artefact", temp_dir);
+    typedef bool MakeFn(Arena *, const char *, const ObjectModel *, const char *, const char *, Diag *);
+    static MakeFn *const makers[] = {[ARTEFACT_ARCHIVE] = make_archive, [ARTEFACT_SHARED] = make_shared, [ARTEFACT_EXECUTABLE] = make_executable};
+    return makers[kind](arena, object_path, m, made, temp_dir, d) && move_to(arena, made, out_path, kind != ARTEFACT_ARCHIVE, d);
+}

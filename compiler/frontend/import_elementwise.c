@@ -1,0 +1,303 @@
+/* import_elementwise: scalar ops and compositions of them: arithmetic, comparisons, selection, casts, activations. Types that the scalar
+   ops do not know (complex, string) go to the host row of the same name. */
+#include "frontend/importer.h"
+#include "ir/host.h"
+#include <math.h>
+#include <string.h>
+
+static bool needs_host(const Import *c)
+{
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (!is_plain(dtype_of(c, c->in[i])))
+            return true;
+    return false;
+}
+
+bool import_unary(Import *c)
+{
+    if (needs_host(c))
+        return import_host_generic(c);
+    return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
+}
+
+/* Both operands have one type in TensorFlow; a graph where they differ is wrong. */
+static bool same_types(Import *c)
+{
+    if (dtype_of(c, c->in[0]) == dtype_of(c, c->in[1]))
+        return true;
+    return bad(c, "operands have different types, %s and %s", dtype_info(dtype_of(c, c->in[0]))->text, dtype_info(dtype_of(c, c->in[1]))->text);
+}
+
+bool import_binary(Import *c)
+{
+    if (!same_types(c))
+        return false;
+    if (needs_host(c))
+        return import_host_generic(c);
+    return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
+}
+
+/* Add and AddV2 of strings join them; the host row does that. Bitwise and logical ops are binaries of their own types. */
+
+/* Equal and NotEqual with incompatible_shape_error=false: shapes that do not broadcast are simply not equal, a scalar answer. */
+bool import_equal(Import *c)
+{
+    if (!same_types(c))
+        return false;
+    bool tolerant = attr_i(c, "incompatible_shape_error", 1) == 0;
+    Shape a = shape_copy(c, c->in[0]);
+    Shape b = shape_copy(c, c->in[1]);
+    Shape out;
+    if (tolerant && !shape_broadcast(&c->g->dims, &a, &b, &out))
+        return give(c, make_scalar_int(c, DTYPE_BOOL, import_row(c)->arg == OP_NE));
+    if (needs_host(c))
+        return import_host_generic(c);
+    return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
+}
+
+/* x where the condition holds, else zero of the type; NaN in the unused branch does no harm. */
+static ValueId zero_unless(Import *c, ValueId condition, ValueId x)
+{
+    ValueId zero = make_like(c, x, 0);
+    return make_select(c, condition, x, zero);
+}
+
+/* DivNoNan, MulNoNan, Xlogy, Xlog1py, Xdivy: zero where operand `zero_input` is zero. arg is a variant. */
+typedef enum { GUARD_DIV_NO_NAN, GUARD_MUL_NO_NAN, GUARD_XLOGY, GUARD_XLOG1PY, GUARD_XDIVY } GuardKind;
+
+bool import_guarded(Import *c)
+{
+    if (!same_types(c))
+        return false;
+    if (needs_host(c))
+        return import_host_generic(c);
+    GuardKind kind = (GuardKind)import_row(c)->arg;
+    ValueId x = c->in[0];
+    ValueId y = c->in[1];
+    ValueId guard = kind == GUARD_DIV_NO_NAN || kind == GUARD_MUL_NO_NAN ? y : x;
+    if (kind == GUARD_XLOGY)
+        y = make_unary(c, OP_LOG, y);
+    if (kind == GUARD_XLOG1PY)
+        y = make_unary(c, OP_LOG1P, y);
+    ValueId r = make_binary(c, kind == GUARD_DIV_NO_NAN || kind == GUARD_XDIVY ? OP_DIV : OP_MUL, x, y);
+    ValueId zero = make_like(c, guard, 0);
+    ValueId condition = make_binary(c, OP_NE, guard, zero);
+    return give(c, zero_unless(c, condition, r));
+}
+
+/* SquaredDifference */
+bool import_squared_difference(Import *c)
+{
+    if (!same_types(c))
+        return false;
+    if (needs_host(c))
+        return import_host_generic(c);
+    ValueId d = make_binary(c, OP_SUB, c->in[0], c->in[1]);
+    return give(c, make_binary(c, OP_MUL, d, d));
+}
+
+bool import_square(Import *c)
+{
+    if (needs_host(c))
+        return import_host_generic(c);
+    return give(c, make_binary(c, OP_MUL, c->in[0], c->in[0]));
+}
+
+bool import_reciprocal(Import *c)
+{
+    if (needs_host(c))
+        return import_host_generic(c);
+    ValueId one = make_like(c, c->in[0], 1);
+    return give(c, make_binary(c, OP_DIV, one, c->in[0]));
+}
+
+/* Floor, Ceil, Round … of integers are the integers themselves. */
+bool import_rounding(Import *c)
+{
+    if (needs_host(c))
+        return import_host_generic(c);
+    if (!dtype_is_float(dtype_of(c, c->in[0])))
+        return give(c, c->in[0]);
+    return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
+}
+
+bool import_popcount(Import *c)
+{
+    ValueId n = make_unary(c, OP_POPCOUNT, c->in[0]);
+    return give(c, make_cast(c, n, DTYPE_U8));
+}
+
+/* AddN, AccumulateNV2: from left to right, as TensorFlow's kernel. */
+bool import_add_n(Import *c)
+{
+    if (c->n_in == 0)
+        return bad(c, "has no inputs");
+    if (needs_host(c))
+        return import_host_generic(c);
+    ValueId sum = c->in[0];
+    for (uint32_t i = 1; i < c->n_in; i++)
+        sum = make_binary(c, OP_ADD, sum, c->in[i]);
+    return give(c, sum);
+}
+
+bool import_clip(Import *c)
+{
+    ValueId low = make_binary(c, OP_MIN, c->in[0], c->in[2]);
+    return give(c, make_binary(c, OP_MAX, low, c->in[1]));
+}
+
+/* Select: the condition may be a vector over the first dim. SelectV2 broadcasts. */
+bool import_select(Import *c)
+{
+    ValueId condition = c->in[0];
+    int rank = rank_of(c, c->in[1]);
+    if (dtype_of(c, c->in[1]) != dtype_of(c, c->in[2]))
+        return bad(c, "its alternatives have different types");
+    if (import_row(c)->arg == 1 && rank_of(c, condition) == 1 && rank > 1) {
+        Shape s = {.rank = rank};
+        for (int i = 0; i < rank; i++)
+            s.dims[i] = i == 0 ? dim_of(c, condition, 0) : dim_const(1);
+        condition = make_reshape(c, condition, &s);
+    }
+    return give(c, make_select(c, condition, c->in[1], c->in[2]));
+}
+
+bool import_cast(Import *c)
+{
+    DType to = attr_t(c, "DstT", DTYPE_NONE);
+    if (to == DTYPE_NONE)
+        return bad(c, "has no attribute DstT");
+    if (dtype_of(c, c->in[0]) == to)
+        return give(c, c->in[0]);
+    if (needs_host(c) || !is_plain(to))
+        return import_host_generic(c);
+    return give(c, make_cast(c, c->in[0], to));
+}
+
+/* Bitcast between sizes moves elements between the last dim and the element. */
+bool import_bitcast(Import *c)
+{
+    DType from = dtype_of(c, c->in[0]);
+    DType to = attr_t(c, "type", DTYPE_NONE);
+    if (to == DTYPE_NONE)
+        return bad(c, "has no attribute 'type'");
+    if (from == to)
+        return give(c, c->in[0]);
+    if (!is_plain(from) || !is_plain(to) || dtype_size(from) != dtype_size(to))
+        return import_host_generic(c);
+    Attr attrs[] = {attr_type("dtype", to)};
+    return give(c, import_node(c, OP_BITCAST, 1, c->in, 1, attrs));
+}
+
+/* ---- activations */
+
+static ValueId relu(Import *c, ValueId x)
+{
+    ValueId zero = make_like(c, x, 0);
+    return make_binary(c, OP_MAX, x, zero);
+}
+
+bool import_relu(Import *c) { return give(c, relu(c, c->in[0])); }
+
+bool import_relu6(Import *c)
+{
+    ValueId six = make_like(c, c->in[0], 6);
+    ValueId x = relu(c, c->in[0]);
+    return give(c, make_binary(c, OP_MIN, x, six));
+}
+
+/* x > 0 ? x * above : expm1(x) * below */
+static ValueId elu(Import *c, ValueId x, double above, double below)
+{
+    ValueId zero = make_like(c, x, 0);
+    ValueId negative = make_unary(c, OP_EXPM1, x);
+    ValueId positive = x;
+    if (below != 1) {
+        ValueId factor = make_like(c, x, below);
+        negative = make_binary(c, OP_MUL, factor, negative);
+    }
+    if (above != 1) {
+        ValueId factor = make_like(c, x, above);
+        positive = make_binary(c, OP_MUL, factor, x);
+    }
+    ValueId condition = make_binary(c, OP_LT, x, zero);
+    return make_select(c, condition, negative, positive);
+}
+
+bool import_elu(Import *c) { return give(c, elu(c, c->in[0], 1, 1)); }
+
+bool import_selu(Import *c)
+{
+    const double scale = 1.0507009873554804934193349852946;
+    const double scale_alpha = 1.7580993408473768599402175208123;
+    return give(c, elu(c, c->in[0], scale, scale_alpha));
+}
+
+ValueId make_leaky_relu(Import *c, ValueId x, double alpha)
+{
+    ValueId a = make_like(c, x, alpha);
+    ValueId scaled = make_binary(c, OP_MUL, x, a);
+    if (alpha > 0 && alpha <= 1)
+        return make_binary(c, OP_MAX, x, scaled);
+    ValueId zero = make_like(c, x, 0);
+    ValueId condition = make_binary(c, OP_GT, x, zero);
+    return make_select(c, condition, x, scaled);
+}
+
+bool import_leaky_relu(Import *c) { return give(c, make_leaky_relu(c, c->in[0], attr_f(c, "alpha", 0.2))); }
+
+/* x / (1 + |x|) */
+bool import_softsign(Import *c)
+{
+    ValueId one = make_like(c, c->in[0], 1);
+    ValueId magnitude = make_unary(c, OP_ABS, c->in[0]);
+    ValueId divisor = make_binary(c, OP_ADD, one, magnitude);
+    return give(c, make_binary(c, OP_DIV, c->in[0], divisor));
+}
+
+/* The activations that fused ops name. `text` as in the fused_ops attribute. */
+ValueId make_activation(Import *c, const char *text, ValueId x)
+{
+    static const struct { const char *name; OpId op; } unary[] = {{"Sigmoid", OP_SIGMOID}, {"Tanh", OP_TANH}, {"_Tanh", OP_TANH}, {"Softplus", OP_SOFTPLUS}};
+    for (size_t i = 0; i < ARRAY_LEN(unary); i++)
+        if (strcmp(text, unary[i].name) == 0)
+            return make_unary(c, unary[i].op, x);
+    if (strcmp(text, "Relu") == 0)
+        return relu(c, x);
+    if (strcmp(text, "Relu6") == 0) {
+        ValueId six = make_like(c, x, 6);
+        ValueId y = relu(c, x);
+        return make_binary(c, OP_MIN, y, six);
+    }
+    if (strcmp(text, "Elu") == 0)
+        return elu(c, x, 1, 1);
+    if (strcmp(text, "LeakyRelu") == 0)
+        return make_leaky_relu(c, x, attr_f(c, "leakyrelu_alpha", 0.2));
+    if (strcmp(text, "GeluExact") == 0) { /* x/2 * (1 + erf(x/√2)) */
+        ValueId half = make_like(c, x, 0.5);
+        ValueId root = make_like(c, x, 0.70710678118654752440);
+        ValueId one = make_like(c, x, 1);
+        ValueId scaled = make_binary(c, OP_MUL, x, root);
+        ValueId erf = make_unary(c, OP_ERF, scaled);
+        ValueId sum = make_binary(c, OP_ADD, erf, one);
+        ValueId halved = make_binary(c, OP_MUL, x, half);
+        return make_binary(c, OP_MUL, halved, sum);
+    }
+    if (strcmp(text, "GeluApproximate") == 0) { /* x/2 * (1 + tanh(√(2/π) (x + 0.044715 x³))) */
+        ValueId k = make_like(c, x, 0.044715);
+        ValueId root = make_like(c, x, 0.79788456080286535588);
+        ValueId half = make_like(c, x, 0.5);
+        ValueId one = make_like(c, x, 1);
+        ValueId square = make_binary(c, OP_MUL, x, x);
+        ValueId cube = make_binary(c, OP_MUL, square, x);
+        ValueId scaled = make_binary(c, OP_MUL, cube, k);
+        ValueId inner = make_binary(c, OP_ADD, x, scaled);
+        ValueId argument = make_binary(c, OP_MUL, inner, root);
+        ValueId tanh = make_unary(c, OP_TANH, argument);
+        ValueId sum = make_binary(c, OP_ADD, tanh, one);
+        ValueId halved = make_binary(c, OP_MUL, x, half);
+        return make_binary(c, OP_MUL, halved, sum);
+    }
+    unsupported(c, "fused op '%s' is not known", text);
+    return (ValueId){0};
+}

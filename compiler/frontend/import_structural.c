@@ -1,0 +1,286 @@
+/* import_structural: ops that compute nothing: constants, placeholders, identities, checks and prints (dropped), variables (their restored
+   values become constants), and the ops that are refused by name because they need files, Python or a changing state. */
+#include "frontend/importer.h"
+#include "ir/host.h"
+#include <string.h>
+
+bool import_constant(Import *c)
+{
+    const TfAttr *a = tf_attr(c->n, "value");
+    if (!a || a->kind != TF_ATTR_TENSOR)
+        return bad(c, "has no attribute 'value' that is a tensor");
+    return give(c, make_const(c, &a->v.tensor));
+}
+
+bool import_placeholder(Import *c)
+{
+    return bad(c, "is a placeholder that is needed but is not among the inputs");
+}
+
+/* Identity, StopGradient, CheckNumerics …: outputs are the inputs. Also PlaceholderWithDefault, which as an input never gets here. */
+bool import_identity(Import *c)
+{
+    return give(c, c->in[0]);
+}
+
+bool import_identity_n(Import *c)
+{
+    if (c->n_in > IMPORT_MAX_OUTPUTS)
+        return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
+    c->n_out = c->n_in;
+    memcpy(c->out, c->in, sizeof(ValueId) * c->n_in);
+    return true;
+}
+
+/* NoOp, Assert, summaries: nothing is left of them. Print has its first input as result. */
+bool import_drop(Import *c)
+{
+    c->n_out = 0;
+    if (import_row(c)->arg)
+        diag_note(c->d, c->n->name, c->n->op, "dropped: it has no effect on the results");
+    return true;
+}
+
+bool import_print(Import *c)
+{
+    diag_note(c->d, c->n->name, c->n->op, "dropped: nothing is printed when the model runs");
+    return give(c, c->in[0]);
+}
+
+/* The row's text says why. */
+bool import_refuse(Import *c)
+{
+    return unsupported(c, "%s", import_row(c)->text);
+}
+
+/* ---- variables: a handle is the variable's value */
+
+bool import_variable(Import *c)
+{
+    const Tensor *value = (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, c->n->name, 0);
+    if (!value) {
+        const char *shared = attr_s(c, "shared_name", NULL);
+        value = shared && *shared ? (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, shared, 0) : NULL;
+    }
+    if (!value)
+        return bad(c, "this variable has no value: freeze the graph, or give a SavedModel whose checkpoint holds it");
+    return give(c, make_const(c, value));
+}
+
+bool import_read_variable(Import *c)
+{
+    DType want = attr_t(c, "dtype", DTYPE_NONE);
+    if (want != DTYPE_NONE && want != dtype_of(c, c->in[0]))
+        return bad(c, "reads a variable of another type");
+    return give(c, c->in[0]);
+}
+
+bool import_assign(Import *c)
+{
+    return unsupported(c, "changes a variable when the model runs; a compiled model's variables are constants");
+}
+
+bool import_constant_true(Import *c)
+{
+    return give(c, make_scalar_int(c, DTYPE_BOOL, 1));
+}
+
+/* ---- host ops */
+
+static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
+{
+    Arena *arena = c->g->arena;
+    Attr r = {.name = arena_strdup(arena, a->name), .n = a->n};
+    *out_ok = true;
+    switch (a->kind) {
+    case TF_ATTR_STRING:
+        r.kind = ATTR_STRING;
+        r.v.s = arena_strndup(arena, a->v.s ? a->v.s : "", a->n);
+        return r;
+    case TF_ATTR_INT:
+    case TF_ATTR_BOOL:
+        return attr_int(r.name, a->v.i);
+    case TF_ATTR_FLOAT:
+        return attr_float(r.name, a->v.f);
+    case TF_ATTR_TYPE:
+        return attr_type(r.name, dtype_from_tf((int)a->v.i));
+    case TF_ATTR_LIST_TYPE: {
+        DType *types = NEW_ARRAY(arena, DType, a->n + 1);
+        for (uint32_t i = 0; i < a->n; i++)
+            types[i] = dtype_from_tf((int)a->v.ints[i]);
+        r.kind = ATTR_TYPES;
+        r.v.types = types;
+        return r;
+    }
+    case TF_ATTR_LIST_INT:
+    case TF_ATTR_LIST_BOOL:
+        return attr_ints(arena, r.name, a->n, a->v.ints);
+    case TF_ATTR_LIST_FLOAT:
+        r.kind = ATTR_FLOATS;
+        r.v.floats = arena_memdup(arena, a->v.floats, sizeof(double) * a->n);
+        return r;
+    case TF_ATTR_LIST_STRING:
+        r.kind = ATTR_STRINGS;
+        r.v.strings = arena_memdup(arena, a->v.strings, sizeof(StringElement) * a->n);
+        return r;
+    case TF_ATTR_SHAPE:
+        if (a->v.shape.rank < 0)
+            break; /* unknown rank: no attribute */
+        return attr_ints(arena, r.name, (size_t)a->v.shape.rank, a->v.shape.dims);
+    case TF_ATTR_LIST_SHAPE: {
+        /* one after the other: rank (-1 unknown), then its dims (-1 unknown) */
+        int64_t *flat = NEW_ARRAY(arena, int64_t, (size_t)a->n * (1 + MAX_RANK) + 1);
+        size_t n = 0;
+        for (uint32_t i = 0; i < a->n; i++) {
+            flat[n++] = a->v.shapes[i].rank;
+            for (int k = 0; k < a->v.shapes[i].rank; k++)
+                flat[n++] = a->v.shapes[i].dims[k];
+        }
+        return attr_ints(arena, r.name, n, flat);
+    }
+    case TF_ATTR_TENSOR:
+        return attr_tensor(arena, r.name, &a->v.tensor);
+    default:
+        break;
+    }
+    *out_ok = false;
+    return r;
+}
+
+/* TensorFlow's own attributes by their names; a shape is its dims as ints (-1 unknown, no attribute when the rank is unknown), a list of
+   shapes is one list of ints: rank, dims, rank, dims …. Names that start with _ are TensorFlow's notes to itself. */
+static uint32_t host_attrs(Import *c, Attr **out)
+{
+    Attr *attrs = NEW_ARRAY(c->im->arena, Attr, c->n->n_attrs + 1);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < c->n->n_attrs; i++) {
+        bool ok = c->n->attrs[i].name[0] != '_';
+        if (ok)
+            attrs[n] = host_attr(c, &c->n->attrs[i], &ok);
+        n += ok;
+    }
+    *out = attrs;
+    return n;
+}
+
+ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs)
+{
+    const HostOp *host = host_op_find(row);
+    if (!host) {
+        unsupported(c, "has no implementation for these element types (host function %s)", row);
+        return (ValueId){0};
+    }
+    if (n_outputs > IMPORT_MAX_OUTPUTS) {
+        unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
+        return (ValueId){0};
+    }
+    Attr *attrs = NULL;
+    uint32_t n_attrs = host_attrs(c, &attrs);
+    NodeSpec spec = {.op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = host, .inputs = inputs, .n_inputs = n_inputs};
+    spec.n_outputs = n_outputs;
+    spec.attrs = attrs;
+    spec.n_attrs = n_attrs;
+    NodeId id = graph_add(c->g, c->r, &spec, c->d);
+    if (id.i == 0)
+        return (ValueId){0};
+    Node *n = node_at(c->g, id);
+    c->n_out = n->n_outputs;
+    memcpy(c->out, n->outputs, sizeof(ValueId) * n->n_outputs);
+    return n->n_outputs ? c->out[0] : (ValueId){0};
+}
+
+static uint32_t list_length(const Import *c, const char *name)
+{
+    const TfAttr *a = tf_attr(c->n, name);
+    return a ? a->n : 0;
+}
+
+static uint32_t count_attr(const Import *c, const char *name)
+{
+    int64_t n = attr_i(c, name, 0);
+    return n < 0 || n > IMPORT_MAX_OUTPUTS ? IMPORT_MAX_OUTPUTS + 1 : (uint32_t)n;
+}
+
+/* Host ops whose number of results is said by attributes: each field adds `times` results for every unit of an int attribute, or for every
+   element of a list attribute. */
+static const struct { const char *op, *attr; uint32_t times; bool is_list; } result_counts[] = {
+    {"ParseExample", "Nsparse", 3, false},
+    {"ParseExample", "Tdense", 1, true},
+    {"ParseExampleV2", "num_sparse", 3, false},
+    {"ParseExampleV2", "Tdense", 1, true},
+    {"ParseExampleV2", "ragged_value_types", 1, true},
+    {"ParseExampleV2", "ragged_split_types", 1, true},
+    {"ParseSingleExample", "num_sparse", 3, false},
+    {"ParseSingleExample", "Tdense", 1, true},
+    {"ParseSequenceExampleV2", "Ncontext_sparse", 3, false},
+    {"ParseSequenceExampleV2", "Tcontext_dense", 1, true},
+    {"ParseSequenceExampleV2", "context_ragged_value_types", 1, true},
+    {"ParseSequenceExampleV2", "context_ragged_split_types", 1, true},
+    {"ParseSequenceExampleV2", "Nfeature_list_sparse", 3, false},
+    {"ParseSequenceExampleV2", "feature_list_dense_types", 2, true},
+    {"ParseSequenceExampleV2", "feature_list_ragged_value_types", 1, true},
+    {"ParseSequenceExampleV2", "feature_list_ragged_outer_split_types", 1, true},
+    {"ParseSequenceExampleV2", "feature_list_ragged_inner_split_types", 1, true},
+    {"ParseSequenceExample", "Ncontext_sparse", 3, false},
+    {"ParseSequenceExample", "Ncontext_dense", 1, false},
+    {"ParseSequenceExample", "Nfeature_list_sparse", 3, false},
+    {"ParseSequenceExample", "Nfeature_list_dense", 2, false},
+    {"ParseSingleSequenceExample", "Ncontext_sparse", 3, false},
+    {"ParseSingleSequenceExample", "Ncontext_dense", 1, false},
+    {"ParseSingleSequenceExample", "Nfeature_list_sparse", 3, false},
+    {"ParseSingleSequenceExample", "Nfeature_list_dense", 1, false},
+    {"DecodeJSONExample", "", 1, false},
+    {"DecodeCSV", "OUT_TYPE", 1, true},
+    {"DynamicPartition", "num_partitions", 1, false},
+    {"SparseSplit", "num_split", 3, false},
+    {"RaggedTensorFromVariant", "output_ragged_rank", 1, false},
+    {"RaggedGather", "OUTPUT_RAGGED_RANK", 1, false},
+    {"CTCBeamSearchDecoder", "top_paths", 3, false},
+};
+/* … and those that have so many results besides. */
+static const struct { const char *op; uint32_t n; } result_extras[] = {
+    {"RaggedTensorFromVariant", 1}, {"RaggedGather", 1}, {"CTCBeamSearchDecoder", 1}, {"DecodeJSONExample", 1}};
+
+static uint32_t result_count(const Import *c)
+{
+    uint32_t n = 0;
+    bool found = false;
+    for (size_t i = 0; i < ARRAY_LEN(result_counts); i++)
+        if (strcmp(result_counts[i].op, c->n->op) == 0) {
+            found = true;
+            n += result_counts[i].times * (result_counts[i].is_list ? list_length(c, result_counts[i].attr) : count_attr(c, result_counts[i].attr));
+        }
+    for (size_t i = 0; i < ARRAY_LEN(result_extras); i++)
+        if (strcmp(result_extras[i].op, c->n->op) == 0)
+            n += result_extras[i].n;
+    return found ? n : 1;
+}
+
+/* The contents of a table that the caller brings (--table): filled before anything looks into it. */
+static bool fill_table(Import *c)
+{
+    for (uint32_t i = 0; i < c->im->options->n_tables; i++) {
+        if (strcmp(c->im->options->tables[i].node, c->n->name) != 0)
+            continue;
+        const HostOp *fill = host_op_find("LookupTableImportV2");
+        if (!fill)
+            return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
+        ValueId keys = make_const(c, &c->im->options->tables[i].keys);
+        ValueId values = make_const(c, &c->im->options->tables[i].values);
+        ValueId inputs[] = {c->out[0], keys, values};
+        NodeSpec spec = {.op = OP_HOST, .name = c->n->name, .tf_op = fill->name, .host = fill, .inputs = inputs, .n_inputs = 3};
+        if (graph_add(c->g, c->r, &spec, c->d).i == 0)
+            return false;
+    }
+    return true;
+}
+
+bool import_host_generic(Import *c)
+{
+    const HostOp *host = host_op_find(c->n->op);
+    uint32_t errors = c->d->n_errors;
+    import_host(c, c->n->op, c->n_in, c->in, host && host->n_results >= 0 ? (uint32_t)host->n_results : result_count(c));
+    if (c->d->n_errors != errors)
+        return false;
+    return c->im->options->n_tables == 0 || c->n_out != 1 || fill_table(c);
+}

@@ -1,0 +1,155 @@
+/* importer: what import.c and the import_<family>.c files share and nobody else sees: the walk's state, and short names for building
+   nodes that are named like the TensorFlow node being imported. All make_ calls pass a failed operand ({0}) through as a failure, so that
+   a family function checks once, at its end. */
+#ifndef TFOPT_FRONTEND_IMPORTER_H
+#define TFOPT_FRONTEND_IMPORTER_H
+#include "frontend/import.h"
+
+enum { IMPORT_MAX_CALLS = 64, IMPORT_MAX_LOOP_TRIES = 12 };
+#define IMPORT_MAX_NODES 2000000u /* TensorFlow nodes imported, after inlining */
+
+/* A TensorList or TensorArray is an ordinary tensor [count, element…]. Until something is put into it its element shape may be unknown:
+   then the value is a scalar zero of the element type, and this says how many elements it stands for (all zeros). */
+typedef struct {
+    uint32_t value;    /* ValueId.i */
+    Dim count;
+    DType dtype;
+    TfShape element;   /* as far as known */
+    bool dynamic;      /* may grow when written beyond its end (TensorArray's dynamic_size) */
+    bool handle;       /* a TensorArray's handle: no data of its own, the flow has it */
+} ListInfo;
+
+typedef struct Scope Scope;
+
+struct Importer {
+    Arena *arena;
+    Graph *g;
+    const TfGraph *tf;
+    const ImportOptions *options;
+    Diag *d;
+    Map rows;                       /* op type → index into tf_op_table */
+    VEC(ListInfo) lists;            /* of list values; searched by value */
+    uint32_t nodes_imported;
+    uint32_t depth;                 /* function calls under way */
+    const char *calls[IMPORT_MAX_CALLS];
+    bool *function_effect;          /* per function: it changes state */
+};
+
+/* A tensor of the main graph that is an input of the model. */
+typedef struct {
+    TfInput tensor;
+    ValueId value;
+} TensorInput;
+
+/* One body being imported: the main graph, a function inlined, or a function as a region. */
+struct Scope {
+    Importer *im;
+    const TfBody *body;
+    const TfFunction *function;     /* NULL: the main graph */
+    const TfNode *caller;           /* whose attributes stand for the function's placeholders; NULL at the top */
+    RegionId region;
+    const ValueId *args;
+    ValueId **results;              /* per node; NULL until imported */
+    uint32_t *n_results;
+    uint8_t *state;                 /* per node: NodeState */
+    const TensorInput *overrides;   /* main graph: the model's inputs, wherever in the graph they are */
+    uint32_t n_overrides;
+    bool *effect;                   /* per node: it changes state; NULL when no node of the body does */
+    bool *effect_seen;              /* per node: its effects are imported already */
+};
+
+/* The import functions, as tf_ops.def names them. */
+#define TFOP(name, fn, min_inputs, arg, text) ImportFn import_##fn;
+#include "frontend/tf_ops.def"
+#undef TFOP
+
+/* ---- import_walk.c */
+Scope *scope_new(Importer *im, const TfBody *body, const TfFunction *function, const TfNode *caller, RegionId region, const ValueId *args);
+/* Imports what output `output` of node `node` needs. {0} when that failed (already reported). */
+ValueId scope_get(Scope *s, TfInput from);
+/* Imports those nodes that change state (fill a table, push on a stack) among `node` and all that it has to wait for. */
+bool scope_effects(Scope *s, uint32_t node);
+void import_find_effects(Importer *im);
+const TfFunction *import_function(const Importer *im, const char *name);
+/* Imports a function's body into region r; args has f->n_args values; results gets f->n_results. */
+bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args, ValueId *results);
+
+/* ---- import_list.c */
+ListInfo *list_find(const Importer *im, ValueId v);
+/* A list value with yet unknown elements; all elements are zeros. */
+ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element);
+/* The list as a tensor [count, element…], for elements of this shape. */
+ValueId list_materialise(Import *c, ValueId list, const Shape *element);
+ValueId list_materialise_in(Importer *im, RegionId r, const char *name, ValueId list, const Shape *element, Diag *d);
+
+/* ---- import_util.c: what is known of a value */
+DType dtype_of(const Import *c, ValueId v);
+Shape shape_copy(const Import *c, ValueId v);
+int rank_of(const Import *c, ValueId v);
+Dim dim_of(const Import *c, ValueId v, int axis);
+static inline bool failed(ValueId v) { return v.i == 0; }
+/* Sets result 0 and tells whether it was made. */
+bool give(Import *c, ValueId v);
+/* The elements of a value of any rank as Dims: from content, a constant, the pieces it is packed from, or, what is not known, loaded at
+   run time into fresh symbols (min each). */
+bool load_content(Import *c, ValueId v, int64_t min, Dim *out, int *out_n, int max, const char *what);
+bool const_scalar(Import *c, uint32_t input, const char *what, double *out);
+bool normalise_axis(Import *c, int64_t axis, int rank, int *out);
+int64_t attr_i(const Import *c, const char *name, int64_t missing);
+double attr_f(const Import *c, const char *name, double missing);
+const char *attr_s(const Import *c, const char *name, const char *missing);
+DType attr_t(const Import *c, const char *name, DType missing);
+/* A list(int) attribute; NULL and *n = 0 when absent. */
+const int64_t *attr_list(const Import *c, const char *name, int *n);
+bool bad(const Import *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool unsupported(const Import *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Whether a dtype is one the scalar ops compute on (not complex, string or handle). */
+bool is_plain(DType t);
+
+/* Dim arithmetic without the table. */
+Dim d_add(const Import *c, Dim a, Dim b);
+Dim d_sub(const Import *c, Dim a, Dim b);
+Dim d_mul(const Import *c, Dim a, Dim b);
+
+/* ---- import_util.c: nodes */
+ValueId make_unary(Import *c, OpId op, ValueId x);
+ValueId make_binary(Import *c, OpId op, ValueId a, ValueId b);
+ValueId make_select(Import *c, ValueId condition, ValueId a, ValueId b);
+ValueId make_cast(Import *c, ValueId x, DType to);
+ValueId make_scalar(Import *c, DType dtype, double v);
+ValueId make_scalar_int(Import *c, DType dtype, int64_t v);
+ValueId make_like(Import *c, ValueId x, double v); /* a scalar of x's dtype */
+ValueId make_const(Import *c, const Tensor *t);
+ValueId make_reshape(Import *c, ValueId x, const Shape *to);
+ValueId make_broadcast(Import *c, ValueId x, const Shape *to);
+ValueId make_transpose(Import *c, ValueId x, const int64_t *perm); /* perm has rank entries */
+ValueId make_reduce(Import *c, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep);
+ValueId make_concat(Import *c, uint32_t n, const ValueId *values, int axis);
+ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size, const int64_t *strides); /* strides NULL: ones */
+ValueId make_slice_axis(Import *c, ValueId x, int axis, Dim begin, Dim size);
+ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const Dim *after, const char *mode);
+ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype);
+ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims);
+ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp);
+ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode);
+ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b);
+ValueId make_expand(Import *c, ValueId x, int axis);               /* a dim of 1 before axis (axis = rank: at the end) */
+ValueId make_squeeze(Import *c, ValueId x, int axis);              /* drops that dim */
+ValueId make_index(Import *c, ValueId x, int axis, Dim at);        /* slice of one, squeezed */
+/* NCHW → NHWC and back, for any rank >= 3. */
+ValueId make_channels_last(Import *c, ValueId x);
+ValueId make_channels_first(Import *c, ValueId x);
+/* ---- import_elementwise.c */
+ValueId make_leaky_relu(Import *c, ValueId x, double alpha);
+/* An activation by the name that fused ops give it ("Relu6"). */
+ValueId make_activation(Import *c, const char *text, ValueId x);
+
+/* ---- import_shape.c: a scalar of any type, strings (empty) and complex numbers included */
+ValueId make_zero(Import *c, DType dtype);
+
+/* ---- import_norm.c: inference over the last axis */
+ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance, double epsilon);
+
+/* The whole TF node as a host op of the same name. */
+bool import_host_generic(Import *c);
+#endif
