@@ -2,9 +2,8 @@
    usage: make_model resnet50|mobilenet_v2|bert OUT.pb [BATCH] [DEPTH] [SEED]
    BATCH 0 = unknown. DEPTH: blocks of each ResNet stage or bottleneck group are cut to it, transformer layers of BERT; 0 = all.
    ResNet-50: He et al. 2015 (v1.5: stride in the 3x3). MobileNetV2: Sandler et al. 2018. BERT-base: Devlin et al. 2018, sequence of 128. */
-#include "graphdef_writer.h"
-
 #include "base/diag.h"
+#include "export/graphdef_writer.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

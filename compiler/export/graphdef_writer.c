@@ -1,5 +1,5 @@
 /* GraphDef writer: each node is built in memory as wire bytes and written as field 1 of GraphDef. */
-#include "graphdef_writer.h"
+#include "export/graphdef_writer.h"
 
 #include <math.h>
 #include <string.h>
@@ -103,6 +103,56 @@ void node_attr_shape(NodeWriter *n, const char *name, int rank, const int64_t *d
     put_attr(n, name, &v);
 }
 
+void node_attr_types(NodeWriter *n, const char *name, int count, const int *types) {
+    Str v = message(n->w->arena), list = message(n->w->arena);
+    for (int i = 0; i < count; i++) put_int(&list, 6, types[i]);
+    put_bytes(&v, 1, str_text(&list), list.len);
+    put_attr(n, name, &v);
+}
+
+void node_attr_floats(NodeWriter *n, const char *name, int count, const double *values) {
+    Str v = message(n->w->arena), list = message(n->w->arena);
+    for (int i = 0; i < count; i++) {
+        float f = (float)values[i];
+        put_varint(&list, 4 << 3 | 5);
+        str_add_bytes(&list, &f, sizeof f);
+    }
+    put_bytes(&v, 1, str_text(&list), list.len);
+    put_attr(n, name, &v);
+}
+
+void node_attr_strings(NodeWriter *n, const char *name, int count, const char *const *values, const size_t *sizes) {
+    Str v = message(n->w->arena), list = message(n->w->arena);
+    for (int i = 0; i < count; i++) put_bytes(&list, 2, values[i], sizes[i]);
+    put_bytes(&v, 1, str_text(&list), list.len);
+    put_attr(n, name, &v);
+}
+
+void node_attr_bytes(NodeWriter *n, const char *name, const void *value, size_t size) {
+    Str v = message(n->w->arena);
+    put_bytes(&v, 2, value, size);
+    put_attr(n, name, &v);
+}
+
+void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content, size_t bytes) {
+    Str tensor = message(n->w->arena), shape = shape_message(n->w->arena, rank, dims), v = message(n->w->arena);
+    put_int(&tensor, 1, type);
+    put_bytes(&tensor, 2, str_text(&shape), shape.len);
+    put_bytes(&tensor, 4, content, bytes);
+    put_bytes(&v, 8, tensor.data, tensor.len);
+    put_attr(n, name, &v);
+}
+
+void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count, const char *const *values,
+                             const size_t *sizes) {
+    Str tensor = message(n->w->arena), shape = shape_message(n->w->arena, rank, dims), v = message(n->w->arena);
+    put_int(&tensor, 1, 7); /* DT_STRING */
+    put_bytes(&tensor, 2, str_text(&shape), shape.len);
+    for (int64_t i = 0; i < count; i++) put_bytes(&tensor, 8, values[i], sizes[i]);
+    put_bytes(&v, 8, tensor.data, tensor.len);
+    put_attr(n, name, &v);
+}
+
 void node_end(NodeWriter *n) {
     Str head = message(n->w->arena);
     put_varint(&head, 1 << 3 | 2);
@@ -115,12 +165,7 @@ void node_end(NodeWriter *n) {
 static void write_const(GraphWriter *w, const char *name, int type, int rank, const int64_t *dims, const void *data, size_t bytes) {
     NodeWriter n = node_begin(w, name, "Const", 0, NULL);
     node_attr_type(&n, "dtype", type);
-    Str tensor = message(w->arena), shape = shape_message(w->arena, rank, dims), v = message(w->arena);
-    put_int(&tensor, 1, type);
-    put_bytes(&tensor, 2, str_text(&shape), shape.len);
-    put_bytes(&tensor, 4, data, bytes);
-    put_bytes(&v, 8, tensor.data, tensor.len);
-    put_attr(&n, "value", &v);
+    node_attr_tensor(&n, "value", type, rank, dims, data, bytes);
     node_end(&n);
 }
 

@@ -1,7 +1,7 @@
 /* GraphDef writer: streams NodeDefs to a file in protobuf wire format (tensorflow/core/framework/{graph,node_def,attr_value,tensor}.proto),
    so that models of hundreds of megabytes are made in little memory. For the model generator and for tests. */
-#ifndef GRAPHDEF_WRITER_H
-#define GRAPHDEF_WRITER_H
+#ifndef TFOPT_EXPORT_GRAPHDEF_WRITER_H
+#define TFOPT_EXPORT_GRAPHDEF_WRITER_H
 #include "base/str.h"
 #include <stdbool.h>
 #include <stdio.h>
@@ -28,6 +28,14 @@ void node_attr_bool(NodeWriter *n, const char *name, bool v);
 void node_attr_string(NodeWriter *n, const char *name, const char *v);
 void node_attr_ints(NodeWriter *n, const char *name, int count, const int64_t *v);
 void node_attr_shape(NodeWriter *n, const char *name, int rank, const int64_t *dims);
+void node_attr_types(NodeWriter *n, const char *name, int count, const int *types);
+void node_attr_floats(NodeWriter *n, const char *name, int count, const double *v);
+void node_attr_strings(NodeWriter *n, const char *name, int count, const char *const *v, const size_t *sizes);
+/* A string that may hold NULs. */
+void node_attr_bytes(NodeWriter *n, const char *name, const void *v, size_t size);
+/* A TensorProto: `content` is little-endian elements. */
+void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content, size_t bytes);
+void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count, const char *const *v, const size_t *sizes);
 void node_end(NodeWriter *n);
 
 /* Const nodes. */
