@@ -12,7 +12,7 @@ static void *carve(Carver *c, uint64_t n, size_t element) {
     size_t at = c->used;
     c->used += (size_t)n * element;
     c->used = (c->used + 15) & ~(size_t)15;
-    return c->base ? c->base + at : NULL;
+    return c->base && n ? c->base + at : NULL;
 }
 
 static uint32_t widest_host_step(const TfoptProgram *p) {
