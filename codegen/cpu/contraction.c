@@ -188,14 +188,14 @@ static void decode_unit(Ctx *x, Index number, Unit *u) {
     Index batches = index_dim(x, c->batch);
     if (index_is_const(batches) && batches.c == 1) number = index_const(0);
     u->batch = number;
-    EmitValue batch = index_emit(x, number);
-    eval_set_var(x->eval, VAR_BATCH, batch, (Range){0, INT64_MAX});
     u->group = index_const(0);
     if (c->kind == CONTRACT_CONV && c->conv.groups > 1) {
         Index groups = index_const(c->conv.groups);
         u->group = index_rem(x, number, groups);
         u->batch = index_div(x, number, groups);
     }
+    EmitValue batch = index_emit(x, u->batch);
+    eval_set_var(x->eval, VAR_BATCH, batch, (Range){0, INT64_MAX});
 }
 
 /* A convolution that only mixes channels of single pixels is a GEMM over them. */

@@ -90,8 +90,8 @@ EmitValue multiply_add(Ctx *x, EmitValue a, EmitValue b, EmitValue c);
 EmitValue convert_to_acc(Ctx *x, EmitValue v, DType from);
 
 /* ---- epilogue.c */
-/* Evaluates the epilogue for rows m, m+1, … and columns n, n+1, … and stores; they lie from first_column on (of a group's) in the output. */
-void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index first_column, Index n, EmitValue mask);
+/* Evaluates the epilogue for rows m, m+1, … and columns from n on, and stores. n counts channels of the whole tensor. */
+void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitValue mask);
 
 /* ---- families */
 bool gemm_emit(Ctx *x, const Unit *u);

@@ -180,7 +180,8 @@ static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments
     Index m = index_times(x, v->row, width);
     m = index_add(x, m, first);
     Index channel = index_scale(x, v->unit->group, g->filters / g->groups);
-    epilogue_store(x, &t, v->unit->batch, m, channel, v->columns->n, v->columns->mask);
+    channel = index_add(x, channel, v->columns->n);
+    epilogue_store(x, &t, v->unit->batch, m, channel, v->columns->mask);
 }
 
 static int make_segments(const PixelRun *run, int64_t taps, Segment *segments) {

@@ -104,7 +104,7 @@ static void block_at(Ctx *x, const Depthwise *v, Index first, int rows, const ui
     Index width = index_dim(x, g->out[d]);
     Index m = index_times(x, v->row, width);
     m = index_add(x, m, first);
-    epilogue_store(x, &t, v->unit->batch, m, index_const(0), v->channel, v->mask);
+    epilogue_store(x, &t, v->unit->batch, m, v->channel, v->mask);
 }
 
 /* All channels of a block: whole vectors, then the rest with a mask. */

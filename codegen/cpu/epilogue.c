@@ -13,7 +13,7 @@ static void store_apart(Ctx *x, EmitValue at, Index stride, EmitValue v, EmitVal
     emit_scatter(x->e, at, offsets, v, mask);
 }
 
-void epilogue_store(Ctx *x, const Tile *t, Index image, Index m, Index first_column, Index n, EmitValue mask) {
+void epilogue_store(Ctx *x, const Tile *t, Index image, Index m, Index n, EmitValue mask) {
     const Contraction *c = x->c;
     const ExprId result = x->k->epilogue;
     const Range any = {0, INT64_MAX};
@@ -23,8 +23,7 @@ void epilogue_store(Ctx *x, const Tile *t, Index image, Index m, Index first_col
     Index batch_stride = index_dim(x, c->c_batch);
     Index at = index_times(x, image, batch_stride);
     Index down = index_times(x, m, row_stride);
-    Index across = index_add(x, first_column, n);
-    across = index_times(x, across, column_stride);
+    Index across = index_times(x, n, column_stride);
     at = index_add(x, at, down);
     at = index_add(x, at, across);
     EmitValue base = index_address(x, eval_buffer(x->eval, 2), out, at);

@@ -27,7 +27,7 @@ static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
         a.displacement[i] = index_is_const(row) ? row.c : 0;
     }
     tile_multiply(x, &t, &a, &g->b, g->k);
-    epilogue_store(x, &t, g->unit->batch, m, index_const(0), g->columns->n, g->columns->mask);
+    epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
 }
 
 /* All rows of the unit: whole tiles, then the rest of a constant M in one tile, that of a run-time M in tiles of 8, 4, 2 and 1. */

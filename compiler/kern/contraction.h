@@ -4,9 +4,10 @@
 #define TFOPT_KERN_CONTRACTION_H
 #include "kern/kern.h"
 
-/* What kern.h leaves open: `batch` of a convolution counts images * groups, n = filters / groups, k = taps * channels / groups, m = product
-   of conv.out. A convolution whose kernel and strides are 1 and that pads nothing may as well be given as GEMM.
-   unit_m = 0: all rows are one unit; likewise unit_n. */
+/* What kern.h leaves open about convolutions: `batch` counts images * groups; the epilogue's variables are VAR_BATCH = the image, VAR_M = the
+   output pixel in it and VAR_N = the channel of the whole tensor (not of the group); c_batch is the stride of an output image.
+   m = product of conv.out, n = filters / groups, k = taps * channels / groups. A convolution whose kernel and strides are 1 and that pads
+   nothing may as well be given as GEMM. unit_m = 0: all rows are one unit; likewise unit_n. */
 
 /* Where element (b, k, n) of a matrix lies: data + b*batch_stride + k*k_stride + n*n_stride, in elements. A convolution's weights
    [K…, C/groups, F] are batch = groups, k = taps*C/groups, n = F/groups with strides F/groups, F, 1. */

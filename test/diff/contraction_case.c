@@ -42,15 +42,9 @@ static ExprId load(Arena *a, Kernel *k, uint32_t param, ExprId b, int64_t by_b, 
 static ExprId make_epilogue(Arena *a, Kernel *k, const Case *c, int64_t m, int64_t n) {
     ExprId none = {0}, acc = expr_acc(a, k, 0);
     DType t = c->acc;
-    int64_t groups = c->kind == CONTRACT_CONV ? c->groups : 1;
     if (c->epilogue == EPILOGUE_NONE) return acc;
-    ExprId b = expr_var(a, k, VAR_BATCH), group = expr_int(a, k, DTYPE_S64, 0), image = b;
-    if (groups > 1) {
-        ExprId count = expr_int(a, k, DTYPE_S64, groups);
-        group = expr_scalar(a, k, OP_FLOORMOD, DTYPE_S64, b, count, none);
-        image = expr_scalar(a, k, OP_FLOORDIV, DTYPE_S64, b, count, none);
-    }
-    ExprId bias = load(a, k, 3, group, groups > 1 ? n : 0, 0, 1);
+    ExprId b = expr_var(a, k, VAR_BATCH);
+    ExprId bias = load(a, k, 3, b, 0, 0, 1);
     ExprId y = expr_scalar(a, k, OP_ADD, t, acc, bias, none);
     if (c->epilogue == EPILOGUE_BIAS_RELU6) {
         ExprId zero = expr_float(a, k, t, 0), six = expr_float(a, k, t, 6);
@@ -58,9 +52,8 @@ static ExprId make_epilogue(Arena *a, Kernel *k, const Case *c, int64_t m, int64
         y = expr_scalar(a, k, OP_MIN, t, y, six, none);
     }
     if (c->epilogue == EPILOGUE_RESIDUAL) {
-        ExprId at = load(a, k, 4, image, m * n * groups, n * groups, 1);
-        if (groups > 1) at = load(a, k, 4, b, 0, n * groups, 1); /* one group's columns of the first image */
-        y = expr_scalar(a, k, OP_ADD, t, y, at, none);
+        ExprId other = load(a, k, 4, b, m * n, n, 1);
+        y = expr_scalar(a, k, OP_ADD, t, y, other, none);
     }
     if (c->epilogue == EPILOGUE_SWISH) {
         ExprId s = expr_scalar(a, k, OP_SIGMOID, t, y, none, none);
@@ -189,7 +182,7 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
     k->n_accs = 1;
     k->acc_types = NEW_ARRAY(arena, DType, 1);
     k->acc_types[0] = c->acc;
-    k->epilogue = make_epilogue(arena, k, c, c->m, c->n);
+    k->epilogue = make_epilogue(arena, k, c, c->m, filters);
     k->units = units;
     ck->bytes = (double)(tensor_bytes(&ck->a) + tensor_bytes(&ck->b) + tensor_bytes(&ck->out));
     return ck;
