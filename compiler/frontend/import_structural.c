@@ -189,73 +189,6 @@ ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId
     return n->n_outputs ? c->out[0] : (ValueId){0};
 }
 
-static uint32_t list_length(const Import *c, const char *name)
-{
-    const TfAttr *a = tf_attr(c->n, name);
-    return a ? a->n : 0;
-}
-
-static uint32_t count_attr(const Import *c, const char *name)
-{
-    int64_t n = attr_i(c, name, 0);
-    return n < 0 || n > IMPORT_MAX_OUTPUTS ? IMPORT_MAX_OUTPUTS + 1 : (uint32_t)n;
-}
-
-/* Host ops whose number of results is said by attributes: each field adds `times` results for every unit of an int attribute, or for every
-   element of a list attribute. */
-static const struct { const char *op, *attr; uint32_t times; bool is_list; } result_counts[] = {
-    {"ParseExample", "Nsparse", 3, false},
-    {"ParseExample", "Tdense", 1, true},
-    {"ParseExampleV2", "num_sparse", 3, false},
-    {"ParseExampleV2", "Tdense", 1, true},
-    {"ParseExampleV2", "ragged_value_types", 1, true},
-    {"ParseExampleV2", "ragged_split_types", 1, true},
-    {"ParseSingleExample", "num_sparse", 3, false},
-    {"ParseSingleExample", "Tdense", 1, true},
-    {"ParseSequenceExampleV2", "Ncontext_sparse", 3, false},
-    {"ParseSequenceExampleV2", "Tcontext_dense", 1, true},
-    {"ParseSequenceExampleV2", "context_ragged_value_types", 1, true},
-    {"ParseSequenceExampleV2", "context_ragged_split_types", 1, true},
-    {"ParseSequenceExampleV2", "Nfeature_list_sparse", 3, false},
-    {"ParseSequenceExampleV2", "feature_list_dense_types", 2, true},
-    {"ParseSequenceExampleV2", "feature_list_ragged_value_types", 1, true},
-    {"ParseSequenceExampleV2", "feature_list_ragged_outer_split_types", 1, true},
-    {"ParseSequenceExampleV2", "feature_list_ragged_inner_split_types", 1, true},
-    {"ParseSequenceExample", "Ncontext_sparse", 3, false},
-    {"ParseSequenceExample", "Ncontext_dense", 1, false},
-    {"ParseSequenceExample", "Nfeature_list_sparse", 3, false},
-    {"ParseSequenceExample", "Nfeature_list_dense", 2, false},
-    {"ParseSingleSequenceExample", "Ncontext_sparse", 3, false},
-    {"ParseSingleSequenceExample", "Ncontext_dense", 1, false},
-    {"ParseSingleSequenceExample", "Nfeature_list_sparse", 3, false},
-    {"ParseSingleSequenceExample", "Nfeature_list_dense", 1, false},
-    {"DecodeJSONExample", "", 1, false},
-    {"DecodeCSV", "OUT_TYPE", 1, true},
-    {"DynamicPartition", "num_partitions", 1, false},
-    {"SparseSplit", "num_split", 3, false},
-    {"RaggedTensorFromVariant", "output_ragged_rank", 1, false},
-    {"RaggedGather", "OUTPUT_RAGGED_RANK", 1, false},
-    {"CTCBeamSearchDecoder", "top_paths", 3, false},
-};
-/* … and those that have so many results besides. */
-static const struct { const char *op; uint32_t n; } result_extras[] = {
-    {"RaggedTensorFromVariant", 1}, {"RaggedGather", 1}, {"CTCBeamSearchDecoder", 1}, {"DecodeJSONExample", 1}};
-
-static uint32_t result_count(const Import *c)
-{
-    uint32_t n = 0;
-    bool found = false;
-    for (size_t i = 0; i < ARRAY_LEN(result_counts); i++)
-        if (strcmp(result_counts[i].op, c->n->op) == 0) {
-            found = true;
-            n += result_counts[i].times * (result_counts[i].is_list ? list_length(c, result_counts[i].attr) : count_attr(c, result_counts[i].attr));
-        }
-    for (size_t i = 0; i < ARRAY_LEN(result_extras); i++)
-        if (strcmp(result_extras[i].op, c->n->op) == 0)
-            n += result_extras[i].n;
-    return found ? n : 1;
-}
-
 /* The contents of a table that the caller brings (--table): filled before anything looks into it. */
 static bool fill_table(Import *c)
 {
@@ -279,7 +212,7 @@ bool import_host_generic(Import *c)
 {
     const HostOp *host = host_op_find(c->n->op);
     uint32_t errors = c->d->n_errors;
-    import_host(c, c->n->op, c->n_in, c->in, host && host->n_results >= 0 ? (uint32_t)host->n_results : result_count(c));
+    import_host(c, c->n->op, c->n_in, c->in, host && host->n_results >= 0 ? (uint32_t)host->n_results : tf_output_count(c->n));
     if (c->d->n_errors != errors)
         return false;
     return c->im->options->n_tables == 0 || c->n_out != 1 || fill_table(c);

@@ -82,6 +82,17 @@ ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element);
 ValueId list_materialise(Import *c, ValueId list, const Shape *element);
 ValueId list_materialise_in(Importer *im, RegionId r, const char *name, ValueId list, const Shape *element, Diag *d);
 
+/* A new list of zeros: a tensor at once when the element shape is all known. */
+ValueId list_start(Import *c, Dim count, DType dtype, const TfShape *element);
+ValueId list_tensor(Import *c, ValueId list, const TfShape *stated);
+Dim list_count(const Import *c, ValueId list);
+ValueId list_grow(Import *c, ValueId list, Dim count);
+ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grows);
+ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *stated);
+ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, bool grows);
+bool list_concat(Import *c, ValueId list, const TfShape *stated);
+ValueId list_split(Import *c, ValueId x, ValueId lengths);
+
 /* ---- import_util.c: what is known of a value */
 DType dtype_of(const Import *c, ValueId v);
 Shape shape_copy(const Import *c, ValueId v);
