@@ -1,0 +1,45 @@
+# tfopt_add_model(target MODEL file [NAME c_name] [SIGNATURE s] [PRECISION p] [THREADS n] [CPU list] [TARGET triple] [OPTIONS option…])
+# Compiles a model into a static library `target` and its header <c_name>.h (default: the target's name), again whenever the model or the
+# compiler changes. Link to the target: include directories and the runtime come with it. Cross-compiling: TARGET, or
+# CMAKE_C_COMPILER_TARGET, or the processor of the tool-chain file.
+function(tfopt_add_model target)
+  cmake_parse_arguments(M "" "MODEL;NAME;SIGNATURE;PRECISION;THREADS;CPU;TARGET" "OPTIONS" ${ARGN})
+  if(NOT M_MODEL OR M_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tfopt_add_model(${target}): MODEL is needed; unknown arguments: '${M_UNPARSED_ARGUMENTS}'")
+  endif()
+  get_filename_component(model "${M_MODEL}" ABSOLUTE BASE_DIR ${CMAKE_CURRENT_SOURCE_DIR})
+  string(MAKE_C_IDENTIFIER "${M_NAME}" name)
+  if(NOT M_NAME)
+    string(MAKE_C_IDENTIFIER "${target}" name)
+  endif()
+  set(flags --name ${name})
+  foreach(option SIGNATURE PRECISION THREADS CPU)
+    if(DEFINED M_${option})
+      string(TOLOWER ${option} flag)
+      list(APPEND flags --${flag} ${M_${option}})
+    endif()
+  endforeach()
+  if(NOT M_TARGET AND CMAKE_CROSSCOMPILING)
+    set(M_TARGET ${CMAKE_C_COMPILER_TARGET})
+    if(NOT M_TARGET)
+      string(TOLOWER "${CMAKE_SYSTEM_PROCESSOR}-linux-gnu" M_TARGET)
+    endif()
+  endif()
+  if(M_TARGET)
+    list(APPEND flags --target ${M_TARGET})
+  endif()
+  set(folder ${CMAKE_CURRENT_BINARY_DIR}/tfopt/${target})
+  file(MAKE_DIRECTORY ${folder})
+  set(object ${folder}/${name}.o)
+  add_custom_command(OUTPUT ${object} ${folder}/${name}.h
+    COMMAND tfopt::tfoptc compile ${model} -o ${object} ${flags} -MF ${object}.d ${M_OPTIONS}
+    DEPENDS tfopt::tfoptc ${model}
+    DEPFILE ${object}.d
+    COMMENT "Compiling model ${M_MODEL}"
+    VERBATIM)
+  set_source_files_properties(${object} PROPERTIES EXTERNAL_OBJECT TRUE GENERATED TRUE)
+  add_library(${target} STATIC ${object} ${folder}/${name}.h)
+  set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C)
+  target_include_directories(${target} PUBLIC ${folder})
+  target_link_libraries(${target} PUBLIC tfopt::tfopt)
+endfunction()
