@@ -1,7 +1,7 @@
 /* attrs: attributes of host steps, as TfoptAttr. TYPE attributes arrive as INT, lists of types and dims as INTS. */
 #include "codegen/object/data.h"
-
 #include "tfopt_abi.h"
+
 #include <string.h>
 
 typedef struct {
@@ -21,7 +21,9 @@ static const char *emit_strings(DataWriter *w, const StringElement *s, uint32_t 
     return data_emit(w, data_label(w, "strings"), out, n * sizeof *out, pointers, n);
 }
 
-static const char *emit_ints(DataWriter *w, const int64_t *v, uint32_t n) { return data_emit(w, data_label(w, "ints"), v, n * sizeof *v, NULL, 0); }
+static const char *emit_ints(DataWriter *w, const int64_t *v, uint32_t n) {
+    return data_emit(w, data_label(w, "ints"), v, n * sizeof *v, NULL, 0);
+}
 
 static const char *emit_tensor(DataWriter *w, const Tensor *t) {
     TfoptTensor out = {.dtype = (int32_t)t->dtype, .rank = t->rank};
@@ -47,27 +49,48 @@ static bool has_symbol(const Attr *a) {
 }
 
 static bool add(AttrTable *t, const Step *step, const Attr *a) {
-    static const int32_t kinds[] = {[ATTR_INT] = TFOPT_ATTR_INT,   [ATTR_FLOAT] = TFOPT_ATTR_FLOAT,   [ATTR_STRING] = TFOPT_ATTR_STRING,
-                                    [ATTR_TYPE] = TFOPT_ATTR_INT,  [ATTR_INTS] = TFOPT_ATTR_INTS,     [ATTR_FLOATS] = TFOPT_ATTR_FLOATS,
-                                    [ATTR_STRINGS] = TFOPT_ATTR_STRINGS, [ATTR_TYPES] = TFOPT_ATTR_INTS, [ATTR_DIMS] = TFOPT_ATTR_INTS,
-                                    [ATTR_TENSOR] = TFOPT_ATTR_TENSOR};
+    static const int32_t kinds[] = {
+        [ATTR_INT] = TFOPT_ATTR_INT,         [ATTR_FLOAT] = TFOPT_ATTR_FLOAT, [ATTR_STRING] = TFOPT_ATTR_STRING,
+        [ATTR_TYPE] = TFOPT_ATTR_INT,        [ATTR_INTS] = TFOPT_ATTR_INTS,   [ATTR_FLOATS] = TFOPT_ATTR_FLOATS,
+        [ATTR_STRINGS] = TFOPT_ATTR_STRINGS, [ATTR_TYPES] = TFOPT_ATTR_INTS,  [ATTR_DIMS] = TFOPT_ATTR_INTS,
+        [ATTR_TENSOR] = TFOPT_ATTR_TENSOR};
     DataWriter *w = t->w;
-    if (has_symbol(a)) return diag_unsupported(t->d, step->name, step->host->name, "attribute '%s' has sizes that are known only at run time", a->name);
+    if (has_symbol(a))
+        return diag_unsupported(t->d, step->name, step->host->name,
+                                "attribute '%s' has sizes that are known only at run time", a->name);
     TfoptAttr out = {.kind = kinds[a->kind], .n = (int32_t)a->n};
     const char *value = NULL;
     int64_t type = (int64_t)a->v.type;
     StringElement string = {a->v.s, a->n};
     switch (a->kind) {
-    case ATTR_INT: value = emit_ints(w, &a->v.i, 1); break;
-    case ATTR_TYPE: value = emit_ints(w, &type, 1); break;
-    case ATTR_FLOAT: value = data_emit(w, data_label(w, "floats"), &a->v.f, sizeof a->v.f, NULL, 0); break;
-    case ATTR_STRING: value = emit_strings(w, &string, 1); break;
-    case ATTR_INTS: value = emit_ints(w, a->v.ints, a->n); break;
-    case ATTR_FLOATS: value = data_emit(w, data_label(w, "floats"), a->v.floats, a->n * sizeof *a->v.floats, NULL, 0); break;
-    case ATTR_STRINGS: value = emit_strings(w, a->v.strings, a->n); break;
+    case ATTR_INT:
+        value = emit_ints(w, &a->v.i, 1);
+        break;
+    case ATTR_TYPE:
+        value = emit_ints(w, &type, 1);
+        break;
+    case ATTR_FLOAT:
+        value = data_emit(w, data_label(w, "floats"), &a->v.f, sizeof a->v.f, NULL, 0);
+        break;
+    case ATTR_STRING:
+        value = emit_strings(w, &string, 1);
+        break;
+    case ATTR_INTS:
+        value = emit_ints(w, a->v.ints, a->n);
+        break;
+    case ATTR_FLOATS:
+        value = data_emit(w, data_label(w, "floats"), a->v.floats, a->n * sizeof *a->v.floats, NULL, 0);
+        break;
+    case ATTR_STRINGS:
+        value = emit_strings(w, a->v.strings, a->n);
+        break;
     case ATTR_TYPES:
-    case ATTR_DIMS: value = emit_converted(w, a); break;
-    case ATTR_TENSOR: value = emit_tensor(w, a->v.tensor); break;
+    case ATTR_DIMS:
+        value = emit_converted(w, a);
+        break;
+    case ATTR_TENSOR:
+        value = emit_tensor(w, a->v.tensor);
+        break;
     }
     if (a->kind <= ATTR_TYPE || a->kind == ATTR_TENSOR) out.n = 1;
     size_t at = t->attrs.len * sizeof out;
@@ -90,5 +113,7 @@ const char *describe_attrs(DataWriter *w, const Program *p, uint32_t *out_n, uin
         }
     }
     *out_n = t.attrs.len;
-    return ok ? data_emit(w, data_label(w, "attrs"), t.attrs.data, t.attrs.len * sizeof *t.attrs.data, t.pointers.data, t.pointers.len) : NULL;
+    return ok ? data_emit(w, data_label(w, "attrs"), t.attrs.data, t.attrs.len * sizeof *t.attrs.data, t.pointers.data,
+                          t.pointers.len)
+              : NULL;
 }

@@ -1,12 +1,13 @@
-/* data: C structures as assembler text. The bytes are those of the structure in memory here (tfopt_abi.h has fixed-size members only, and
-   both sides are little-endian LP64); pointers in it become symbols. Structures with pointers go to .data.rel.ro, which the loader
-   relocates and then protects; the rest is plain read-only data. */
+/* data: C structures as assembler text. The bytes are those of the structure in memory here (tfopt_abi.h has fixed-size
+   members only, and both sides are little-endian LP64); pointers in it become symbols. Structures with pointers go to
+   .data.rel.ro, which the loader relocates and then protects; the rest is plain read-only data. */
 #include "codegen/object/data.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-_Static_assert(sizeof(void *) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "structures are written as they lie here");
+_Static_assert(sizeof(void *) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "structures are written as they lie here");
 
 void data_init(DataWriter *w, Arena *arena, const char *prefix) {
     *w = (DataWriter){.arena = arena, .prefix = prefix};
@@ -34,8 +35,10 @@ const char *data_string(DataWriter *w, const char *s) {
     return s ? data_bytes(w, s, strlen(s) + 1) : NULL;
 }
 
-const char *data_emit(DataWriter *w, const char *label, const void *bytes, size_t size, const DataPointer *pointers, uint32_t n) {
-    str_printf(&w->text, "\t.section %s\n\t.balign 8\n%s:\n", n ? ".data.rel.ro,\"aw\",@progbits" : ".rodata,\"a\",@progbits", label);
+const char *data_emit(DataWriter *w, const char *label, const void *bytes, size_t size, const DataPointer *pointers,
+                      uint32_t n) {
+    str_printf(&w->text, "\t.section %s\n\t.balign 8\n%s:\n",
+               n ? ".data.rel.ro,\"aw\",@progbits" : ".rodata,\"a\",@progbits", label);
     const uint8_t *at = bytes;
     for (size_t i = 0; i < size; i += 8) {
         if (n && pointers->offset == i) {
@@ -62,7 +65,8 @@ void data_finish(DataWriter *w) {
         str_printf(&w->text, "%s:\n", string_label(w, i));
         for (size_t j = 0; j < e->key_len; j += 16) {
             str_add(&w->text, "\t.byte ");
-            for (size_t k = j; k < e->key_len && k < j + 16; k++) str_printf(&w->text, "%s%u", k > j ? "," : "", (uint8_t)e->key[k]);
+            for (size_t k = j; k < e->key_len && k < j + 16; k++)
+                str_printf(&w->text, "%s%u", k > j ? "," : "", (uint8_t)e->key[k]);
             str_add(&w->text, "\n");
         }
     }

@@ -13,7 +13,7 @@ typedef struct {
 typedef struct {
     Arena *arena;
     Str text;
-    Map strings;    /* text → label number, for one copy of each */
+    Map strings; /* text → label number, for one copy of each */
     uint32_t n_labels;
     const char *prefix; /* of labels, unique in the unit */
 } DataWriter;
@@ -25,9 +25,10 @@ const char *data_label(DataWriter *w, const char *what);
 const char *data_string(DataWriter *w, const char *s);
 /* Label of n bytes that need no alignment. */
 const char *data_bytes(DataWriter *w, const void *bytes, size_t n);
-/* Emits `size` bytes under `label`, 8-byte aligned; the pointers (ascending offsets, multiples of 8) replace what stands at theirs.
-   Returns label. Without pointers the data is shared between processes. */
-const char *data_emit(DataWriter *w, const char *label, const void *bytes, size_t size, const DataPointer *pointers, uint32_t n);
+/* Emits `size` bytes under `label`, 8-byte aligned; the pointers (ascending offsets, multiples of 8) replace what
+   stands at theirs. Returns label. Without pointers the data is shared between processes. */
+const char *data_emit(DataWriter *w, const char *label, const void *bytes, size_t size, const DataPointer *pointers,
+                      uint32_t n);
 /* All strings, at the end. */
 void data_finish(DataWriter *w);
 
@@ -40,6 +41,8 @@ uint64_t weights_bytes(const Weights *w);
 bool weights_emit(Weights *w, DataWriter *out, const char *label, const char *temp_dir, Diag *d);
 
 /* Tables of one program under a label that is returned. NULL after diag. */
-const char *describe_program(DataWriter *w, Weights *weights, const char *weights_label, const ObjectModel *m, const Program *p, Diag *d);
-const char *describe_attrs(DataWriter *w, const Program *p, uint32_t *out_n, uint32_t *first_by_step, Diag *d); /* all host steps' */
+const char *describe_program(DataWriter *w, Weights *weights, const char *weights_label, const ObjectModel *m,
+                             const Program *p, Diag *d);
+const char *describe_attrs(DataWriter *w, const Program *p, uint32_t *out_n, uint32_t *first_by_step,
+                           Diag *d); /* all host steps' */
 #endif

@@ -1,10 +1,13 @@
-/* describe: the model's descriptor, TfoptModelData, beside the code in the same object, and the function that returns it. */
+/* describe: the model's descriptor, TfoptModelData, beside the code in the same object, and the function that returns
+ * it. */
 #include "codegen/object/data.h"
-
 #include "tfopt_abi.h"
+
 #include <string.h>
 
-static TfoptDimRef port_dim(const Program *p, Dim d) { return dim_is_const(d) ? d.value : ~(TfoptDimRef)dim_slot(&p->g->dims, d); }
+static TfoptDimRef port_dim(const Program *p, Dim d) {
+    return dim_is_const(d) ? d.value : ~(TfoptDimRef)dim_slot(&p->g->dims, d);
+}
 
 static const char *describe_ports(DataWriter *w, const Program *p, bool inputs) {
     const Port *ports = inputs ? p->g->inputs.data : p->g->outputs.data;
@@ -16,7 +19,8 @@ static const char *describe_ports(DataWriter *w, const Program *p, bool inputs) 
         const Buffer *b = &p->buffers.data[buffers[i]];
         TfoptDimRef dims[TFOPT_MAX_RANK] = {0};
         for (int d = 0; d < b->shape.rank; d++) dims[d] = port_dim(p, b->shape.dims[d]);
-        const char *dims_label = data_emit(w, data_label(w, "dims"), dims, (size_t)b->shape.rank * sizeof *dims, NULL, 0);
+        const char *dims_label =
+            data_emit(w, data_label(w, "dims"), dims, (size_t)b->shape.rank * sizeof *dims, NULL, 0);
         out[i] = (TfoptPort){.dtype = (int32_t)b->dtype, .rank = b->shape.rank, .buffer = buffers[i]};
         size_t at = i * sizeof *out;
         pointers[3 * i] = (DataPointer){at + offsetof(TfoptPort, name), data_string(w, ports[i].name), 0};
@@ -26,8 +30,8 @@ static const char *describe_ports(DataWriter *w, const Program *p, bool inputs) 
     return data_emit(w, data_label(w, inputs ? "inputs" : "outputs"), out, n * sizeof *out, pointers, 3 * n);
 }
 
-/* <name>_model_data: plain instructions of the oldest processor, because it is called before the processor is checked. `@` stands for the
-   data's label. */
+/* <name>_model_data: plain instructions of the oldest processor, because it is called before the processor is checked.
+   `@` stands for the data's label. */
 static bool describe_function(DataWriter *w, const ObjectModel *m, const char *data, Diag *d) {
     static const struct {
         const char *arch, *body;
@@ -38,8 +42,11 @@ static bool describe_function(DataWriter *w, const ObjectModel *m, const char *d
     const char *body = NULL;
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++)
         if (strncmp(m->triple, bodies[i].arch, strlen(bodies[i].arch)) == 0) body = bodies[i].body;
-    if (!body) return diag_unsupported(d, NULL, NULL, "target '%s': objects are made for x86_64 and aarch64", m->triple);
-    str_printf(&w->text, "\t.text\n\t.globl %s_model_data\n\t.type %s_model_data,@function\n\t.balign 16\n%s_model_data:\n", m->name, m->name, m->name);
+    if (!body)
+        return diag_unsupported(d, NULL, NULL, "target '%s': objects are made for x86_64 and aarch64", m->triple);
+    str_printf(&w->text,
+               "\t.text\n\t.globl %s_model_data\n\t.type %s_model_data,@function\n\t.balign 16\n%s_model_data:\n",
+               m->name, m->name, m->name);
     for (const char *c = body; *c; c++) {
         if (*c == '@')
             str_add(&w->text, data);
@@ -64,9 +71,14 @@ bool object_describe(Arena *arena, LlvmUnit *u, const ObjectModel *m, const char
     }
     const char *inputs = describe_ports(&w, first, true);
     const char *outputs = describe_ports(&w, first, false);
-    const char *table = data_emit(&w, data_label(&w, "programs"), NULL, m->n_programs * sizeof(void *), programs, m->n_programs);
-    TfoptModelData data = {.magic = TFOPT_ABI_MAGIC, .abi_version = TFOPT_ABI_VERSION, .graph_hash = first->g->hash, .n_inputs = first->g->inputs.len,
-                           .n_outputs = first->g->outputs.len, .n_programs = m->n_programs};
+    const char *table =
+        data_emit(&w, data_label(&w, "programs"), NULL, m->n_programs * sizeof(void *), programs, m->n_programs);
+    TfoptModelData data = {.magic = TFOPT_ABI_MAGIC,
+                           .abi_version = TFOPT_ABI_VERSION,
+                           .graph_hash = first->g->hash,
+                           .n_inputs = first->g->inputs.len,
+                           .n_outputs = first->g->outputs.len,
+                           .n_programs = m->n_programs};
     const DataPointer pointers[] = {
         {offsetof(TfoptModelData, name), data_string(&w, m->name), 0},
         {offsetof(TfoptModelData, signature), data_string(&w, first->g->signature ? first->g->signature : ""), 0},

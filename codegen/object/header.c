@@ -1,7 +1,7 @@
 /* header: the C header of a model: its descriptor, and the typed call for models that need nothing but memory. */
 #include "codegen/object/data.h"
-
 #include "tfopt_abi.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
@@ -9,10 +9,11 @@
 /* C's types of the dtypes; what C has no type for is handed over as bits. */
 static const char *c_type(DType t) {
     static const char *const types[N_DTYPES] = {
-        [DTYPE_F32] = "float",   [DTYPE_F64] = "double",    [DTYPE_F16] = "uint16_t",  [DTYPE_BF16] = "uint16_t", [DTYPE_F8E4M3] = "uint8_t",
-        [DTYPE_F8E5M2] = "uint8_t", [DTYPE_S4] = "int8_t",  [DTYPE_S8] = "int8_t",     [DTYPE_U8] = "uint8_t",    [DTYPE_S16] = "int16_t",
-        [DTYPE_U16] = "uint16_t", [DTYPE_S32] = "int32_t",  [DTYPE_U32] = "uint32_t",  [DTYPE_S64] = "int64_t",   [DTYPE_U64] = "uint64_t",
-        [DTYPE_BOOL] = "uint8_t", [DTYPE_C64] = "float",    [DTYPE_C128] = "double",
+        [DTYPE_F32] = "float",      [DTYPE_F64] = "double",     [DTYPE_F16] = "uint16_t", [DTYPE_BF16] = "uint16_t",
+        [DTYPE_F8E4M3] = "uint8_t", [DTYPE_F8E5M2] = "uint8_t", [DTYPE_S4] = "int8_t",    [DTYPE_S8] = "int8_t",
+        [DTYPE_U8] = "uint8_t",     [DTYPE_S16] = "int16_t",    [DTYPE_U16] = "uint16_t", [DTYPE_S32] = "int32_t",
+        [DTYPE_U32] = "uint32_t",   [DTYPE_S64] = "int64_t",    [DTYPE_U64] = "uint64_t", [DTYPE_BOOL] = "uint8_t",
+        [DTYPE_C64] = "float",      [DTYPE_C128] = "double",
     };
     return types[t];
 }
@@ -33,10 +34,12 @@ static const char *identifier(Arena *arena, Map *taken, const char *name) {
 
 static void reserve_words(Map *taken) {
     static const char *const words[] = {
-        "arena", "auto", "bool", "break", "case", "char", "class", "const", "continue", "default", "delete", "dims", "do", "double", "else", "enum",
-        "extern", "float", "for", "goto", "if", "inline", "inputs", "int", "long", "new", "operator", "outputs", "private", "public", "register",
-        "restrict", "return", "short", "signed", "sizeof", "static", "struct", "switch", "template", "this", "typedef", "union", "unsigned", "using",
-        "virtual", "void", "volatile", "while"};
+        "arena",   "auto",    "bool",     "break",    "case",     "char",    "class", "const",    "continue",
+        "default", "delete",  "dims",     "do",       "double",   "else",    "enum",  "extern",   "float",
+        "for",     "goto",    "if",       "inline",   "inputs",   "int",     "long",  "new",      "operator",
+        "outputs", "private", "public",   "register", "restrict", "return",  "short", "signed",   "sizeof",
+        "static",  "struct",  "switch",   "template", "this",     "typedef", "union", "unsigned", "using",
+        "virtual", "void",    "volatile", "while"};
     for (size_t i = 0; i < ARRAY_LEN(words); i++) map_add(taken, words[i], 1);
 }
 
@@ -98,7 +101,8 @@ static void print_ports(const Program *p, Str *out) {
         uint32_t n = side ? p->g->outputs.len : p->g->inputs.len;
         for (uint32_t i = 0; i < n; i++) {
             const Buffer *b = &p->buffers.data[side ? p->output_buffers[i] : p->input_buffers[i]];
-            str_printf(out, "     %s %u  %s  ", side ? "output" : "input ", i, side ? p->g->outputs.data[i].name : p->g->inputs.data[i].name);
+            str_printf(out, "     %s %u  %s  ", side ? "output" : "input ", i,
+                       side ? p->g->outputs.data[i].name : p->g->inputs.data[i].name);
             print_shape(p, b, out);
             str_add(out, "\n");
         }
@@ -115,16 +119,19 @@ static Names choose_names(Arena *arena, const Program *p) {
     map_init(&taken, arena);
     reserve_words(&taken);
     const bool *set = symbols_set_by_steps(arena, p);
-    Names n = {NEW_ARRAY(arena, const char *, p->g->inputs.len + 1), NEW_ARRAY(arena, const char *, p->g->outputs.len + 1),
+    Names n = {NEW_ARRAY(arena, const char *, p->g->inputs.len + 1),
+               NEW_ARRAY(arena, const char *, p->g->outputs.len + 1),
                NEW_ARRAY(arena, const char *, p->g->dims.symbols.len + 1), 0};
     for (uint32_t i = 0; i < p->g->inputs.len; i++) n.inputs[i] = identifier(arena, &taken, p->g->inputs.data[i].name);
-    for (uint32_t i = 0; i < p->g->outputs.len; i++) n.outputs[i] = identifier(arena, &taken, p->g->outputs.data[i].name);
+    for (uint32_t i = 0; i < p->g->outputs.len; i++)
+        n.outputs[i] = identifier(arena, &taken, p->g->outputs.data[i].name);
     for (uint32_t i = 0; i < p->g->dims.symbols.len; i++)
         if (!set[i]) n.symbols[n.n_symbols++] = identifier(arena, &taken, p->g->dims.symbols.data[i].name);
     return n;
 }
 
-static void print_list(Str *out, const char *open, const char *const *names, uint32_t n, const char *between, const char *close) {
+static void print_list(Str *out, const char *open, const char *const *names, uint32_t n, const char *between,
+                       const char *close) {
     str_add(out, open);
     for (uint32_t i = 0; i < n; i++) str_printf(out, "%s%s", i ? between : "", names[i]);
     str_add(out, close);
@@ -135,25 +142,39 @@ static void print_typed_call(const ObjectModel *m, const char *upper, Str *out) 
     Names n = choose_names(out->arena, p);
     const char *dims = n.n_symbols ? "dims" : "NULL";
     if (n.n_symbols) {
-        print_list(out, arena_printf(out->arena, "\n/* Bytes of arena for these sizes; 0 when they are outside of what the model was compiled for. */\n"
-                                                 "static inline size_t %s_arena_bytes(int64_t ", m->name), n.symbols, n.n_symbols, ", int64_t ", ") {\n");
+        print_list(
+            out,
+            arena_printf(
+                out->arena,
+                "\n/* Bytes of arena for these sizes; 0 when they are outside of what the model was compiled for. */\n"
+                "static inline size_t %s_arena_bytes(int64_t ",
+                m->name),
+            n.symbols, n.n_symbols, ", int64_t ", ") {\n");
         print_list(out, "    const int64_t dims[] = {", n.symbols, n.n_symbols, ", ", "};\n");
         str_printf(out, "    return tfopt_typed_bytes(%s_model_data(), dims);\n}\n", m->name);
     } else {
         uint64_t bytes = 0;
-        for (uint32_t i = 0; i < m->n_programs; i++) bytes = static_bytes(m->programs[i]) > bytes ? static_bytes(m->programs[i]) : bytes;
+        for (uint32_t i = 0; i < m->n_programs; i++)
+            bytes = static_bytes(m->programs[i]) > bytes ? static_bytes(m->programs[i]) : bytes;
         str_printf(out, "\n#define %s_ARENA_BYTES %" PRIu64 "\n", upper, bytes);
     }
     str_printf(out, "#define %s_ARENA_ALIGN 64\n", upper);
-    str_printf(out, "\n/* Runs the model in the calling thread; returns a TfoptStatus, 0 when all went well. The arena is scratch memory of %s,\n   aligned to %s_ARENA_ALIGN. */\n",
-               n.n_symbols ? arena_printf(out->arena, "%s_arena_bytes", m->name) : arena_printf(out->arena, "%s_ARENA_BYTES", upper), upper);
+    str_printf(out,
+               "\n/* Runs the model in the calling thread; returns a TfoptStatus, 0 when all went well. The arena is "
+               "scratch memory of %s,\n   aligned to %s_ARENA_ALIGN. */\n",
+               n.n_symbols ? arena_printf(out->arena, "%s_arena_bytes", m->name)
+                           : arena_printf(out->arena, "%s_ARENA_BYTES", upper),
+               upper);
     str_printf(out, "static inline int %s_run(void *arena", m->name);
     for (uint32_t i = 0; i < n.n_symbols; i++) str_printf(out, ", int64_t %s", n.symbols[i]);
-    for (uint32_t i = 0; i < p->g->inputs.len; i++) str_printf(out, ", const %s *%s", c_type(p->buffers.data[p->input_buffers[i]].dtype), n.inputs[i]);
-    for (uint32_t i = 0; i < p->g->outputs.len; i++) str_printf(out, ", %s *%s", c_type(p->buffers.data[p->output_buffers[i]].dtype), n.outputs[i]);
+    for (uint32_t i = 0; i < p->g->inputs.len; i++)
+        str_printf(out, ", const %s *%s", c_type(p->buffers.data[p->input_buffers[i]].dtype), n.inputs[i]);
+    for (uint32_t i = 0; i < p->g->outputs.len; i++)
+        str_printf(out, ", %s *%s", c_type(p->buffers.data[p->output_buffers[i]].dtype), n.outputs[i]);
     str_add(out, ") {\n");
     if (n.n_symbols) print_list(out, "    const int64_t dims[] = {", n.symbols, n.n_symbols, ", ", "};\n");
-    print_list(out, "    const void *const inputs[] = {", n.inputs, p->g->inputs.len, ", ", p->g->inputs.len ? "};\n" : "NULL};\n");
+    print_list(out, "    const void *const inputs[] = {", n.inputs, p->g->inputs.len, ", ",
+               p->g->inputs.len ? "};\n" : "NULL};\n");
     print_list(out, "    void *const outputs[] = {", n.outputs, p->g->outputs.len, ", ", "};\n");
     str_printf(out, "    return (int)tfopt_typed_run(%s_model_data(), arena, %s, %s, inputs, outputs);\n}\n", m->name,
                n.n_symbols ? "SIZE_MAX" : arena_printf(out->arena, "%s_ARENA_BYTES", upper), dims);
@@ -163,11 +184,14 @@ void object_header(const ObjectModel *m, Str *out) {
     const Program *p = m->programs[0];
     char *upper = arena_strdup(out->arena, m->name);
     for (char *c = upper; *c; c++) *c = (char)toupper((unsigned char)*c);
-    str_printf(out, "/* %s.h: made by tfoptc %s. Link with the model's object and libtfopt (%s, %s):\n", m->name, TFOPT_VERSION, m->triple, m->precision);
+    str_printf(out, "/* %s.h: made by tfoptc %s. Link with the model's object and libtfopt (%s, %s):\n", m->name,
+               TFOPT_VERSION, m->triple, m->precision);
     print_ports(p, out);
     const char *why = why_untyped(out->arena, p);
     if (why) str_printf(out, "   There is no typed call %s_run: %s. Use tfopt.h.\n", m->name, why);
-    str_printf(out, "*/\n#ifndef %s_H\n#define %s_H\n#include \"tfopt.h\"\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", upper, upper);
+    str_printf(out,
+               "*/\n#ifndef %s_H\n#define %s_H\n#include \"tfopt.h\"\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
+               upper, upper);
     str_printf(out, "/* For tfopt_open_data. */\nconst TfoptModelData *%s_model_data(void);\n", m->name);
     if (!why) print_typed_call(m, upper, out);
     str_add(out, "\n#ifdef __cplusplus\n}\n#endif\n#endif\n");

@@ -1,9 +1,10 @@
-/* link: from the object to what the user asked for, by the system's tools: `ar` for archives, the C compiler driver ($CC) as linker for
-   shared objects and executables. libtfopt.a lies beside the tfoptc binary in a build tree, in ../lib of it once installed. Everything is
-   made under a temporary name and renamed. Nothing in the results depends on time or on temporary names. */
+/* link: from the object to what the user asked for, by the system's tools: `ar` for archives, the C compiler driver
+   ($CC) as linker for shared objects and executables. libtfopt.a lies beside the tfoptc binary in a build tree, in
+   ../lib of it once installed. Everything is made under a temporary name and renamed. Nothing in the results depends on
+   time or on temporary names. */
+#include "base/file.h"
 #include "codegen/object/object.h"
 
-#include "base/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
@@ -17,7 +18,9 @@ extern char **environ;
 
 typedef VEC(const char *) Command;
 
-static void add(Arena *arena, Command *c, const char *word) { vec_push(arena, c, word); }
+static void add(Arena *arena, Command *c, const char *word) {
+    vec_push(arena, c, word);
+}
 
 /* $CC may hold flags: split at spaces. */
 static void add_words(Arena *arena, Command *c, const char *words) {
@@ -46,14 +49,18 @@ static bool run(Arena *arena, Command *c, const char *temp_dir, Diag *d) {
     pid_t pid;
     int error = posix_spawnp(&pid, c->data[0], &actions, NULL, (char **)(uintptr_t)c->data, environ);
     posix_spawn_file_actions_destroy(&actions);
-    if (error) return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC names another compiler)", c->data[0], strerror(error));
+    if (error)
+        return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC names another compiler)",
+                          c->data[0], strerror(error));
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return true;
     return diag_error(d, NULL, NULL, "'%s' failed: %s", c->data[0], read_all(arena, log));
 }
 
-static const char *arch_of(Arena *arena, const char *triple) { return arena_strndup(arena, triple, strcspn(triple, "-")); }
+static const char *arch_of(Arena *arena, const char *triple) {
+    return arena_strndup(arena, triple, strcspn(triple, "-"));
+}
 
 static bool is_native(const char *triple) {
 #if defined(__x86_64__)
@@ -63,7 +70,8 @@ static bool is_native(const char *triple) {
 #endif
 }
 
-/* The C compiler driver for a triple: $CC, or "cc"; for another machine Debian's cross compiler, `<arch>-linux-gnu-gcc`. */
+/* The C compiler driver for a triple: $CC, or "cc"; for another machine Debian's cross compiler,
+ * `<arch>-linux-gnu-gcc`. */
 static void add_compiler(Arena *arena, Command *c, const char *triple) {
     const char *cc = getenv("CC");
     if (cc && *cc)
@@ -74,7 +82,8 @@ static void add_compiler(Arena *arena, Command *c, const char *triple) {
         add(arena, c, arena_printf(arena, "%s-linux-gnu-gcc", arch_of(arena, triple)));
 }
 
-/* A file of the runtime for the triple: $TFOPT_RUNTIME, beside the binary, or where an installation has it. NULL: nowhere. */
+/* A file of the runtime for the triple: $TFOPT_RUNTIME, beside the binary, or where an installation has it. NULL:
+ * nowhere. */
 static const char *runtime_file(Arena *arena, const char *triple, const char *name) {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -99,7 +108,10 @@ static const char *runtime_file(Arena *arena, const char *triple, const char *na
 static bool need_runtime(Arena *arena, const ObjectModel *m, const char *name, const char **out, Diag *d) {
     *out = runtime_file(arena, m->triple, name);
     if (*out) return true;
-    return diag_error(d, NULL, NULL, "%s for '%s' is not there: it lies beside tfoptc or in ../lib; $TFOPT_RUNTIME names another folder", name, m->triple);
+    return diag_error(
+        d, NULL, NULL,
+        "%s for '%s' is not there: it lies beside tfoptc or in ../lib; $TFOPT_RUNTIME names another folder", name,
+        m->triple);
 }
 
 /* Moves a finished file to where it was asked for, across file systems if need be. */
@@ -121,10 +133,12 @@ static bool move_to(Arena *arena, const char *from, const char *to, bool executa
     return ok;
 }
 
-static bool make_archive(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+static bool make_archive(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir,
+                         Diag *d) {
     /* The member is named after the model, not after a temporary file. */
     const char *member = arena_printf(arena, "%s/%s.o", temp_dir, m->name);
-    if (strcmp(member, object) != 0 && link(object, member) != 0) return diag_error(d, NULL, NULL, "cannot make '%s': %s", member, strerror(errno));
+    if (strcmp(member, object) != 0 && link(object, member) != 0)
+        return diag_error(d, NULL, NULL, "cannot make '%s': %s", member, strerror(errno));
     Command c = {0};
     add(arena, &c, "ar");
     add(arena, &c, "rcsD");
@@ -135,14 +149,17 @@ static bool make_archive(Arena *arena, const char *object, const ObjectModel *m,
 
 /* Flags of both kinds of link: the same bytes every time, nothing that is not used, no writable code or stack. */
 static void add_link_flags(Arena *arena, Command *c) {
-    static const char *const flags[] = {"-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--as-needed", "-Wl,-z,noexecstack", "-Wl,-z,relro", "-Wl,-z,now"};
+    static const char *const flags[] = {"-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--as-needed",
+                                        "-Wl,-z,noexecstack",  "-Wl,-z,relro",      "-Wl,-z,now"};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) add(arena, c, flags[i]);
 }
 
-static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir,
+                        Diag *d) {
     const char *library, *script = arena_printf(arena, "%s/exports", temp_dir);
     const char *exports = arena_printf(arena, "{ global: tfopt_model_data; %s_model_data; local: *; };\n", m->name);
-    if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !file_write(arena, script, exports, strlen(exports), d)) return false;
+    if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !file_write(arena, script, exports, strlen(exports), d))
+        return false;
     Command c = {0};
     add_compiler(arena, &c, m->triple);
     add(arena, &c, "-shared");
@@ -157,9 +174,12 @@ static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, 
     return run(arena, &c, temp_dir, d);
 }
 
-static bool make_executable(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir, Diag *d) {
+static bool make_executable(Arena *arena, const char *object, const ObjectModel *m, const char *out,
+                            const char *temp_dir, Diag *d) {
     const char *library, *main_object;
-    if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !need_runtime(arena, m, "libtfopt_main.a", &main_object, d)) return false;
+    if (!need_runtime(arena, m, "libtfopt.a", &library, d) ||
+        !need_runtime(arena, m, "libtfopt_main.a", &main_object, d))
+        return false;
     Command c = {0};
     add_compiler(arena, &c, m->triple);
     add(arena, &c, "-o");
@@ -174,10 +194,13 @@ static bool make_executable(Arena *arena, const char *object, const ObjectModel 
     return run(arena, &c, temp_dir, d);
 }
 
-bool object_link(Arena *arena, ArtefactKind kind, const char *object_path, const ObjectModel *m, const char *out_path, const char *temp_dir, Diag *d) {
+bool object_link(Arena *arena, ArtefactKind kind, const char *object_path, const ObjectModel *m, const char *out_path,
+                 const char *temp_dir, Diag *d) {
     if (kind == ARTEFACT_OBJECT) return move_to(arena, object_path, out_path, false, d);
     const char *made = arena_printf(arena, "%s/artefact", temp_dir);
     typedef bool MakeFn(Arena *, const char *, const ObjectModel *, const char *, const char *, Diag *);
-    static MakeFn *const makers[] = {[ARTEFACT_ARCHIVE] = make_archive, [ARTEFACT_SHARED] = make_shared, [ARTEFACT_EXECUTABLE] = make_executable};
-    return makers[kind](arena, object_path, m, made, temp_dir, d) && move_to(arena, made, out_path, kind != ARTEFACT_ARCHIVE, d);
+    static MakeFn *const makers[] = {
+        [ARTEFACT_ARCHIVE] = make_archive, [ARTEFACT_SHARED] = make_shared, [ARTEFACT_EXECUTABLE] = make_executable};
+    return makers[kind](arena, object_path, m, made, temp_dir, d) &&
+           move_to(arena, made, out_path, kind != ARTEFACT_ARCHIVE, d);
 }

@@ -1,10 +1,11 @@
-/* object: artefacts from Programs: descriptor and weights beside the code in one object, then .h, .a, .so or executable. */
+/* object: artefacts from Programs: descriptor and weights beside the code in one object, then .h, .a, .so or
+ * executable. */
 #ifndef TFOPT_CODEGEN_OBJECT_H
 #define TFOPT_CODEGEN_OBJECT_H
 #include "codegen/cpu/cpu.h"
 
 typedef struct {
-    const char *name;           /* C identifier */
+    const char *name; /* C identifier */
     const char *triple, *precision;
     const Program *const *programs; /* best first */
     uint32_t n_programs;
@@ -17,6 +18,8 @@ const char *object_kernel_prefix(Arena *arena, const char *model, const Program 
 /* The C header with the typed call. */
 void object_header(const ObjectModel *m, Str *out);
 typedef enum { ARTEFACT_OBJECT, ARTEFACT_ARCHIVE, ARTEFACT_SHARED, ARTEFACT_EXECUTABLE } ArtefactKind;
-/* Makes the artefact from a finished object, with libtfopt where it is needed, by the system's compiler driver or linker. */
-bool object_link(Arena *arena, ArtefactKind kind, const char *object_path, const ObjectModel *m, const char *out_path, const char *temp_dir, Diag *d);
+/* Makes the artefact from a finished object, with libtfopt where it is needed, by the system's compiler driver or
+ * linker. */
+bool object_link(Arena *arena, ArtefactKind kind, const char *object_path, const ObjectModel *m, const char *out_path,
+                 const char *temp_dir, Diag *d);
 #endif

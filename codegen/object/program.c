@@ -1,8 +1,8 @@
-/* program: the tables of one Program, as TfoptProgram. Sizes become constants or dim slots; buffers, steps, blocks keep their numbers, but
-   the steps of all blocks lie one block after the other. */
+/* program: the tables of one Program, as TfoptProgram. Sizes become constants or dim slots; buffers, steps, blocks keep
+   their numbers, but the steps of all blocks lie one block after the other. */
 #include "codegen/object/data.h"
-
 #include "tfopt_abi.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -87,7 +87,8 @@ static void add_expressions(Tables *t) {
     for (uint32_t i = 1; i < t->dims->exprs.len; i++) {
         const DimExpr *e = &t->dims->exprs.data[i];
         if (e->kind == DIM_SYMBOL) continue;
-        TfoptDimExpr out = {.op = (int32_t)e->kind - DIM_ADD, .a_is_slot = !dim_is_const(e->a), .b_is_slot = !dim_is_const(e->b)};
+        TfoptDimExpr out = {
+            .op = (int32_t)e->kind - DIM_ADD, .a_is_slot = !dim_is_const(e->a), .b_is_slot = !dim_is_const(e->b)};
         out.a = out.a_is_slot ? (int64_t)dim_slot(t->dims, e->a) : e->a.value;
         out.b = out.b_is_slot ? (int64_t)dim_slot(t->dims, e->b) : e->b.value;
         vec_push(t->w->arena, &t->exprs, out);
@@ -124,17 +125,28 @@ static uint32_t host_number(Tables *t, const HostOp *host) {
 
 static TfoptDimSet dim_set(Tables *t, const DimSet *s) {
     TfoptDimSet out = {.symbol = s->symbol, .arg = s->arg, .dim_index = s->dim_index};
-    if (s->arg == SET_FROM_SLOT) out.dim_index = dim_is_const(s->value) ? constant_slot(t, s->value.value) : dim_slot(t->dims, s->value);
+    if (s->arg == SET_FROM_SLOT)
+        out.dim_index = dim_is_const(s->value) ? constant_slot(t, s->value.value) : dim_slot(t->dims, s->value);
     return out;
 }
 
 static bool add_step(Tables *t, const Step *s, uint32_t first_attr) {
     Arena *arena = t->w->arena;
     if (s->args.len > UINT16_MAX || s->sets.len > UINT16_MAX)
-        return diag_unsupported(t->d, s->name, NULL, "%u operands are more than the %d that a compiled step can have", s->args.len, UINT16_MAX);
-    TfoptStep out = {.kind = (uint8_t)s->kind, .parallel = s->parallel, .n_args = (uint16_t)s->args.len, .n_in = (uint16_t)s->n_in,
-                     .n_sets = (uint16_t)s->sets.len, .args = t->args.len, .sets = t->sets.len, .a = s->a, .b = s->b, .attrs = first_attr,
-                     .n_attrs = s->n_attrs, .cost_ns = s->cost.ns};
+        return diag_unsupported(t->d, s->name, NULL, "%u operands are more than the %d that a compiled step can have",
+                                s->args.len, UINT16_MAX);
+    TfoptStep out = {.kind = (uint8_t)s->kind,
+                     .parallel = s->parallel,
+                     .n_args = (uint16_t)s->args.len,
+                     .n_in = (uint16_t)s->n_in,
+                     .n_sets = (uint16_t)s->sets.len,
+                     .args = t->args.len,
+                     .sets = t->sets.len,
+                     .a = s->a,
+                     .b = s->b,
+                     .attrs = first_attr,
+                     .n_attrs = s->n_attrs,
+                     .cost_ns = s->cost.ns};
     out.name = name_number(t, s->name);
     if (s->kind == STEP_KERNEL) {
         out.fn = kernel_number(t, s->kernel);
@@ -159,8 +171,13 @@ static TfoptBuffer *describe_buffers(Tables *t, Weights *weights) {
     TfoptBuffer *out = NEW_ARRAY(t->w->arena, TfoptBuffer, p->buffers.len + 1);
     for (uint32_t i = 0; i < p->buffers.len; i++) {
         const Buffer *b = &p->buffers.data[i];
-        out[i] = (TfoptBuffer){.kind = (uint8_t)b->kind, .dtype = (uint8_t)b->dtype, .rank = (uint8_t)b->shape.rank, .index = b->index,
-                               .first_step = b->first_step, .last_step = b->last_step, .offset = b->offset};
+        out[i] = (TfoptBuffer){.kind = (uint8_t)b->kind,
+                               .dtype = (uint8_t)b->dtype,
+                               .rank = (uint8_t)b->shape.rank,
+                               .index = b->index,
+                               .first_step = b->first_step,
+                               .last_step = b->last_step,
+                               .offset = b->offset};
         out[i].dims = dim_refs(t, b->shape.dims, (uint32_t)b->shape.rank);
         out[i].bytes = dim_ref(t, b->bytes);
         if (b->kind == BUFFER_CONST) out[i].offset = weights_add(weights, b->data, (size_t)b->bytes.value);
@@ -188,7 +205,8 @@ static const char *pointer_table(Tables *t, const char *what, const DataPointer 
 
 #define TABLE(what, vec) data_emit(w, data_label(w, what), (vec).data, (vec).len * sizeof *(vec).data, NULL, 0)
 
-const char *describe_program(DataWriter *w, Weights *weights, const char *weights_label, const ObjectModel *m, const Program *p, Diag *d) {
+const char *describe_program(DataWriter *w, Weights *weights, const char *weights_label, const ObjectModel *m,
+                             const Program *p, Diag *d) {
     Arena *arena = w->arena;
     Tables t = {.w = w, .p = p, .dims = &p->g->dims, .d = d};
     map_init(&t.extra_slots, arena);
@@ -207,13 +225,15 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     for (uint32_t i = 0; i < p->blocks.len; i++) {
         const Block *b = &p->blocks.data[i];
         blocks[i] = (TfoptBlock){t.steps.len, b->steps.len};
-        for (uint32_t j = 0; j < b->steps.len; j++) ok = add_step(&t, &b->steps.data[j], first_attr[blocks[i].first_step + j]) && ok;
+        for (uint32_t j = 0; j < b->steps.len; j++)
+            ok = add_step(&t, &b->steps.data[j], first_attr[blocks[i].first_step + j]) && ok;
     }
     if (!ok) return NULL;
 
     enum { N = 15 };
     DataPointer out[N];
-    const char *label_buffers = data_emit(w, data_label(w, "buffers"), buffers, p->buffers.len * sizeof *buffers, NULL, 0);
+    const char *label_buffers =
+        data_emit(w, data_label(w, "buffers"), buffers, p->buffers.len * sizeof *buffers, NULL, 0);
     const char *label_steps = TABLE("steps", t.steps);
     const char *label_blocks = data_emit(w, data_label(w, "blocks"), blocks, p->blocks.len * sizeof *blocks, NULL, 0);
     const char *label_sets = TABLE("sets", t.sets);
@@ -244,10 +264,22 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     POINTER(weights, weights_label);
 #undef POINTER
     CHECK(n == N);
-    TfoptProgram program = {.weights_bytes = weights_bytes(weights), .n_buffers = p->buffers.len, .n_steps = t.steps.len, .n_blocks = p->blocks.len,
-                            .n_dim_sets = t.sets.len, .n_dim_exprs = t.exprs.len, .n_symbols = t.dims->symbols.len, .n_dim_refs = t.dim_refs.len,
-                            .n_args = t.args.len, .n_names = t.names.len, .n_kernels = t.kernels.len, .n_hosts = t.hosts.len, .n_attrs = n_attrs,
-                            .is_static = p->is_static, .max_threads = p->threads > 0 ? (uint32_t)p->threads : 0, .arena_bytes = p->arena_bytes,
+    TfoptProgram program = {.weights_bytes = weights_bytes(weights),
+                            .n_buffers = p->buffers.len,
+                            .n_steps = t.steps.len,
+                            .n_blocks = p->blocks.len,
+                            .n_dim_sets = t.sets.len,
+                            .n_dim_exprs = t.exprs.len,
+                            .n_symbols = t.dims->symbols.len,
+                            .n_dim_refs = t.dim_refs.len,
+                            .n_args = t.args.len,
+                            .n_names = t.names.len,
+                            .n_kernels = t.kernels.len,
+                            .n_hosts = t.hosts.len,
+                            .n_attrs = n_attrs,
+                            .is_static = p->is_static,
+                            .max_threads = p->threads > 0 ? (uint32_t)p->threads : 0,
+                            .arena_bytes = p->arena_bytes,
                             .arena_bound = p->arena_bound};
     return data_emit(w, data_label(w, "program"), &program, sizeof program, out, n);
 }

@@ -1,9 +1,10 @@
-/* weights: the constants of all programs, packed as the kernels read them, in one page-aligned section: each different tensor once,
-   whichever programs and nodes use it. Numbers stream through a file and `.incbin`, so that they never become text or LLVM constants.
-   String tensors hold pointers: with one of them the section is relocated at load and lies in .data.rel.ro. */
+/* weights: the constants of all programs, packed as the kernels read them, in one page-aligned section: each different
+   tensor once, whichever programs and nodes use it. Numbers stream through a file and `.incbin`, so that they never
+   become text or LLVM constants. String tensors hold pointers: with one of them the section is relocated at load and
+   lies in .data.rel.ro. */
+#include "base/file.h"
 #include "codegen/object/data.h"
 
-#include "base/file.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -68,13 +69,16 @@ int64_t weights_add(Weights *w, const Tensor *t, size_t bytes) {
     return w->items.data[w->items.len - 1].offset;
 }
 
-uint64_t weights_bytes(const Weights *w) { return w->bytes; }
+uint64_t weights_bytes(const Weights *w) {
+    return w->bytes;
+}
 
 /* Strings' bytes lie apart; the elements point there. */
 static void emit_strings(DataWriter *out, const Weight *item) {
     const StringElement *s = item->t->data;
     for (size_t i = 0; i < item->bytes / sizeof *s; i++)
-        str_printf(&out->text, "\t.quad %s\n\t.quad %" PRIu64 "\n", s[i].size ? data_bytes(out, s[i].data, s[i].size) : "0", s[i].size);
+        str_printf(&out->text, "\t.quad %s\n\t.quad %" PRIu64 "\n",
+                   s[i].size ? data_bytes(out, s[i].data, s[i].size) : "0", s[i].size);
 }
 
 /* Pads to a multiple of the alignment: kernels read whole vectors at the end of a tensor. */
@@ -87,7 +91,8 @@ static bool write_item(FILE *f, const Weight *item) {
 
 bool weights_emit(Weights *w, DataWriter *out, const char *label, const char *temp_dir, Diag *d) {
     str_printf(&out->text, "\t.section %s\n\t.balign 4096\n%s:\n",
-               w->strings ? ".data.rel.ro.tfopt_weights,\"aw\",@progbits" : ".rodata.tfopt_weights,\"a\",@progbits", label);
+               w->strings ? ".data.rel.ro.tfopt_weights,\"aw\",@progbits" : ".rodata.tfopt_weights,\"a\",@progbits",
+               label);
     uint32_t n_files = 0;
     for (uint32_t i = 0; i < w->items.len;) {
         if (w->items.data[i].t->dtype == DTYPE_STRING) {
@@ -98,7 +103,8 @@ bool weights_emit(Weights *w, DataWriter *out, const char *label, const char *te
         const char *path = arena_printf(w->arena, "%s/weights%u", temp_dir, n_files++);
         FILE *f = fopen(path, "wb");
         bool ok = f != NULL;
-        for (; i < w->items.len && w->items.data[i].t->dtype != DTYPE_STRING; i++) ok = ok && write_item(f, &w->items.data[i]);
+        for (; i < w->items.len && w->items.data[i].t->dtype != DTYPE_STRING; i++)
+            ok = ok && write_item(f, &w->items.data[i]);
         if (f) ok = fclose(f) == 0 && ok;
         if (!ok) return diag_error(d, NULL, NULL, "cannot write '%s'", path);
         str_printf(&out->text, "\t.balign %d\n\t.incbin \"%s\"\n", WEIGHT_ALIGNMENT, path);

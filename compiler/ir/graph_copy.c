@@ -1,5 +1,5 @@
-/* graph_copy: a second graph that can be rewritten while the first stays as it is. Names, tensors and list attributes are shared: nobody
-   changes them in place. */
+/* graph_copy: a second graph that can be rewritten while the first stays as it is. Names, tensors and list attributes
+   are shared: nobody changes them in place. */
 #include "ir/graph.h"
 
 #include <string.h>

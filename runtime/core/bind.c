@@ -1,5 +1,7 @@
-/* bind: from the shapes of the inputs to symbols, sizes and addresses. Done once per set of shapes; a run only reads what it left. */
+/* bind: from the shapes of the inputs to symbols, sizes and addresses. Done once per set of shapes; a run only reads
+ * what it left. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -18,17 +20,23 @@ static TfoptStatus bind_symbols(TfoptSession *s) {
     for (uint32_t i = 0; i < p->n_symbols; i++) s->dims[i] = s->dynamic_slots[i] ? 0 : -1;
     for (uint32_t i = 0; i < s->data->n_inputs; i++) {
         const TfoptPort *port = &s->data->inputs[i];
-        if (!s->inputs[i].has_dims) return core_fail(s, TFOPT_INVALID_ARGUMENT, "input %" PRIu32 " '%s' was not set: its shape is not constant", i, port->name);
+        if (!s->inputs[i].has_dims)
+            return core_fail(s, TFOPT_INVALID_ARGUMENT, "input %" PRIu32 " '%s' was not set: its shape is not constant",
+                             i, port->name);
         for (int32_t d = 0; d < port->rank; d++) {
             TfoptDimRef ref = port->dims[d];
             if (ref >= 0 || ~ref >= (int64_t)p->n_symbols) continue;
             int64_t value = s->inputs[i].dims[d], *symbol = &s->dims[~ref];
             const TfoptSymbol *info = &p->symbols[~ref];
             if (*symbol >= 0 && *symbol != value)
-                return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s': dimension %" PRId32 " is %" PRId64 ", but '%s' is %" PRId64 " in an earlier input", port->name,
-                                 d, value, info->name, *symbol);
+                return core_fail(s, TFOPT_SHAPE_MISMATCH,
+                                 "input '%s': dimension %" PRId32 " is %" PRId64 ", but '%s' is %" PRId64
+                                 " in an earlier input",
+                                 port->name, d, value, info->name, *symbol);
             if (value < info->min || value > info->max)
-                return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s': dimension %" PRId32 " ('%s') is %" PRId64 ", the model was compiled for %" PRId64 "..%" PRId64,
+                return core_fail(s, TFOPT_SHAPE_MISMATCH,
+                                 "input '%s': dimension %" PRId32 " ('%s') is %" PRId64
+                                 ", the model was compiled for %" PRId64 "..%" PRId64,
                                  port->name, d, info->name, value, info->min, info->max);
             *symbol = value;
         }
@@ -44,8 +52,9 @@ static TfoptStatus check_expressions(TfoptSession *s) {
         const TfoptPort *port = &s->data->inputs[i];
         for (int32_t d = 0; d < port->rank; d++)
             if (s->inputs[i].dims[d] != core_dim(s, port->dims[d]))
-                return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s': dimension %" PRId32 " is %" PRId64 ", the model needs %" PRId64, port->name, d,
-                                 s->inputs[i].dims[d], core_dim(s, port->dims[d]));
+                return core_fail(s, TFOPT_SHAPE_MISMATCH,
+                                 "input '%s': dimension %" PRId32 " is %" PRId64 ", the model needs %" PRId64,
+                                 port->name, d, s->inputs[i].dims[d], core_dim(s, port->dims[d]));
     }
     return TFOPT_OK;
 }
@@ -59,9 +68,12 @@ TfoptStatus core_bind(TfoptSession *s) {
     return status ? status : core_bind_memory(s);
 }
 
-static int64_t aligned(int64_t bytes) { return bytes > INT64_MAX - ALIGNMENT ? INT64_MAX : (bytes + ALIGNMENT - 1) & ~(int64_t)(ALIGNMENT - 1); }
+static int64_t aligned(int64_t bytes) {
+    return bytes > INT64_MAX - ALIGNMENT ? INT64_MAX : (bytes + ALIGNMENT - 1) & ~(int64_t)(ALIGNMENT - 1);
+}
 
-/* Lifetimes of the arena's buffers (a root lives as long as any view of it) and their plan: offsets end up in items' buffers. */
+/* Lifetimes of the arena's buffers (a root lives as long as any view of it) and their plan: offsets end up in items'
+ * buffers. */
 static int64_t plan_arena(TfoptSession *s, uint32_t *out_n) {
     const TfoptProgram *p = s->program;
     PlanItem *items = s->plan;
@@ -98,7 +110,9 @@ static TfoptStatus need_arena(TfoptSession *s, uint64_t bytes) {
     s->arena_bytes = bytes;
     if (bytes <= s->arena_capacity && s->arena) return TFOPT_OK;
     if (s->options.arena || s->typed)
-        return core_fail(s, TFOPT_NO_MEMORY, "the model needs an arena of %" PRIu64 " bytes, the caller's holds %" PRIu64, bytes, s->arena_capacity);
+        return core_fail(s, TFOPT_NO_MEMORY,
+                         "the model needs an arena of %" PRIu64 " bytes, the caller's holds %" PRIu64, bytes,
+                         s->arena_capacity);
     core_release(s, s->arena, s->arena_capacity);
     s->arena_capacity = 0;
     s->arena = core_allocate(s, bytes);
@@ -176,7 +190,8 @@ TfoptStatus core_prepare(TfoptSession *s) {
     }
     for (uint32_t i = 0; i < s->data->n_inputs; i++) {
         const TfoptPort *port = &s->data->inputs[i];
-        if (!s->inputs[i].has_data) return core_fail(s, TFOPT_INVALID_ARGUMENT, "input %" PRIu32 " '%s' was not set", i, port->name);
+        if (!s->inputs[i].has_data)
+            return core_fail(s, TFOPT_INVALID_ARGUMENT, "input %" PRIu32 " '%s' was not set", i, port->name);
         s->roots[port->buffer].capacity = core_dim(s, s->program->buffers[port->buffer].bytes);
         core_set_pointer(s, port->buffer, (void *)(uintptr_t)s->inputs[i].data);
     }
@@ -185,7 +200,9 @@ TfoptStatus core_prepare(TfoptSession *s) {
         uint32_t b = s->data->outputs[i].buffer;
         int64_t bytes = core_dim(s, s->program->buffers[b].bytes);
         if (port->data && !core_dim_is_dynamic(s, s->program->buffers[b].bytes) && (uint64_t)bytes > port->bytes)
-            return core_fail(s, TFOPT_INVALID_ARGUMENT, "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64, s->data->outputs[i].name, bytes, port->bytes);
+            return core_fail(s, TFOPT_INVALID_ARGUMENT,
+                             "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64,
+                             s->data->outputs[i].name, bytes, port->bytes);
         core_set_output_pointer(s, i);
     }
     s->ready = true;

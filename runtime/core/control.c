@@ -1,31 +1,57 @@
 /* control: the steps that are no kernels and no host calls: branches, loops, copies, and dims to and from tensors. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <string.h>
 
-static void *argument(const TfoptSession *s, const TfoptStep *step, uint32_t i) { return s->args[step->args + i]; }
+static void *argument(const TfoptSession *s, const TfoptStep *step, uint32_t i) {
+    return s->args[step->args + i];
+}
 
 static bool read_int(const void *data, int32_t dtype, uint64_t i, int64_t *out) {
     switch (dtype) {
-    case TFOPT_S8: *out = ((const int8_t *)data)[i]; return true;
+    case TFOPT_S8:
+        *out = ((const int8_t *)data)[i];
+        return true;
     case TFOPT_U8:
-    case TFOPT_BOOL: *out = ((const uint8_t *)data)[i]; return true;
-    case TFOPT_S16: *out = ((const int16_t *)data)[i]; return true;
-    case TFOPT_U16: *out = ((const uint16_t *)data)[i]; return true;
-    case TFOPT_S32: *out = ((const int32_t *)data)[i]; return true;
-    case TFOPT_U32: *out = ((const uint32_t *)data)[i]; return true;
+    case TFOPT_BOOL:
+        *out = ((const uint8_t *)data)[i];
+        return true;
+    case TFOPT_S16:
+        *out = ((const int16_t *)data)[i];
+        return true;
+    case TFOPT_U16:
+        *out = ((const uint16_t *)data)[i];
+        return true;
+    case TFOPT_S32:
+        *out = ((const int32_t *)data)[i];
+        return true;
+    case TFOPT_U32:
+        *out = ((const uint32_t *)data)[i];
+        return true;
     case TFOPT_S64:
-    case TFOPT_U64: *out = ((const int64_t *)data)[i]; return true;
-    default: return false;
+    case TFOPT_U64:
+        *out = ((const int64_t *)data)[i];
+        return true;
+    default:
+        return false;
     }
 }
 
 static void write_int(void *data, int32_t dtype, uint64_t i, int64_t v) {
     switch (core_dtype_bytes(dtype)) {
-    case 1: ((uint8_t *)data)[i] = (uint8_t)v; break;
-    case 2: ((uint16_t *)data)[i] = (uint16_t)v; break;
-    case 4: ((uint32_t *)data)[i] = (uint32_t)v; break;
-    default: ((uint64_t *)data)[i] = (uint64_t)v; break;
+    case 1:
+        ((uint8_t *)data)[i] = (uint8_t)v;
+        break;
+    case 2:
+        ((uint16_t *)data)[i] = (uint16_t)v;
+        break;
+    case 4:
+        ((uint32_t *)data)[i] = (uint32_t)v;
+        break;
+    default:
+        ((uint64_t *)data)[i] = (uint64_t)v;
+        break;
     }
 }
 
@@ -37,8 +63,9 @@ static TfoptStatus set_symbols(TfoptSession *s, const TfoptStep *step) {
         const TfoptSymbol *symbol = &p->symbols[set->symbol];
         int64_t value = s->set_values[i];
         if (value < symbol->min || value > symbol->max)
-            return core_fail(s, TFOPT_OUT_OF_RANGE, "node '%s': size '%s' is %" PRId64 ", outside of %" PRId64 "..%" PRId64, core_step_name(s, step), symbol->name,
-                             value, symbol->min, symbol->max);
+            return core_fail(s, TFOPT_OUT_OF_RANGE,
+                             "node '%s': size '%s' is %" PRId64 ", outside of %" PRId64 "..%" PRId64,
+                             core_step_name(s, step), symbol->name, value, symbol->min, symbol->max);
         s->dims[set->symbol] = value;
     }
     core_eval_dynamic_dims(s);
@@ -54,8 +81,10 @@ TfoptStatus core_apply_sets(TfoptSession *s, const TfoptStep *step) {
             s->set_values[i] = s->dims[set->dim_index];
         else if (step->kind == TFOPT_STEP_HOST)
             s->set_values[i] = s->tensors[step->n_in + set->arg].dims[set->dim_index];
-        else if (!read_int(argument(s, step, 0), p->buffers[p->args[step->args]].dtype, set->dim_index, &s->set_values[i]))
-            return core_fail(s, TFOPT_FAILED, "node '%s': dims from a tensor that is no integer", core_step_name(s, step));
+        else if (!read_int(argument(s, step, 0), p->buffers[p->args[step->args]].dtype, set->dim_index,
+                           &s->set_values[i]))
+            return core_fail(s, TFOPT_FAILED, "node '%s': dims from a tensor that is no integer",
+                             core_step_name(s, step));
     }
     return set_symbols(s, step);
 }
@@ -92,8 +121,8 @@ static TfoptStatus move(TfoptSession *s, uint32_t i) {
     return TFOPT_OK;
 }
 
-/* After an odd number of turns swapped arena buffers lie in each other's place, which the plan knows nothing of: what the loop carries is
-   copied home. Blocks of the pool have no home. */
+/* After an odd number of turns swapped arena buffers lie in each other's place, which the plan knows nothing of: what
+   the loop carries is copied home. Blocks of the pool have no home. */
 static void undo_swaps(TfoptSession *s, const TfoptBlock *body, bool keep_contents) {
     const TfoptProgram *p = s->program;
     for (uint32_t i = body->first_step; i < body->first_step + body->n_steps; i++) {
@@ -101,7 +130,8 @@ static void undo_swaps(TfoptSession *s, const TfoptBlock *body, bool keep_conten
         const uint32_t *args = &p->args[p->steps[i].args];
         if (s->roots[args[0]].home != HOME_ARENA) continue;
         swap_roots(s, args[0], args[1]);
-        if (keep_contents) memcpy(s->roots[args[1]].pointer, s->roots[args[0]].pointer, (size_t)s->roots[args[1]].capacity);
+        if (keep_contents)
+            memcpy(s->roots[args[1]].pointer, s->roots[args[0]].pointer, (size_t)s->roots[args[1]].capacity);
     }
 }
 
@@ -114,7 +144,8 @@ static TfoptStatus run_while(TfoptSession *s, const TfoptStep *step) {
         if (status) break;
         odd = !odd;
     }
-    /* A body that failed half way leaves an unknown half of its moves: the next bind puts every pointer in its place. */
+    /* A body that failed half way leaves an unknown half of its moves: the next bind puts every pointer in its place.
+     */
     if (status) s->bound = s->ready = false;
     if (odd && status == TFOPT_OK) undo_swaps(s, body, true);
     return status;
@@ -123,8 +154,10 @@ static TfoptStatus run_while(TfoptSession *s, const TfoptStep *step) {
 static TfoptStatus store_dims(TfoptSession *s, const TfoptStep *step) {
     const TfoptProgram *p = s->program;
     uint32_t buffer = p->args[step->args];
-    TfoptStatus status = core_reserve(s, s->places[buffer].root, s->places[buffer].offset + core_dim(s, p->buffers[buffer].bytes), step);
-    for (uint32_t i = 0; i < step->b && !status; i++) write_int(argument(s, step, 0), p->buffers[buffer].dtype, i, core_dim(s, p->dim_refs[step->a + i]));
+    TfoptStatus status =
+        core_reserve(s, s->places[buffer].root, s->places[buffer].offset + core_dim(s, p->buffers[buffer].bytes), step);
+    for (uint32_t i = 0; i < step->b && !status; i++)
+        write_int(argument(s, step, 0), p->buffers[buffer].dtype, i, core_dim(s, p->dim_refs[step->a + i]));
     return status;
 }
 
@@ -132,19 +165,30 @@ TfoptStatus core_step_control(TfoptSession *s, uint32_t i) {
     const TfoptStep *step = &s->program->steps[i];
     TfoptStatus status = TFOPT_OK;
     switch ((TfoptStepKind)step->kind) {
-    case TFOPT_STEP_IF: status = core_run_block(s, *(const uint8_t *)argument(s, step, 0) ? step->a : step->b); break;
+    case TFOPT_STEP_IF:
+        status = core_run_block(s, *(const uint8_t *)argument(s, step, 0) ? step->a : step->b);
+        break;
     case TFOPT_STEP_CASE: {
         int32_t which = *(const int32_t *)argument(s, step, 0);
         status = core_run_block(s, step->a + (which >= 0 && (uint32_t)which < step->b ? (uint32_t)which : step->b - 1));
         break;
     }
-    case TFOPT_STEP_WHILE: status = run_while(s, step); break;
-    case TFOPT_STEP_MOVE: status = move(s, i); break;
-    case TFOPT_STEP_COPY: status = copy(s, step, 0, 1); break;
-    case TFOPT_STEP_STORE_DIMS: status = store_dims(s, step); break;
+    case TFOPT_STEP_WHILE:
+        status = run_while(s, step);
+        break;
+    case TFOPT_STEP_MOVE:
+        status = move(s, i);
+        break;
+    case TFOPT_STEP_COPY:
+        status = copy(s, step, 0, 1);
+        break;
+    case TFOPT_STEP_STORE_DIMS:
+        status = store_dims(s, step);
+        break;
     case TFOPT_STEP_LOAD_DIMS:
     case TFOPT_STEP_KERNEL:
-    case TFOPT_STEP_HOST: break;
+    case TFOPT_STEP_HOST:
+        break;
     }
     return status ? status : core_apply_sets(s, step);
 }

@@ -8,6 +8,7 @@
 #ifndef TFOPT_CORE_H
 #define TFOPT_CORE_H
 #include "tfopt.h"
+
 #include <stdbool.h>
 
 enum { NO_BUFFER = 0xffffffff, ALIGNMENT = 64, ERROR_TEXT = 512 };
@@ -19,7 +20,8 @@ struct TfoptModel {
     void (*unload)(void *library);
 };
 
-/* One block of a session's own memory: header in front of 64-byte aligned bytes. Free ones hang in lists by size class. */
+/* One block of a session's own memory: header in front of 64-byte aligned bytes. Free ones hang in lists by size class.
+ */
 typedef struct Block {
     struct Block *next; /* in a free list, or in the list of blocks that live until the next run */
     struct Block *all;  /* every block of the session, for the end */
@@ -37,18 +39,18 @@ typedef struct {
     bool parallel;
 } KernelOp;
 
-/* Where a buffer's memory comes from: the caller (inputs), the weights, the arena, beside the arena or the caller (outputs; RESULT when
-   their size is known only while running), the session's blocks. */
+/* Where a buffer's memory comes from: the caller (inputs), the weights, the arena, beside the arena or the caller
+   (outputs; RESULT when their size is known only while running), the session's blocks. */
 typedef enum { HOME_GIVEN, HOME_CONST, HOME_ARENA, HOME_OUTPUT, HOME_RESULT, HOME_POOL } Home;
 
 /* A buffer that is no view. */
 typedef struct {
-    void *pointer;       /* NULL: not there (yet) */
-    int64_t capacity;    /* bytes at pointer */
-    Block *block;        /* POOL, and outputs of unknown size */
-    uint32_t first_use;  /* in uses: its arguments, up to the next buffer's first_use */
-    uint32_t next_ending;/* POOL: the next one that ends with the same step of the main block; NO_BUFFER: none */
-    uint8_t home;        /* Home */
+    void *pointer;        /* NULL: not there (yet) */
+    int64_t capacity;     /* bytes at pointer */
+    Block *block;         /* POOL, and outputs of unknown size */
+    uint32_t first_use;   /* in uses: its arguments, up to the next buffer's first_use */
+    uint32_t next_ending; /* POOL: the next one that ends with the same step of the main block; NO_BUFFER: none */
+    uint8_t home;         /* Home */
 } Root;
 
 /* Where argument or view b lies: in root `root`, `offset` bytes in. */
@@ -72,7 +74,7 @@ typedef struct {
 } InputPort;
 
 typedef struct {
-    void *data;          /* the caller's memory, or NULL */
+    void *data; /* the caller's memory, or NULL */
     uint64_t bytes;
     uint64_t own_offset; /* HOME_OUTPUT: of the session's memory for it, in the arena */
 } OutputPort;
@@ -84,13 +86,13 @@ typedef struct {
 
 struct TfoptSession {
     /* what a run of a straight program reads */
-    bool ready;              /* bound, and every pointer set */
-    bool straight;           /* the main block holds kernel steps only, and no memory changes while running */
+    bool ready;    /* bound, and every pointer set */
+    bool straight; /* the main block holds kernel steps only, and no memory changes while running */
     uint32_t n_ops;
     const KernelOp *ops;
-    int64_t *dims;           /* slots: symbols, then expressions */
+    int64_t *dims; /* slots: symbols, then expressions */
     TfoptPool *pool;
-    int threads;             /* that a parallel step is split over */
+    int threads; /* that a parallel step is split over */
     /* the program and its tables (layout.c) */
     const TfoptModelData *data;
     const TfoptProgram *program;
@@ -101,17 +103,17 @@ struct TfoptSession {
     uint32_t *dynamic_exprs; /* dim expressions that depend on symbols set by steps, in order */
     uint8_t *dynamic_slots;  /* 1: so does this slot */
     uint8_t *step_flags;
-    uint32_t *ending;        /* by step of the main block: first of the pool buffers that nobody uses after it, or NO_BUFFER */
-    int64_t *set_values;     /* scratch of a step's sets */
-    TfoptTensor *tensors;    /* scratch of a host call */
-    HostState *host_states;  /* by step; NULL without host steps */
-    PlanItem *plan;          /* scratch of bind; NULL for static programs */
+    uint32_t *ending; /* by step of the main block: first of the pool buffers that nobody uses after it, or NO_BUFFER */
+    int64_t *set_values;    /* scratch of a step's sets */
+    TfoptTensor *tensors;   /* scratch of a host call */
+    HostState *host_states; /* by step; NULL without host steps */
+    PlanItem *plan;         /* scratch of bind; NULL for static programs */
     InputPort *inputs;
     OutputPort *outputs;
     uint32_t n_dynamic_exprs;
-    bool bound;              /* dims and memory fit the inputs' dims */
-    bool copies_outputs;     /* some output is a buffer of another kind: copied to the caller's memory after the run */
-    bool typed;              /* lies in a caller's memory; allocates nothing */
+    bool bound;          /* dims and memory fit the inputs' dims */
+    bool copies_outputs; /* some output is a buffer of another kind: copied to the caller's memory after the run */
+    bool typed;          /* lies in a caller's memory; allocates nothing */
     /* memory */
     TfoptSessionOptions options;
     uint8_t *arena;
@@ -120,7 +122,7 @@ struct TfoptSession {
     uint64_t arena_bytes;    /* what this shape needs of it */
     uint64_t memory_used;    /* arena and blocks */
     Block *free_blocks[N_BLOCK_CLASSES];
-    Block *run_blocks;       /* live until the next run */
+    Block *run_blocks; /* live until the next run */
     Block *all_blocks;
     /* profile */
     uint64_t *step_ns;
@@ -129,11 +131,13 @@ struct TfoptSession {
 };
 
 /* status.c */
-TfoptStatus core_fail(TfoptSession *s, TfoptStatus status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+TfoptStatus core_fail(TfoptSession *s, TfoptStatus status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 const char *core_step_name(const TfoptSession *s, const TfoptStep *step);
 uint64_t core_dtype_bytes(int32_t dtype); /* of an element; 0 for a number that is no dtype */
 
-/* cpu.c: whether this machine has every one of the comma-separated features; else *missing (63 characters) names the first it lacks. */
+/* cpu.c: whether this machine has every one of the comma-separated features; else *missing (63 characters) names the
+ * first it lacks. */
 bool core_cpu_has(const char *features, char missing[64]);
 
 /* model.c */
@@ -145,17 +149,19 @@ size_t core_layout(TfoptSession *s, void *memory);
 void core_tables(TfoptSession *s);
 
 /* dims.c */
-static inline int64_t core_dim(const TfoptSession *s, TfoptDimRef ref) { return ref >= 0 ? ref : s->dims[~ref]; }
+static inline int64_t core_dim(const TfoptSession *s, TfoptDimRef ref) {
+    return ref >= 0 ? ref : s->dims[~ref];
+}
 void core_eval_dims(TfoptSession *s);         /* all expressions */
 void core_eval_dynamic_dims(TfoptSession *s); /* those that steps change */
 bool core_dim_is_dynamic(const TfoptSession *s, TfoptDimRef ref);
-int64_t core_mul(int64_t a, int64_t b);       /* saturates */
+int64_t core_mul(int64_t a, int64_t b); /* saturates */
 
 /* bind.c, plan.c */
-TfoptStatus core_bind(TfoptSession *s);          /* dims from the inputs' dims, then core_bind_memory */
-TfoptStatus core_bind_memory(TfoptSession *s);   /* for the symbols in dims */
-int64_t core_arena_need(TfoptSession *s);        /* arena bytes for the symbols in dims; INT64_MAX: more than memory */
-TfoptStatus core_prepare(TfoptSession *s);       /* bound, all inputs there: sets `ready` */
+TfoptStatus core_bind(TfoptSession *s);        /* dims from the inputs' dims, then core_bind_memory */
+TfoptStatus core_bind_memory(TfoptSession *s); /* for the symbols in dims */
+int64_t core_arena_need(TfoptSession *s);      /* arena bytes for the symbols in dims; INT64_MAX: more than memory */
+TfoptStatus core_prepare(TfoptSession *s);     /* bound, all inputs there: sets `ready` */
 void core_set_output_pointer(TfoptSession *s, uint32_t output);
 void core_set_pointer(TfoptSession *s, uint32_t root, void *pointer);
 int64_t core_plan(PlanItem *items, uint32_t n);
@@ -170,7 +176,7 @@ void core_release(TfoptSession *s, void *p, size_t bytes);
 Block *core_block(TfoptSession *s, uint64_t bytes);
 void core_block_free(TfoptSession *s, Block *b);
 void *core_block_bytes(Block *b);
-void core_new_run(TfoptSession *s);                 /* blocks of the last run become free */
+void core_new_run(TfoptSession *s); /* blocks of the last run become free */
 void core_blocks_end(TfoptSession *s);
 /* Makes sure that root holds `bytes`: grows POOL buffers and outputs of unknown size. */
 TfoptStatus core_reserve(TfoptSession *s, uint32_t root, int64_t bytes, const TfoptStep *step);
@@ -185,7 +191,8 @@ TfoptStatus core_apply_sets(TfoptSession *s, const TfoptStep *step);
 void core_host_states_end(TfoptSession *s);
 
 /* pool.c */
-int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const *args, const int64_t *dims, int64_t units);
+int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const *args, const int64_t *dims,
+                      int64_t units);
 void core_pool_lock(TfoptPool *p);
 void core_pool_unlock(TfoptPool *p);
 int core_pool_threads(const TfoptPool *p);

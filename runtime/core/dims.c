@@ -1,4 +1,5 @@
-/* dims: values of the dim slots. Arithmetic saturates: sizes come from callers and from data, and a saturated size fails to allocate. */
+/* dims: values of the dim slots. Arithmetic saturates: sizes come from callers and from data, and a saturated size
+ * fails to allocate. */
 #include "core/core.h"
 
 int64_t core_mul(int64_t a, int64_t b) {
@@ -30,12 +31,18 @@ static int64_t evaluate(const TfoptSession *s, const TfoptDimExpr *e) {
     int64_t a = e->a_is_slot ? s->dims[e->a] : e->a;
     int64_t b = e->b_is_slot ? s->dims[e->b] : e->b;
     switch ((TfoptDimOp)e->op) {
-    case TFOPT_DIM_ADD: return add(a, b);
-    case TFOPT_DIM_MUL: return core_mul(a, b);
-    case TFOPT_DIM_FLOORDIV: return floor_divide(a, b);
-    case TFOPT_DIM_MOD: return floor_modulo(a, b);
-    case TFOPT_DIM_MIN: return a < b ? a : b;
-    case TFOPT_DIM_MAX: return a > b ? a : b;
+    case TFOPT_DIM_ADD:
+        return add(a, b);
+    case TFOPT_DIM_MUL:
+        return core_mul(a, b);
+    case TFOPT_DIM_FLOORDIV:
+        return floor_divide(a, b);
+    case TFOPT_DIM_MOD:
+        return floor_modulo(a, b);
+    case TFOPT_DIM_MIN:
+        return a < b ? a : b;
+    case TFOPT_DIM_MAX:
+        return a > b ? a : b;
     }
     return 0;
 }
@@ -53,4 +60,6 @@ void core_eval_dynamic_dims(TfoptSession *s) {
     }
 }
 
-bool core_dim_is_dynamic(const TfoptSession *s, TfoptDimRef ref) { return ref < 0 && s->dynamic_slots[~ref]; }
+bool core_dim_is_dynamic(const TfoptSession *s, TfoptDimRef ref) {
+    return ref < 0 && s->dynamic_slots[~ref];
+}

@@ -1,5 +1,6 @@
 /* hostcall: calls a host function: tensors in, tensors out, sizes of the results into symbols. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -31,7 +32,8 @@ static void *host_output(TfoptHostCall *call, int32_t i, int32_t rank, const int
     }
     t->rank = rank;
     const Place *place = &s->places[s->program->args[c->step->args + c->step->n_in + (uint32_t)i]];
-    TfoptStatus status = bytes > INT64_MAX / 2 ? TFOPT_NO_MEMORY : core_reserve(s, place->root, place->offset + bytes, c->step);
+    TfoptStatus status =
+        bytes > INT64_MAX / 2 ? TFOPT_NO_MEMORY : core_reserve(s, place->root, place->offset + bytes, c->step);
     if (status) {
         if (!c->status) c->status = status;
         return NULL;
@@ -61,7 +63,10 @@ static TfoptStatus check_outputs(TfoptSession *s, const TfoptStep *step, const T
         const TfoptBuffer *b = &p->buffers[p->args[step->args + step->n_in + (uint32_t)i]];
         bool same = t->rank == b->rank;
         for (uint32_t d = 0; same && d < b->rank; d++) same = t->dims[d] == core_dim(s, p->dim_refs[b->dims + d]);
-        if (!same) return core_fail(s, TFOPT_SHAPE_MISMATCH, "node '%s': result %" PRId32 " has another shape than the model needs", core_step_name(s, step), i);
+        if (!same)
+            return core_fail(s, TFOPT_SHAPE_MISMATCH,
+                             "node '%s': result %" PRId32 " has another shape than the model needs",
+                             core_step_name(s, step), i);
     }
     return TFOPT_OK;
 }
@@ -89,10 +94,12 @@ TfoptStatus core_step_host(TfoptSession *s, uint32_t index) {
     if (status) {
         if (context.status) return context.status; /* core_reserve has said why */
         call.error[sizeof call.error - 1] = 0;
-        return core_fail(s, (TfoptStatus)status, "node '%s': %s", core_step_name(s, step), call.error[0] ? call.error : tfopt_status_text((TfoptStatus)status));
+        return core_fail(s, (TfoptStatus)status, "node '%s': %s", core_step_name(s, step),
+                         call.error[0] ? call.error : tfopt_status_text((TfoptStatus)status));
     }
     for (int32_t i = 0; i < call.n_outputs; i++)
-        if (!call.outputs[i].data) return core_fail(s, TFOPT_FAILED, "node '%s': result %" PRId32 " was not made", core_step_name(s, step), i);
+        if (!call.outputs[i].data)
+            return core_fail(s, TFOPT_FAILED, "node '%s': result %" PRId32 " was not made", core_step_name(s, step), i);
     TfoptStatus set = core_apply_sets(s, step);
     return set ? set : check_outputs(s, step, &call);
 }
@@ -100,5 +107,6 @@ TfoptStatus core_step_host(TfoptSession *s, uint32_t index) {
 void core_host_states_end(TfoptSession *s) {
     if (!s->host_states) return;
     for (uint32_t i = 0; i < s->program->n_steps; i++)
-        if (s->host_states[i].state && s->host_states[i].free_state) s->host_states[i].free_state(s->host_states[i].state);
+        if (s->host_states[i].state && s->host_states[i].free_state)
+            s->host_states[i].free_state(s->host_states[i].state);
 }

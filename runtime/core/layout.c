@@ -1,6 +1,8 @@
-/* layout: the tables of a session, in one block of memory, derived from the program once. Everything that a run needs to look up is an
-   array here: pointers of all arguments in step order, places of buffers, which dims change while running. */
+/* layout: the tables of a session, in one block of memory, derived from the program once. Everything that a run needs
+   to look up is an array here: pointers of all arguments in step order, places of buffers, which dims change while
+   running. */
 #include "core/core.h"
+
 #include <string.h>
 
 typedef struct {
@@ -86,8 +88,11 @@ static void mark_dynamic_dims(TfoptSession *s) {
 }
 
 static void choose_homes(TfoptSession *s) {
-    static const uint8_t homes[] = {[TFOPT_BUFFER_INPUT] = HOME_GIVEN, [TFOPT_BUFFER_OUTPUT] = HOME_OUTPUT, [TFOPT_BUFFER_CONST] = HOME_CONST,
-                                    [TFOPT_BUFFER_ARENA] = HOME_ARENA, [TFOPT_BUFFER_POOL] = HOME_POOL};
+    static const uint8_t homes[] = {[TFOPT_BUFFER_INPUT] = HOME_GIVEN,
+                                    [TFOPT_BUFFER_OUTPUT] = HOME_OUTPUT,
+                                    [TFOPT_BUFFER_CONST] = HOME_CONST,
+                                    [TFOPT_BUFFER_ARENA] = HOME_ARENA,
+                                    [TFOPT_BUFFER_POOL] = HOME_POOL};
     const TfoptProgram *p = s->program;
     for (uint32_t b = 0; b < p->n_buffers; b++) {
         const TfoptBuffer *buffer = &p->buffers[b];
@@ -104,7 +109,8 @@ static void choose_homes(TfoptSession *s) {
     }
 }
 
-/* A MOVE may swap pointers when both sides are whole buffers of the same sort and nothing else in the block moves them. */
+/* A MOVE may swap pointers when both sides are whole buffers of the same sort and nothing else in the block moves them.
+ */
 static bool may_swap(const TfoptSession *s, const TfoptBlock *body, uint32_t step) {
     const TfoptProgram *p = s->program;
     const uint32_t *args = &p->args[p->steps[step].args];
@@ -130,7 +136,8 @@ static void flag_steps(TfoptSession *s) {
     for (uint32_t i = 0; i < p->n_steps; i++) {
         const TfoptStep *step = &p->steps[i];
         for (uint32_t j = 0; j < step->n_args; j++)
-            if (s->roots[s->places[p->args[step->args + j]].root].home >= HOME_RESULT) s->step_flags[i] |= STEP_HAS_POOL;
+            if (s->roots[s->places[p->args[step->args + j]].root].home >= HOME_RESULT)
+                s->step_flags[i] |= STEP_HAS_POOL;
         if (step->kind != TFOPT_STEP_WHILE) continue;
         const TfoptBlock *body = &p->blocks[step->b];
         for (uint32_t j = body->first_step; j < body->first_step + body->n_steps; j++)
@@ -180,7 +187,8 @@ static void list_ops(TfoptSession *s) {
             s->straight = false;
             return;
         }
-        ops[i] = (KernelOp){p->kernels[step->fn], (void *const *)&s->args[step->args], 0, b->first_step + i, step->parallel};
+        ops[i] =
+            (KernelOp){p->kernels[step->fn], (void *const *)&s->args[step->args], 0, b->first_step + i, step->parallel};
     }
     s->n_ops = b->n_steps;
 }
@@ -197,6 +205,7 @@ void core_tables(TfoptSession *s) {
         if (s->program->buffers[s->data->outputs[i].buffer].kind != TFOPT_BUFFER_OUTPUT) s->copies_outputs = true;
     if (s->copies_outputs) s->straight = false;
     for (uint32_t b = 0; b < s->program->n_buffers; b++)
-        if (s->roots[b].home == HOME_CONST && s->program->buffers[b].kind == TFOPT_BUFFER_CONST) core_set_pointer(s, b, s->roots[b].pointer);
+        if (s->roots[b].home == HOME_CONST && s->program->buffers[b].kind == TFOPT_BUFFER_CONST)
+            core_set_pointer(s, b, s->roots[b].pointer);
     for (uint32_t i = 0; i < s->program->n_symbols; i++) s->dims[i] = 0;
 }

@@ -1,6 +1,8 @@
-/* memory: the session's allocator with its limit, and blocks for buffers whose size is known only while running. Blocks come in size
-   classes (four to an octave) and go back to a list of their class, so that a run that repeats allocates nothing new. */
+/* memory: the session's allocator with its limit, and blocks for buffers whose size is known only while running. Blocks
+   come in size classes (four to an octave) and go back to a list of their class, so that a run that repeats allocates
+   nothing new. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +16,16 @@ static void *default_allocate(size_t bytes) {
     void *p = NULL;
     bool big = bytes >= 2 * huge;
     if (posix_memalign(&p, big ? huge : ALIGNMENT, bytes)) return NULL;
-    if (big) madvise(p, bytes & ~(huge - 1), MADV_HUGEPAGE); /* fewer page faults and TLB misses; a kernel without it says no */
+    if (big)
+        madvise(p, bytes & ~(huge - 1),
+                MADV_HUGEPAGE); /* fewer page faults and TLB misses; a kernel without it says no */
     return p;
 }
 
 void *core_allocate(TfoptSession *s, size_t bytes) {
     const TfoptSessionOptions *o = &s->options;
-    if (s->typed || (o->memory_limit && (bytes > o->memory_limit || s->memory_used > o->memory_limit - bytes))) return NULL;
+    if (s->typed || (o->memory_limit && (bytes > o->memory_limit || s->memory_used > o->memory_limit - bytes)))
+        return NULL;
     void *p = o->alloc ? o->alloc(o->env, bytes) : default_allocate(bytes);
     if (p) s->memory_used += bytes;
     return p;
@@ -86,15 +91,19 @@ TfoptStatus core_reserve(TfoptSession *s, uint32_t root, int64_t bytes, const Tf
     Root *r = &s->roots[root];
     if (r->pointer && bytes <= r->capacity) return TFOPT_OK;
     if (r->home < HOME_RESULT)
-        return core_fail(s, TFOPT_SHAPE_MISMATCH, "node '%s': %" PRId64 " bytes do not fit in a buffer of %" PRId64, core_step_name(s, step), bytes, r->capacity);
+        return core_fail(s, TFOPT_SHAPE_MISMATCH, "node '%s': %" PRId64 " bytes do not fit in a buffer of %" PRId64,
+                         core_step_name(s, step), bytes, r->capacity);
     if (r->home == HOME_RESULT) {
         const OutputPort *port = &s->outputs[s->program->buffers[root].index];
         if (port->data)
-            return core_fail(s, TFOPT_INVALID_ARGUMENT, "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64,
+            return core_fail(s, TFOPT_INVALID_ARGUMENT,
+                             "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64,
                              s->data->outputs[s->program->buffers[root].index].name, bytes, port->bytes);
     }
     Block *b = core_block(s, bytes > 0 ? (uint64_t)bytes : 1);
-    if (!b) return core_fail(s, TFOPT_NO_MEMORY, "node '%s': no memory for a tensor of %" PRId64 " bytes", core_step_name(s, step), bytes);
+    if (!b)
+        return core_fail(s, TFOPT_NO_MEMORY, "node '%s': no memory for a tensor of %" PRId64 " bytes",
+                         core_step_name(s, step), bytes);
     if (r->block) core_block_free(s, r->block);
     r->block = b;
     r->capacity = (int64_t)b->bytes;
@@ -102,4 +111,6 @@ TfoptStatus core_reserve(TfoptSession *s, uint32_t root, int64_t bytes, const Tf
     return TFOPT_OK;
 }
 
-void *core_block_bytes(Block *b) { return (uint8_t *)b + HEADER; }
+void *core_block_bytes(Block *b) {
+    return (uint8_t *)b + HEADER;
+}

@@ -1,6 +1,7 @@
-/* model: checks a descriptor (magic, ABI version) and chooses among its programs the first that this machine can run. Only data is read
-   until then: no instruction of the model's code runs before the check. */
+/* model: checks a descriptor (magic, ABI version) and chooses among its programs the first that this machine can run.
+   Only data is read until then: no instruction of the model's code runs before the check. */
 #include "core/core.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,9 @@ char *core_open_error(void) {
     return text;
 }
 
-const char *tfopt_open_error(void) { return core_open_error(); }
+const char *tfopt_open_error(void) {
+    return core_open_error();
+}
 
 TfoptStatus core_model_check(const TfoptModelData *data, const TfoptProgram **out, char *why, size_t why_bytes) {
     if (!data || data->magic != TFOPT_ABI_MAGIC) {
@@ -18,8 +21,9 @@ TfoptStatus core_model_check(const TfoptModelData *data, const TfoptProgram **ou
         return TFOPT_BAD_ABI;
     }
     if (data->abi_version != TFOPT_ABI_VERSION) {
-        snprintf(why, why_bytes, "the model was compiled for ABI version %u (tfoptc %s), this runtime has version %u: compile it again", data->abi_version,
-                 data->compiler_version ? data->compiler_version : "", TFOPT_ABI_VERSION);
+        snprintf(why, why_bytes,
+                 "the model was compiled for ABI version %u (tfoptc %s), this runtime has version %u: compile it again",
+                 data->abi_version, data->compiler_version ? data->compiler_version : "", TFOPT_ABI_VERSION);
         return TFOPT_BAD_ABI;
     }
     char missing[64] = "", isas[256] = "";
@@ -31,7 +35,8 @@ TfoptStatus core_model_check(const TfoptModelData *data, const TfoptProgram **ou
         size_t used = strlen(isas);
         snprintf(isas + used, sizeof isas - used, "%s%s", i ? ", " : "", data->programs[i]->isa);
     }
-    snprintf(why, why_bytes, "model '%s' was compiled for %s; this processor lacks %s: compile it with another --cpu", data->name, isas, missing);
+    snprintf(why, why_bytes, "model '%s' was compiled for %s; this processor lacks %s: compile it with another --cpu",
+             data->name, isas, missing);
     return TFOPT_WRONG_CPU;
 }
 
@@ -54,5 +59,9 @@ void tfopt_close(TfoptModel *m) {
     free(m);
 }
 
-const TfoptModelData *tfopt_model_info(const TfoptModel *m) { return m->data; }
-const char *tfopt_model_isa(const TfoptModel *m) { return m->program->isa; }
+const TfoptModelData *tfopt_model_info(const TfoptModel *m) {
+    return m->data;
+}
+const char *tfopt_model_isa(const TfoptModel *m) {
+    return m->program->isa;
+}

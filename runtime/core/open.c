@@ -1,11 +1,14 @@
 /* open: models in shared objects. Apart from model.c, so that programs with a linked-in model do not need dlopen. */
 #include "core/core.h"
+
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void unload(void *library) { dlclose(library); }
+static void unload(void *library) {
+    dlclose(library);
+}
 
 TfoptStatus tfopt_open(const char *path, TfoptModel **out) {
     char *why = core_open_error();

@@ -1,5 +1,5 @@
-/* plan: offsets of buffers whose sizes are known only when shapes are bound. Greedy by size: the largest buffer first, each into the
-   tightest gap between the buffers already placed that live at the same time. Allocates nothing. */
+/* plan: offsets of buffers whose sizes are known only when shapes are bound. Greedy by size: the largest buffer first,
+   each into the tightest gap between the buffers already placed that live at the same time. Allocates nothing. */
 #include "core/core.h"
 
 /* Larger first, then by buffer number: a total order, so that every run plans alike. */
@@ -50,7 +50,8 @@ int64_t core_plan(PlanItem *items, uint32_t n) {
     const int64_t mask = ALIGNMENT - 1;
     int64_t total = 0, sum = 0;
     for (uint32_t i = 0; i < n; i++) {
-        if (items[i].bytes > INT64_MAX - mask || __builtin_add_overflow(sum, (items[i].bytes + mask) & ~mask, &sum)) return INT64_MAX;
+        if (items[i].bytes > INT64_MAX - mask || __builtin_add_overflow(sum, (items[i].bytes + mask) & ~mask, &sum))
+            return INT64_MAX;
         items[i].bytes = (items[i].bytes + mask) & ~mask;
     }
     sort_by_size(items, n);

@@ -1,7 +1,9 @@
-/* pool: threads that share parallel steps with the caller. A step is published by a counter; every thread computes the share of units
-   that its number gives it, so results do not depend on timing; the caller waits until all are done. Workers watch the counter for about
-   50 microseconds, then sleep until the next step wakes them. One run at a time uses the pool. */
+/* pool: threads that share parallel steps with the caller. A step is published by a counter; every thread computes the
+   share of units that its number gives it, so results do not depend on timing; the caller waits until all are done.
+   Workers watch the counter for about 50 microseconds, then sleep until the next step wakes them. One run at a time
+   uses the pool. */
 #include "core/core.h"
+
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -65,7 +67,8 @@ static void wait_for_step(TfoptPool *p, unsigned seen) {
         if (now > give_up) break;
     }
     pthread_mutex_lock(&p->sleep_lock);
-    atomic_fetch_add(&p->sleepers, 1); /* sequentially consistent with the step: the caller sees us asleep or we see the step */
+    atomic_fetch_add(&p->sleepers,
+                     1); /* sequentially consistent with the step: the caller sees us asleep or we see the step */
     while (atomic_load(&p->step) == seen) pthread_cond_wait(&p->wake, &p->sleep_lock);
     atomic_fetch_sub(&p->sleepers, 1);
     pthread_mutex_unlock(&p->sleep_lock);
@@ -101,7 +104,8 @@ static void wait_for_workers(TfoptPool *p) {
     }
 }
 
-int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const *args, const int64_t *dims, int64_t units) {
+int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const *args, const int64_t *dims,
+                      int64_t units) {
     if (threads > units) threads = (int)units;
     if (threads <= 1) return fn(args, dims, 0, units);
     p->job = (Job){fn, args, dims, units, threads};
@@ -109,13 +113,20 @@ int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const 
     publish(p);
     int32_t status = compute_share(&p->job, 0);
     wait_for_workers(p);
-    for (int i = 0; i < threads - 1 && !status; i++) status = p->workers[i].status; /* of the lowest thread, whoever was first */
+    for (int i = 0; i < threads - 1 && !status; i++)
+        status = p->workers[i].status; /* of the lowest thread, whoever was first */
     return status;
 }
 
-void core_pool_lock(TfoptPool *p) { pthread_mutex_lock(&p->run_lock); }
-void core_pool_unlock(TfoptPool *p) { pthread_mutex_unlock(&p->run_lock); }
-int core_pool_threads(const TfoptPool *p) { return p->threads; }
+void core_pool_lock(TfoptPool *p) {
+    pthread_mutex_lock(&p->run_lock);
+}
+void core_pool_unlock(TfoptPool *p) {
+    pthread_mutex_unlock(&p->run_lock);
+}
+int core_pool_threads(const TfoptPool *p) {
+    return p->threads;
+}
 
 static void stop_workers(TfoptPool *p, int n) {
     atomic_store(&p->stop, true);

@@ -1,5 +1,6 @@
 /* profile: times of the steps, summed over runs. */
 #include "core/core.h"
+
 #include <stdlib.h>
 #include <time.h>
 
@@ -14,4 +15,6 @@ void tfopt_profile(TfoptSession *s, int on) {
     s->profile = on && s->step_ns;
 }
 
-uint64_t tfopt_step_ns(const TfoptSession *s, uint32_t step) { return s->step_ns && step < s->program->n_steps ? s->step_ns[step] : 0; }
+uint64_t tfopt_step_ns(const TfoptSession *s, uint32_t step) {
+    return s->step_ns && step < s->program->n_steps ? s->step_ns[step] : 0;
+}

@@ -1,16 +1,19 @@
-/* run: walks the steps. A program of kernels alone is one loop of calls; anything else goes block by block. Nothing here allocates or
-   checks what binding has checked, and without a pool nothing enters the operating system. */
+/* run: walks the steps. A program of kernels alone is one loop of calls; anything else goes block by block. Nothing
+   here allocates or checks what binding has checked, and without a pool nothing enters the operating system. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 TfoptStatus core_kernel_failed(TfoptSession *s, int32_t status, uint32_t step) {
-    return core_fail(s, (TfoptStatus)status, "node '%s': %s", core_step_name(s, &s->program->steps[step]), tfopt_status_text((TfoptStatus)status));
+    return core_fail(s, (TfoptStatus)status, "node '%s': %s", core_step_name(s, &s->program->steps[step]),
+                     tfopt_status_text((TfoptStatus)status));
 }
 
 TfoptStatus core_kernel(TfoptSession *s, TfoptKernelFn *fn, void *const *args, int64_t units, bool parallel) {
     if (units <= 0) return TFOPT_OK;
-    int32_t status = parallel && s->pool ? core_pool_run(s->pool, s->threads, fn, args, s->dims, units) : fn(args, s->dims, 0, units);
+    int32_t status = parallel && s->pool ? core_pool_run(s->pool, s->threads, fn, args, s->dims, units)
+                                         : fn(args, s->dims, 0, units);
     return (TfoptStatus)status;
 }
 
@@ -54,7 +57,8 @@ static TfoptStatus run_kernel_step(TfoptSession *s, uint32_t i) {
         TfoptStatus status = reserve_arguments(s, step);
         if (status) return status;
     }
-    TfoptStatus status = core_kernel(s, s->program->kernels[step->fn], (void *const *)&s->args[step->args], core_dim(s, step->units), step->parallel);
+    TfoptStatus status = core_kernel(s, s->program->kernels[step->fn], (void *const *)&s->args[step->args],
+                                     core_dim(s, step->units), step->parallel);
     return status ? core_kernel_failed(s, (int32_t)status, i) : TFOPT_OK;
 }
 
@@ -87,15 +91,17 @@ TfoptStatus core_run_block(TfoptSession *s, uint32_t block) {
     return TFOPT_OK;
 }
 
-/* Outputs that are no buffers of their own (an input, a constant or a part of something passed on) go to the caller's memory. */
+/* Outputs that are no buffers of their own (an input, a constant or a part of something passed on) go to the caller's
+ * memory. */
 static TfoptStatus copy_outputs(TfoptSession *s) {
     for (uint32_t i = 0; i < s->data->n_outputs; i++) {
         const TfoptPort *port = &s->data->outputs[i];
         if (!s->outputs[i].data || s->program->buffers[port->buffer].kind == TFOPT_BUFFER_OUTPUT) continue;
         int64_t bytes = core_dim(s, s->program->buffers[port->buffer].bytes);
         if (bytes < 0 || (uint64_t)bytes > s->outputs[i].bytes)
-            return core_fail(s, TFOPT_INVALID_ARGUMENT, "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64, port->name, bytes,
-                             s->outputs[i].bytes);
+            return core_fail(s, TFOPT_INVALID_ARGUMENT,
+                             "output '%s' needs %" PRId64 " bytes, the caller's memory holds %" PRIu64, port->name,
+                             bytes, s->outputs[i].bytes);
         if (bytes > 0) memcpy(s->outputs[i].data, core_pointer(s, port->buffer), (size_t)bytes);
     }
     return TFOPT_OK;

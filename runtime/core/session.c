@@ -1,5 +1,7 @@
-/* session: one user's memory and tables for a model. Used by one thread at a time; any number of sessions share a model and a pool. */
+/* session: one user's memory and tables for a model. Used by one thread at a time; any number of sessions share a model
+ * and a pool. */
 #include "core/core.h"
+
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +38,8 @@ TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *op
     }
     s->pool = s->options.pool;
     s->threads = s->pool ? core_pool_threads(s->pool) : 1;
-    if ((uint32_t)s->threads > m->program->max_threads) s->threads = m->program->max_threads ? (int)m->program->max_threads : 1;
+    if ((uint32_t)s->threads > m->program->max_threads)
+        s->threads = m->program->max_threads ? (int)m->program->max_threads : 1;
     if (s->threads == 1) s->pool = NULL;
     TfoptStatus status = start(s);
     if (status == TFOPT_OK)
@@ -59,11 +62,13 @@ void tfopt_session_free(TfoptSession *s) {
 /* Whether dims fit what the model says is constant. */
 static TfoptStatus check_dims(TfoptSession *s, const TfoptPort *port, int rank, const int64_t *dims) {
     if (rank != port->rank)
-        return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s' has rank %d, the model needs %" PRId32, port->name, rank, port->rank);
+        return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s' has rank %d, the model needs %" PRId32, port->name, rank,
+                         port->rank);
     for (int d = 0; d < rank; d++)
         if (dims[d] < 0 || (port->dims[d] >= 0 && dims[d] != port->dims[d]))
-            return core_fail(s, TFOPT_SHAPE_MISMATCH, "input '%s': dimension %d is %" PRId64 ", the model needs %" PRId64, port->name, d, dims[d],
-                             port->dims[d] >= 0 ? port->dims[d] : 0);
+            return core_fail(s, TFOPT_SHAPE_MISMATCH,
+                             "input '%s': dimension %d is %" PRId64 ", the model needs %" PRId64, port->name, d,
+                             dims[d], port->dims[d] >= 0 ? port->dims[d] : 0);
     return TFOPT_OK;
 }
 
@@ -75,7 +80,8 @@ static bool is_empty(const TfoptPort *port, const InputPort *input) {
 
 TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, const int64_t *dims) {
     if (i < 0 || (uint32_t)i >= s->data->n_inputs)
-        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no input %d: the model has %" PRIu32, i, s->data->n_inputs);
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no input %d: the model has %" PRIu32, i,
+                         s->data->n_inputs);
     const TfoptPort *port = &s->data->inputs[i];
     InputPort *input = &s->inputs[i];
     if (dims) {
@@ -99,7 +105,8 @@ TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, 
 
 TfoptStatus tfopt_set_output(TfoptSession *s, int i, void *data, size_t bytes) {
     if (i < 0 || (uint32_t)i >= s->data->n_outputs)
-        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no output %d: the model has %" PRIu32, i, s->data->n_outputs);
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "there is no output %d: the model has %" PRIu32, i,
+                         s->data->n_outputs);
     OutputPort *output = &s->outputs[i];
     if (output->data == data && output->bytes == bytes) return TFOPT_OK;
     Root *r = &s->roots[s->data->outputs[i].buffer];
@@ -137,4 +144,6 @@ int tfopt_is_static(const TfoptSession *s) {
     return 1;
 }
 
-size_t tfopt_arena_bytes(const TfoptSession *s) { return s->arena_bytes; }
+size_t tfopt_arena_bytes(const TfoptSession *s) {
+    return s->arena_bytes;
+}

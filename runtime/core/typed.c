@@ -1,10 +1,13 @@
-/* typed: the runtime's half of a typed call <name>_run(arena, …). The session lies in front of the arena, in the caller's memory, and is
-   made anew at every call: no allocation, no state between calls. */
+/* typed: the runtime's half of a typed call <name>_run(arena, …). The session lies in front of the arena, in the
+   caller's memory, and is made anew at every call: no allocation, no state between calls. */
 #include "core/core.h"
+
 #include <stdlib.h>
 #include <string.h>
 
-static size_t aligned_up(size_t n) { return (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1); }
+static size_t aligned_up(size_t n) {
+    return (n + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+}
 
 /* Symbols that steps do not set, in their order, get the caller's values. */
 static TfoptStatus take_symbols(TfoptSession *s, const int64_t *dims) {
@@ -27,7 +30,8 @@ static void init(TfoptSession *s, const TfoptModelData *data, const TfoptProgram
     s->threads = 1;
 }
 
-TfoptStatus tfopt_typed_run(const TfoptModelData *data, void *memory, size_t bytes, const int64_t *dims, const void *const *inputs, void *const *outputs) {
+TfoptStatus tfopt_typed_run(const TfoptModelData *data, void *memory, size_t bytes, const int64_t *dims,
+                            const void *const *inputs, void *const *outputs) {
     const TfoptProgram *program = NULL;
     char why[256];
     TfoptStatus status = core_model_check(data, &program, why, sizeof why);
@@ -46,7 +50,8 @@ TfoptStatus tfopt_typed_run(const TfoptModelData *data, void *memory, size_t byt
     if (status) return status;
     status = core_bind_memory(s);
     if (status) return status;
-    for (uint32_t i = 0; i < data->n_inputs; i++) s->inputs[i] = (InputPort){.data = inputs[i], .has_data = true, .has_dims = true};
+    for (uint32_t i = 0; i < data->n_inputs; i++)
+        s->inputs[i] = (InputPort){.data = inputs[i], .has_data = true, .has_dims = true};
     for (uint32_t i = 0; i < data->n_outputs; i++) {
         s->outputs[i].data = outputs[i];
         s->outputs[i].bytes = UINT64_MAX;

@@ -1,5 +1,5 @@
-/* main: the program around a compiled model. Reads inputs from .npy files, runs, prints or saves the outputs, or measures.
-   Inputs that are not given are zeros when measuring; their unknown sizes are 1, or what --dim says. */
+/* main: the program around a compiled model. Reads inputs from .npy files, runs, prints or saves the outputs, or
+   measures. Inputs that are not given are zeros when measuring; their unknown sizes are 1, or what --dim says. */
 #include "main/npy.h"
 
 #include <inttypes.h>
@@ -22,8 +22,9 @@ typedef struct {
 } Arguments;
 
 static void print_usage(const TfoptModelData *m, const char *self) {
-    printf("usage: %s [--input NAME=FILE.npy]… [--save DIR] [--benchmark [SECONDS]] [--threads N] [--dim NAME=SIZE]…\n\nmodel %s, %s, made by tfoptc %s\n", self,
-           m->name, m->precision, m->compiler_version);
+    printf("usage: %s [--input NAME=FILE.npy]… [--save DIR] [--benchmark [SECONDS]] [--threads N] [--dim "
+           "NAME=SIZE]…\n\nmodel %s, %s, made by tfoptc %s\n",
+           self, m->name, m->precision, m->compiler_version);
     for (int side = 0; side < 2; side++) {
         const TfoptPort *ports = side ? m->outputs : m->inputs;
         for (uint32_t i = 0; i < (side ? m->n_outputs : m->n_inputs); i++) {
@@ -93,11 +94,13 @@ static const char *make_zeros(const TfoptModelData *m, const TfoptPort *port, co
         TfoptDimRef ref = port->dims[d];
         out->dims[d] = ref;
         if (ref < 0) {
-            const TfoptSymbol *s = ~ref < (TfoptDimRef)m->programs[0]->n_symbols ? &m->programs[0]->symbols[~ref] : NULL;
+            const TfoptSymbol *s =
+                ~ref < (TfoptDimRef)m->programs[0]->n_symbols ? &m->programs[0]->symbols[~ref] : NULL;
             const char *given = s ? value_of(a->dims, a->n_dims, s->name) : NULL;
             out->dims[d] = given ? atoll(given) : s && s->min > 1 ? s->min : 1;
         }
-        if (out->dims[d] < 0 || __builtin_mul_overflow(bytes, (uint64_t)out->dims[d], &bytes) || bytes > SIZE_MAX / 2) return "too large";
+        if (out->dims[d] < 0 || __builtin_mul_overflow(bytes, (uint64_t)out->dims[d], &bytes) || bytes > SIZE_MAX / 2)
+            return "too large";
     }
     out->data = aligned_alloc(64, (bytes + 127) & ~UINT64_C(63));
     if (!out->data) return "too large";
@@ -121,30 +124,66 @@ static int set_inputs(TfoptSession *s, const TfoptModelData *m, const Arguments 
 
 static float half_to_float(uint16_t h) {
     int exponent = h >> 10 & 31;
-    float mantissa = (float)(h & 1023), v = exponent == 0 ? ldexpf(mantissa, -24) : exponent == 31 ? (mantissa > 0 ? NAN : INFINITY) : ldexpf(mantissa + 1024, exponent - 25);
+    float mantissa = (float)(h & 1023), v = exponent == 0    ? ldexpf(mantissa, -24)
+                                            : exponent == 31 ? (mantissa > 0 ? NAN : INFINITY)
+                                                             : ldexpf(mantissa + 1024, exponent - 25);
     return h >> 15 ? -v : v;
 }
 
 static void print_element(const TfoptTensor *t, uint64_t i) {
     const void *p = t->data;
-    union { uint32_t i; float f; } bits;
+    union {
+        uint32_t i;
+        float f;
+    } bits;
     switch (t->dtype) {
-    case TFOPT_F32: printf("%.9g", (double)((const float *)p)[i]); break;
-    case TFOPT_F64: printf("%.17g", ((const double *)p)[i]); break;
-    case TFOPT_F16: printf("%g", (double)half_to_float(((const uint16_t *)p)[i])); break;
-    case TFOPT_BF16: bits.i = (uint32_t)((const uint16_t *)p)[i] << 16; printf("%g", (double)bits.f); break;
-    case TFOPT_C64: printf("%g%+gi", (double)((const float *)p)[2 * i], (double)((const float *)p)[2 * i + 1]); break;
-    case TFOPT_C128: printf("%g%+gi", ((const double *)p)[2 * i], ((const double *)p)[2 * i + 1]); break;
+    case TFOPT_F32:
+        printf("%.9g", (double)((const float *)p)[i]);
+        break;
+    case TFOPT_F64:
+        printf("%.17g", ((const double *)p)[i]);
+        break;
+    case TFOPT_F16:
+        printf("%g", (double)half_to_float(((const uint16_t *)p)[i]));
+        break;
+    case TFOPT_BF16:
+        bits.i = (uint32_t)((const uint16_t *)p)[i] << 16;
+        printf("%g", (double)bits.f);
+        break;
+    case TFOPT_C64:
+        printf("%g%+gi", (double)((const float *)p)[2 * i], (double)((const float *)p)[2 * i + 1]);
+        break;
+    case TFOPT_C128:
+        printf("%g%+gi", ((const double *)p)[2 * i], ((const double *)p)[2 * i + 1]);
+        break;
     case TFOPT_S4:
-    case TFOPT_S8: printf("%d", ((const int8_t *)p)[i]); break;
-    case TFOPT_S16: printf("%d", ((const int16_t *)p)[i]); break;
-    case TFOPT_U16: printf("%u", ((const uint16_t *)p)[i]); break;
-    case TFOPT_S32: printf("%" PRId32, ((const int32_t *)p)[i]); break;
-    case TFOPT_U32: printf("%" PRIu32, ((const uint32_t *)p)[i]); break;
-    case TFOPT_S64: printf("%" PRId64, ((const int64_t *)p)[i]); break;
-    case TFOPT_U64: printf("%" PRIu64, ((const uint64_t *)p)[i]); break;
-    case TFOPT_STRING: printf("\"%.*s\"", (int)((const TfoptString *)p)[i].size, ((const TfoptString *)p)[i].data); break;
-    default: printf("%u", ((const uint8_t *)p)[i]); break;
+    case TFOPT_S8:
+        printf("%d", ((const int8_t *)p)[i]);
+        break;
+    case TFOPT_S16:
+        printf("%d", ((const int16_t *)p)[i]);
+        break;
+    case TFOPT_U16:
+        printf("%u", ((const uint16_t *)p)[i]);
+        break;
+    case TFOPT_S32:
+        printf("%" PRId32, ((const int32_t *)p)[i]);
+        break;
+    case TFOPT_U32:
+        printf("%" PRIu32, ((const uint32_t *)p)[i]);
+        break;
+    case TFOPT_S64:
+        printf("%" PRId64, ((const int64_t *)p)[i]);
+        break;
+    case TFOPT_U64:
+        printf("%" PRIu64, ((const uint64_t *)p)[i]);
+        break;
+    case TFOPT_STRING:
+        printf("\"%.*s\"", (int)((const TfoptString *)p)[i].size, ((const TfoptString *)p)[i].data);
+        break;
+    default:
+        printf("%u", ((const uint8_t *)p)[i]);
+        break;
     }
 }
 
@@ -196,7 +235,8 @@ static int measure(TfoptSession *s, double seconds) {
         samples[n] = (now() - begin) / batch;
     }
     qsort(samples, (size_t)n, sizeof *samples, compare);
-    printf("median %.3f us, minimum %.3f us, 99 %% within %.3f us, %d runs\n", samples[n / 2] * 1e6, samples[0] * 1e6, samples[(int)(n * 0.99)] * 1e6, n * batch);
+    printf("median %.3f us, minimum %.3f us, 99 %% within %.3f us, %d runs\n", samples[n / 2] * 1e6, samples[0] * 1e6,
+           samples[(int)(n * 0.99)] * 1e6, n * batch);
     free(samples);
     return 0;
 }
@@ -215,7 +255,8 @@ int main(int argc, char **argv) {
     if (parse(&a, argc, argv)) return 2;
     TfoptStatus status = tfopt_open_data(m, &model);
     if (status) return fail(m->name, tfopt_open_error());
-    if (a.threads > 1 && (status = tfopt_pool_new(a.threads, &pool))) return fail("--threads", tfopt_status_text(status));
+    if (a.threads > 1 && (status = tfopt_pool_new(a.threads, &pool)))
+        return fail("--threads", tfopt_status_text(status));
     status = tfopt_session_new(model, &(TfoptSessionOptions){.pool = pool}, &s);
     if (status) return fail(m->name, tfopt_status_text(status));
     int code = set_inputs(s, m, &a);

@@ -1,11 +1,11 @@
-/* The thread pool: every unit once, whatever the number of threads; shared by callers; sleepers wake. Run under TSan too (test/tsan). */
+/* The thread pool: every unit once, whatever the number of threads; shared by callers; sleepers wake. Run under TSan
+ * too (test/tsan). */
 #include "core/core.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 

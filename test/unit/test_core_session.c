@@ -1,10 +1,10 @@
-/* Sessions over programs written by hand: binding, planning at bind, straight runs, loops that swap, host calls, errors. */
+/* Sessions over programs written by hand: binding, planning at bind, straight runs, loops that swap, host calls,
+ * errors. */
 #include "core/core.h"
 
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
-
-#include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,27 +64,42 @@ static TfoptPort out_port = {"y", "y:0", TFOPT_F32, 1, refs, 1, 0};
 static const float eight[] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 static TfoptModelData model_of(const TfoptProgram *const *programs, const TfoptPort *in, const TfoptPort *out) {
-    return (TfoptModelData){.magic = TFOPT_ABI_MAGIC, .abi_version = TFOPT_ABI_VERSION, .name = "test", .signature = "", .compiler_version = "", .target = "",
-                            .precision = "", .inputs = in, .outputs = out, .programs = programs, .n_inputs = 1, .n_outputs = 1, .n_programs = 1};
+    return (TfoptModelData){.magic = TFOPT_ABI_MAGIC,
+                            .abi_version = TFOPT_ABI_VERSION,
+                            .name = "test",
+                            .signature = "",
+                            .compiler_version = "",
+                            .target = "",
+                            .precision = "",
+                            .inputs = in,
+                            .outputs = out,
+                            .programs = programs,
+                            .n_inputs = 1,
+                            .n_outputs = 1,
+                            .n_programs = 1};
 }
 
-#define PROGRAM_TABLES                                                                                                                                \
-    .isa = "any", .features = "", .kernels = kernels, .n_kernels = COUNT(kernels), .hosts = hosts, .n_hosts = COUNT(hosts), .names = names,             \
-    .n_names = COUNT(names), .dim_refs = refs, .n_dim_refs = COUNT(refs), .symbols = symbols, .max_threads = 4
+#define PROGRAM_TABLES                                                                                                 \
+    .isa = "any", .features = "", .kernels = kernels, .n_kernels = COUNT(kernels), .hosts = hosts,                     \
+    .n_hosts = COUNT(hosts), .names = names, .n_names = COUNT(names), .dim_refs = refs, .n_dim_refs = COUNT(refs),     \
+    .symbols = symbols, .max_threads = 4
 
 /* x → +1 → *2 → y over n elements, sizes symbolic. */
 static void test_symbolic_chain(void **state) {
     (void)state;
     const TfoptDimExpr exprs[] = {{TFOPT_DIM_MUL, 0, 1, 0, 0, 4}}; /* slot 1: 4 n */
-    const TfoptBuffer buffers[] = {{.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)},
-                                   {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)},
-                                   {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1), .last_step = 1}};
-    const TfoptStep steps[] = {{.kind = TFOPT_STEP_KERNEL, .parallel = 1, .n_args = 2, .fn = 0, .args = 0, .units = SLOT(0)},
-                               {.kind = TFOPT_STEP_KERNEL, .parallel = 1, .n_args = 2, .fn = 1, .args = 2, .units = SLOT(0)}};
+    const TfoptBuffer buffers[] = {
+        {.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)},
+        {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)},
+        {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1), .last_step = 1}};
+    const TfoptStep steps[] = {
+        {.kind = TFOPT_STEP_KERNEL, .parallel = 1, .n_args = 2, .fn = 0, .args = 0, .units = SLOT(0)},
+        {.kind = TFOPT_STEP_KERNEL, .parallel = 1, .n_args = 2, .fn = 1, .args = 2, .units = SLOT(0)}};
     const uint32_t args[] = {0, 2, 2, 1};
     const TfoptBlock blocks[] = {{0, 2}};
-    const TfoptProgram program = {PROGRAM_TABLES, .n_symbols = 1, .buffers = buffers, .n_buffers = 3, .steps = steps, .n_steps = 2, .blocks = blocks,
-                                  .n_blocks = 1, .dim_exprs = exprs, .n_dim_exprs = 1, .args = args, .n_args = 4};
+    const TfoptProgram program = {PROGRAM_TABLES,     .n_symbols = 1,   .buffers = buffers, .n_buffers = 3,
+                                  .steps = steps,     .n_steps = 2,     .blocks = blocks,   .n_blocks = 1,
+                                  .dim_exprs = exprs, .n_dim_exprs = 1, .args = args,       .n_args = 4};
     const TfoptProgram *programs[] = {&program};
     TfoptModelData data = model_of(programs, &in_port, &out_port);
     TfoptModel *m;
@@ -141,17 +156,19 @@ static void test_symbolic_chain(void **state) {
     tfopt_close(m);
 }
 
-/* while (c[0] < 100) c = 2 c; the body writes `next` and moves it to `c`: swapped, and copied home after an odd number of turns. */
+/* while (c[0] < 100) c = 2 c; the body writes `next` and moves it to `c`: swapped, and copied home after an odd number
+ * of turns. */
 static void test_loop_swaps(void **state) {
     (void)state;
     static const TfoptDimRef four[] = {4};
     const TfoptPort in = {"x", "x:0", TFOPT_F32, 1, four, 0, 0}, out = {"y", "y:0", TFOPT_F32, 1, four, 1, 0};
     enum { X, Y, C, NEXT, COND };
-    const TfoptBuffer buffers[] = {[X] = {.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
-                                   [Y] = {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
-                                   [C] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16, .offset = 0},
-                                   [NEXT] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16, .offset = 64},
-                                   [COND] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_BOOL, .bytes = 1, .offset = 128}};
+    const TfoptBuffer buffers[] = {
+        [X] = {.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
+        [Y] = {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
+        [C] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16, .offset = 0},
+        [NEXT] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16, .offset = 64},
+        [COND] = {.kind = TFOPT_BUFFER_ARENA, .dtype = TFOPT_BOOL, .bytes = 1, .offset = 128}};
     const uint32_t args[] = {C, X, COND, Y, C, C, COND, C, NEXT, NEXT, C};
     const TfoptStep steps[] = {{.kind = TFOPT_STEP_COPY, .n_args = 2, .args = 0},
                                {.kind = TFOPT_STEP_WHILE, .n_args = 1, .args = 2, .a = 1, .b = 2},
@@ -160,8 +177,9 @@ static void test_loop_swaps(void **state) {
                                {.kind = TFOPT_STEP_KERNEL, .n_args = 2, .args = 7, .fn = 1, .units = 4},
                                {.kind = TFOPT_STEP_MOVE, .n_args = 2, .args = 9}};
     const TfoptBlock blocks[] = {{0, 3}, {3, 1}, {4, 2}};
-    const TfoptProgram program = {PROGRAM_TABLES, .buffers = buffers, .n_buffers = 5, .steps = steps, .n_steps = 6, .blocks = blocks, .n_blocks = 3,
-                                  .args = args, .n_args = COUNT(args), .is_static = 1, .arena_bytes = 192};
+    const TfoptProgram program = {PROGRAM_TABLES,        .buffers = buffers, .n_buffers = 5,    .steps = steps,
+                                  .n_steps = 6,          .blocks = blocks,   .n_blocks = 3,     .args = args,
+                                  .n_args = COUNT(args), .is_static = 1,     .arena_bytes = 192};
     const TfoptProgram *programs[] = {&program};
     TfoptModelData data = model_of(programs, &in, &out);
     TfoptModel *m;
@@ -198,16 +216,20 @@ static void test_host_sizes(void **state) {
     static const TfoptDimRef found[] = {SLOT(1)};
     const TfoptPort out = {"y", "y:0", TFOPT_F32, 1, found, 1, 0};
     const TfoptDimExpr exprs[] = {{TFOPT_DIM_MUL, 0, 1, 0, 0, 4}, {TFOPT_DIM_MUL, 0, 1, 0, 1, 4}}; /* slots 2, 3 */
-    const TfoptBuffer buffers[] = {{.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 0, .bytes = SLOT(2)},
-                                   {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 1, .bytes = SLOT(3)},
-                                   {.kind = TFOPT_BUFFER_POOL, .dtype = TFOPT_F32, .rank = 1, .dims = 1, .bytes = SLOT(3)}};
+    const TfoptBuffer buffers[] = {
+        {.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 0, .bytes = SLOT(2)},
+        {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 1, .bytes = SLOT(3)},
+        {.kind = TFOPT_BUFFER_POOL, .dtype = TFOPT_F32, .rank = 1, .dims = 1, .bytes = SLOT(3)}};
     const TfoptDimSet sets[] = {{.symbol = 1, .arg = 0, .dim_index = 0}};
-    const TfoptStep steps[] = {{.kind = TFOPT_STEP_HOST, .n_args = 2, .n_in = 1, .n_sets = 1, .args = 0},
-                               {.kind = TFOPT_STEP_KERNEL, .n_args = 2, .fn = 0, .args = 2, .units = SLOT(1), .name = 1}};
+    const TfoptStep steps[] = {
+        {.kind = TFOPT_STEP_HOST, .n_args = 2, .n_in = 1, .n_sets = 1, .args = 0},
+        {.kind = TFOPT_STEP_KERNEL, .n_args = 2, .fn = 0, .args = 2, .units = SLOT(1), .name = 1}};
     const uint32_t args[] = {0, 2, 2, 1};
     const TfoptBlock blocks[] = {{0, 2}};
-    const TfoptProgram program = {PROGRAM_TABLES, .n_symbols = 2, .buffers = buffers, .n_buffers = 3, .steps = steps, .n_steps = 2, .blocks = blocks,
-                                  .n_blocks = 1, .dim_exprs = exprs, .n_dim_exprs = 2, .dim_sets = sets, .n_dim_sets = 1, .args = args, .n_args = 4};
+    const TfoptProgram program = {PROGRAM_TABLES,     .n_symbols = 2,   .buffers = buffers, .n_buffers = 3,
+                                  .steps = steps,     .n_steps = 2,     .blocks = blocks,   .n_blocks = 1,
+                                  .dim_exprs = exprs, .n_dim_exprs = 2, .dim_sets = sets,   .n_dim_sets = 1,
+                                  .args = args,       .n_args = 4};
     const TfoptProgram *programs[] = {&program};
     TfoptModelData data = model_of(programs, &in_port, &out);
     TfoptModel *m;
@@ -263,13 +285,14 @@ static void test_errors(void **state) {
     (void)state;
     static const TfoptDimRef four[] = {4};
     const TfoptPort in = {"x", "x:0", TFOPT_F32, 1, four, 0, 0}, out = {"y", "y:0", TFOPT_F32, 1, four, 1, 0};
-    const TfoptBuffer buffers[] = {{.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
-                                   {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16}};
+    const TfoptBuffer buffers[] = {
+        {.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16},
+        {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .dims = 3, .bytes = 16}};
     const uint32_t args[] = {0, 1};
     const TfoptStep steps[] = {{.kind = TFOPT_STEP_KERNEL, .n_args = 2, .fn = 3, .units = 4, .name = 1}};
     const TfoptBlock blocks[] = {{0, 1}};
-    TfoptProgram program = {PROGRAM_TABLES, .buffers = buffers, .n_buffers = 2, .steps = steps, .n_steps = 1, .blocks = blocks, .n_blocks = 1,
-                            .args = args, .n_args = 2, .is_static = 1};
+    TfoptProgram program = {PROGRAM_TABLES,   .buffers = buffers, .n_buffers = 2, .steps = steps, .n_steps = 1,
+                            .blocks = blocks, .n_blocks = 1,      .args = args,   .n_args = 2,    .is_static = 1};
     const TfoptProgram *programs[] = {&program};
     TfoptModelData data = model_of(programs, &in, &out);
     TfoptModel *m;
@@ -297,7 +320,8 @@ static void test_errors(void **state) {
     data.abi_version++;
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_BAD_ABI);
     assert_int_equal(tfopt_open("no/such/file.so", &m), TFOPT_CANNOT_LOAD);
-    assert_string_equal(tfopt_status_text(TFOPT_WRONG_CPU), "this processor lacks instructions that the model was compiled for");
+    assert_string_equal(tfopt_status_text(TFOPT_WRONG_CPU),
+                        "this processor lacks instructions that the model was compiled for");
 }
 
 /* No two buffers that live together overlap, and the plan is not larger than all of them. */
@@ -311,7 +335,8 @@ static void test_plan(void **state) {
         for (uint32_t i = 0; i < N; i++) {
             seed = seed * 1664525u + 1013904223u;
             uint32_t first = seed >> 20 & 63;
-            items[i] = (PlanItem){.bytes = (seed >> 8 & 1023) + (i == 0), .first = first, .last = first + (seed >> 4 & 15), .buffer = i};
+            items[i] = (PlanItem){
+                .bytes = (seed >> 8 & 1023) + (i == 0), .first = first, .last = first + (seed >> 4 & 15), .buffer = i};
             sum += (items[i].bytes + 63) & ~63;
         }
         int64_t total = core_plan(items, N);
@@ -320,7 +345,8 @@ static void test_plan(void **state) {
             assert_true(items[i].offset % 64 == 0 && items[i].offset + items[i].bytes <= total);
             for (int j = 0; j < i; j++)
                 if (items[i].first <= items[j].last && items[j].first <= items[i].last)
-                    assert_true(items[i].offset + items[i].bytes <= items[j].offset || items[j].offset + items[j].bytes <= items[i].offset);
+                    assert_true(items[i].offset + items[i].bytes <= items[j].offset ||
+                                items[j].offset + items[j].bytes <= items[i].offset);
         }
     }
     PlanItem huge[] = {{.bytes = INT64_MAX - 1}, {.bytes = 64}};
@@ -328,7 +354,8 @@ static void test_plan(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_symbolic_chain), cmocka_unit_test(test_loop_swaps), cmocka_unit_test(test_host_sizes),
-                                       cmocka_unit_test(test_errors), cmocka_unit_test(test_plan)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_symbolic_chain), cmocka_unit_test(test_loop_swaps),
+                                       cmocka_unit_test(test_host_sizes), cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_plan)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

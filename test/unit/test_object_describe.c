@@ -1,15 +1,14 @@
-/* Artefacts of a program without kernels (a constant and an input of any size are copied to outputs): descriptor, weights, header, every
-   kind of link, identical bytes; the shared object is loaded back. */
+/* Artefacts of a program without kernels (a constant and an input of any size are copied to outputs): descriptor,
+   weights, header, every kind of link, identical bytes; the shared object is loaded back. */
 #include "base/file.h"
 #include "codegen/object/object.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
+#include "tfopt_abi.h"
 
 #include <cmocka.h>
 #include <dlfcn.h>
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
-#include "tfopt_abi.h"
 
 typedef struct {
     Arena *arena;
@@ -74,7 +73,8 @@ static int set_up(void **state) {
         p->output_buffers[0] = add_buffer(p, BUFFER_OUTPUT, DTYPE_F32, f->n, 0, NULL);
         p->output_buffers[1] = add_buffer(p, BUFFER_OUTPUT, DTYPE_F32, dim_const(3), 1, NULL);
         p->output_buffers[2] = add_buffer(p, BUFFER_OUTPUT, DTYPE_STRING, dim_const(3), 2, NULL);
-        uint32_t c = add_buffer(p, BUFFER_CONST, DTYPE_F32, dim_const(3), 0, constant), w = add_buffer(p, BUFFER_CONST, DTYPE_STRING, dim_const(3), 0, words);
+        uint32_t c = add_buffer(p, BUFFER_CONST, DTYPE_F32, dim_const(3), 0, constant),
+                 w = add_buffer(p, BUFFER_CONST, DTYPE_STRING, dim_const(3), 0, words);
         add_copy(p, p->output_buffers[0], p->input_buffers[0], "copy/of \"x\"");
         add_copy(p, p->output_buffers[1], c, "c");
         add_copy(p, p->output_buffers[2], w, "w");
@@ -94,7 +94,8 @@ static int tear_down(void **state) {
 /* The object in a folder of its own: its path must not matter. */
 static const char *make_object(Fixture *f) {
     char *dir = file_make_temp_dir(f->arena, &f->d);
-    const IsaRow *baseline = isa_find(f->arena, strncmp(f->model.triple, "aarch64", 7) == 0 ? "aarch64" : "x86-64-v2", f->model.triple, &f->d);
+    const IsaRow *baseline = isa_find(f->arena, strncmp(f->model.triple, "aarch64", 7) == 0 ? "aarch64" : "x86-64-v2",
+                                      f->model.triple, &f->d);
     LlvmUnit *u = llvm_unit_new(f->arena, f->model.triple, baseline, &f->d);
     assert_non_null(u);
     assert_true(object_describe(f->arena, u, &f->model, dir, &f->d));
@@ -188,7 +189,9 @@ static void test_header(void **state) {
     numbers.n_programs = 1;
     str_init(&text, f->arena);
     object_header(&numbers, &text);
-    assert_non_null(strstr(text.data, "static inline int copies_run(void *arena, int64_t batch, const float *x, float *y, float *const_2)"));
+    assert_non_null(
+        strstr(text.data,
+               "static inline int copies_run(void *arena, int64_t batch, const float *x, float *y, float *const_2)"));
     assert_non_null(strstr(text.data, "copies_arena_bytes(int64_t batch)"));
 }
 
