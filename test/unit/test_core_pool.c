@@ -2,10 +2,12 @@
  * too (test/tsan). */
 #include "core/core.h"
 
-#include <cmocka.h>
-#include <pthread.h>
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,10 +4,12 @@
 #include "codegen/object/object.h"
 #include "tfopt_abi.h"
 
-#include <cmocka.h>
-#include <dlfcn.h>
+/* clang-format off */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <dlfcn.h>
 #include <string.h>
 
 typedef struct {
