@@ -1,0 +1,187 @@
+/* Resampling of images: ResizeBicubic, ResizeArea, CropAndResize, with TensorFlow's index arithmetic in float. */
+#include "hostops/host.h"
+#include <float.h>
+#include <math.h>
+
+static int64_t bound(int64_t v, int64_t limit) {
+    return v < 0 ? 0 : v >= limit ? limit - 1 : v;
+}
+
+static float resize_scale(int64_t in, int64_t out, bool align_corners) {
+    return align_corners && out > 1 ? (float)(in - 1) / (float)(out - 1) : (float)in / (float)out;
+}
+
+/* Checks images and size, makes the f32 output; NULL with call->error set. */
+static float *resize_output(TfoptHostCall *call, int32_t *status) {
+    const TfoptTensor *images = &call->inputs[0], *size = &call->inputs[1];
+    *status = TFOPT_INVALID_ARGUMENT;
+    if (images->rank != 4 || tfopt_elements(size) != 2) {
+        tfopt_invalid(call, "images must have 4 dimensions and size 2 elements");
+        return NULL;
+    }
+    const int64_t dims[4] = {images->dims[0], tfopt_int_at(size, 0), tfopt_int_at(size, 1), images->dims[3]};
+    if (dims[1] <= 0 || dims[2] <= 0 || images->dims[1] <= 0 || images->dims[2] <= 0) {
+        tfopt_invalid(call, "image and output dimensions must be positive");
+        return NULL;
+    }
+    float *out = tfopt_host_output(call, 0, 4, dims);
+    if (!out) *status = tfopt_no_memory(call);
+    return out;
+}
+
+/* ---- bicubic */
+
+enum { TABLE = 1024 };
+typedef struct {
+    int64_t index[4];
+    float weight[4];
+} CubicTap;
+
+/* Value of the kernel in TensorFlow's table: part 0 for distances below 1, part 1 for those from 1 to 2. x is a float there, the rest double. */
+static float cubic(int64_t offset, int part, double a) {
+    const double x = (double)((float)offset / TABLE + (float)part);
+    return (float)(part == 0 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((a * x - 5 * a) * x + 8 * a) * x - 4 * a);
+}
+
+static CubicTap *cubic_taps(TfoptHostCall *call, int64_t in, int64_t out, bool align_corners, bool half_pixel) {
+    CubicTap *taps = tfopt_call_alloc(call, out, sizeof *taps);
+    const float scale = resize_scale(in, out, align_corners);
+    const double a = half_pixel ? -0.5 : -0.75;
+    for (int64_t i = 0; taps && i < out; i++) {
+        const float at = half_pixel ? ((float)i + 0.5f) * scale - 0.5f : (float)i * scale;
+        const int64_t base = (int64_t)floorf(at);
+        const int64_t offset = lrintf((at - (float)base) * TABLE);
+        const float weights[4] = {cubic(offset, 1, a), cubic(offset, 0, a), cubic(TABLE - offset, 0, a), cubic(TABLE - offset, 1, a)};
+        float sum = 0;
+        for (int k = 0; k < 4; k++) {
+            taps[i].index[k] = bound(base - 1 + k, in);
+            taps[i].weight[k] = half_pixel && taps[i].index[k] != base - 1 + k ? 0 : weights[k];
+            sum += taps[i].weight[k];
+        }
+        if (half_pixel && fabsf(sum) >= 1000.0f * FLT_MIN) {
+            const float factor = 1.0f / sum;
+            for (int k = 0; k < 4; k++) taps[i].weight[k] *= factor;
+        }
+    }
+    return taps;
+}
+
+int32_t tfopt_host_resize_bicubic(TfoptHostCall *call) {
+    int32_t status;
+    float *out = resize_output(call, &status);
+    if (!out) return status;
+    const TfoptTensor *images = &call->inputs[0], *result = &call->outputs[0];
+    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1], ow = result->dims[2];
+    const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0, half_pixel = tfopt_call_int(call, "half_pixel_centers", 0) != 0;
+    const CubicTap *rows = cubic_taps(call, h, oh, align_corners, half_pixel), *columns = cubic_taps(call, w, ow, align_corners, half_pixel);
+    const float *x = tfopt_as_f32(call, images);
+    if (!rows || !columns || !x) return tfopt_no_memory(call);
+    for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
+        for (int64_t i = 0; i < oh; i++) {
+            const CubicTap *r = &rows[i];
+            for (int64_t j = 0; j < ow; j++) {
+                const CubicTap *c = &columns[j];
+                for (int64_t k = 0; k < channels; k++) {
+                    float v[4];
+                    for (int m = 0; m < 4; m++) {
+                        const float *p = x + c->index[m] * channels + k;
+                        const int64_t row = w * channels;
+                        v[m] = p[r->index[0] * row] * r->weight[0] + p[r->index[1] * row] * r->weight[1] + p[r->index[2] * row] * r->weight[2] +
+                               p[r->index[3] * row] * r->weight[3];
+                    }
+                    *out++ = v[0] * c->weight[0] + v[1] * c->weight[1] + v[2] * c->weight[2] + v[3] * c->weight[3];
+                }
+            }
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* ---- area */
+
+/* How much of source cell i lies in [from, to). One cell spread over many (scale 0 by aligned corners) is all of it. */
+static float covered(int64_t i, float from, float to, float scale) {
+    const float v = (float)i;
+    if (scale == 0) return 1;
+    if (v < from) return v + 1 > to ? scale : v + 1 - from;
+    return v + 1 > to ? to - v : 1.0f;
+}
+
+int32_t tfopt_host_resize_area(TfoptHostCall *call) {
+    int32_t status;
+    float *out = resize_output(call, &status);
+    if (!out) return status;
+    const TfoptTensor *images = &call->inputs[0], *result = &call->outputs[0];
+    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1], ow = result->dims[2];
+    const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0;
+    const float sy = resize_scale(h, oh, align_corners), sx = resize_scale(w, ow, align_corners), factor = 1.0f / ((sy > 0 ? sy : 1) * (sx > 0 ? sx : 1));
+    const float *x = tfopt_as_f32(call, images);
+    if (!x) return tfopt_no_memory(call);
+    for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
+        for (int64_t i = 0; i < oh; i++) {
+            const float y0 = (float)i * sy, y1 = (float)(i + 1) * sy;
+            for (int64_t j = 0; j < ow; j++) {
+                const float x0 = (float)j * sx, x1 = (float)(j + 1) * sx;
+                for (int64_t k = 0; k < channels; k++) {
+                    float sum = 0;
+                    for (int64_t r = (int64_t)floorf(y0), end = sy > 0 ? (int64_t)ceilf(y1) : 1; r < end; r++) {
+                        const float *row = x + bound(r, h) * w * channels + k;
+                        float part = 0;
+                        for (int64_t c = (int64_t)floorf(x0), last = sx > 0 ? (int64_t)ceilf(x1) : 1; c < last; c++)
+                            part += row[bound(c, w) * channels] * covered(c, x0, x1, sx);
+                        sum += part * covered(r, y0, y1, sy);
+                    }
+                    *out++ = sum * factor;
+                }
+            }
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* ---- crop and resize */
+
+int32_t tfopt_host_crop_and_resize(TfoptHostCall *call) {
+    const TfoptTensor *images = &call->inputs[0], *boxes = &call->inputs[1], *owner = &call->inputs[2], *size = &call->inputs[3];
+    if (images->rank != 4 || boxes->rank != 2 || boxes->dims[1] != 4 || tfopt_elements(owner) != boxes->dims[0] || tfopt_elements(size) != 2)
+        return tfopt_invalid(call, "image must be [b,h,w,c], boxes [n,4], box_ind [n], crop_size [2]");
+    const int64_t n = boxes->dims[0], h = images->dims[1], w = images->dims[2], channels = images->dims[3];
+    const int64_t dims[4] = {n, tfopt_int_at(size, 0), tfopt_int_at(size, 1), channels}, ch = dims[1], cw = dims[2];
+    if (ch <= 0 || cw <= 0) return tfopt_invalid(call, "crop dimensions must be positive");
+    if (h <= 0 || w <= 0) return tfopt_invalid(call, "image dimensions must be positive");
+    const bool nearest = tfopt_call_string_is(call, "method", "nearest");
+    const float outside = (float)tfopt_call_float(call, "extrapolation_value", 0);
+    float *out = tfopt_host_output(call, 0, 4, dims);
+    const float *x = tfopt_as_f32(call, images), *b = tfopt_as_f32(call, boxes);
+    if (!out || !x || !b) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < n; i++, b += 4) {
+        const int64_t image = tfopt_int_at(owner, i);
+        if (image < 0 || image >= images->dims[0]) return tfopt_call_fail(call, TFOPT_OUT_OF_RANGE, "box_index has values outside [0, batch_size)");
+        const float *p = x + image * h * w * channels;
+        const float sy = ch > 1 ? (b[2] - b[0]) * (float)(h - 1) / (float)(ch - 1) : 0, sx = cw > 1 ? (b[3] - b[1]) * (float)(w - 1) / (float)(cw - 1) : 0;
+        for (int64_t r = 0; r < ch; r++) {
+            const float y = ch > 1 ? b[0] * (float)(h - 1) + (float)r * sy : 0.5f * (b[0] + b[2]) * (float)(h - 1);
+            for (int64_t c = 0; c < cw; c++, out += channels) {
+                const float at = cw > 1 ? b[1] * (float)(w - 1) + (float)c * sx : 0.5f * (b[1] + b[3]) * (float)(w - 1);
+                if (!(y >= 0 && y <= (float)(h - 1) && at >= 0 && at <= (float)(w - 1))) {
+                    for (int64_t k = 0; k < channels; k++) out[k] = outside;
+                    continue;
+                }
+                if (nearest) {
+                    const float *from = p + ((int64_t)roundf(y) * w + (int64_t)roundf(at)) * channels;
+                    for (int64_t k = 0; k < channels; k++) out[k] = from[k];
+                    continue;
+                }
+                const int64_t top = (int64_t)floorf(y), bottom = (int64_t)ceilf(y), left = (int64_t)floorf(at), right = (int64_t)ceilf(at);
+                const float dy = y - (float)top, dx = at - (float)left;
+                for (int64_t k = 0; k < channels; k++) {
+                    const float tl = p[(top * w + left) * channels + k], tr = p[(top * w + right) * channels + k];
+                    const float bl = p[(bottom * w + left) * channels + k], br = p[(bottom * w + right) * channels + k];
+                    const float t = tl + (tr - tl) * dx, u = bl + (br - bl) * dx;
+                    out[k] = t + (u - t) * dy;
+                }
+            }
+        }
+    }
+    return TFOPT_OK;
+}

@@ -1,0 +1,236 @@
+/* Picking elements: Where, TopK, NthElement, InTopK, binary searches, InvertPermutation. */
+#include "hostops/host.h"
+#include <math.h>
+#include <string.h>
+
+static bool is_true(const TfoptTensor *t, int64_t i) {
+    switch (t->dtype) {
+    case TFOPT_F32: case TFOPT_F64: case TFOPT_F16: case TFOPT_BF16: return tfopt_real_at(t, i) != 0;
+    case TFOPT_C64: return ((const float *)t->data)[2 * i] != 0 || ((const float *)t->data)[2 * i + 1] != 0;
+    case TFOPT_C128: return ((const double *)t->data)[2 * i] != 0 || ((const double *)t->data)[2 * i + 1] != 0;
+    default: return tfopt_int_at(t, i) != 0;
+    }
+}
+
+int32_t tfopt_host_where(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    const int64_t n = tfopt_elements(t);
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) count += is_true(t, i);
+    const int64_t dims[2] = {count, t->rank};
+    int64_t *out = tfopt_host_output(call, 0, 2, dims);
+    if (!out) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < n; i++) {
+        if (!is_true(t, i)) continue;
+        int64_t rest = i;
+        for (int32_t d = t->rank - 1; d >= 0; d--) {
+            out[d] = rest % t->dims[d];
+            rest /= t->dims[d];
+        }
+        out += t->rank;
+    }
+    return TFOPT_OK;
+}
+
+/* ---- order of elements: floats by value, 64-bit integers exactly */
+typedef struct {
+    const TfoptTensor *t;
+    int64_t first; /* of the row */
+} Row;
+
+static bool element_less(const TfoptTensor *t, int64_t a, int64_t b) {
+    if (t->dtype == TFOPT_F32) return ((const float *)t->data)[a] < ((const float *)t->data)[b];
+    if (tfopt_is_float_type(t->dtype)) return tfopt_real_at(t, a) < tfopt_real_at(t, b);
+    if (t->dtype == TFOPT_U64) return ((const uint64_t *)t->data)[a] < ((const uint64_t *)t->data)[b];
+    return tfopt_int_at(t, a) < tfopt_int_at(t, b);
+}
+
+static bool greater_first(const void *context, int64_t a, int64_t b) {
+    const Row *r = context;
+    return element_less(r->t, r->first + b, r->first + a);
+}
+
+static bool smaller_first(const void *context, int64_t a, int64_t b) {
+    const Row *r = context;
+    return element_less(r->t, r->first + a, r->first + b);
+}
+
+static void copy_element(const TfoptTensor *to, int64_t i, const TfoptTensor *from, int64_t k) {
+    const size_t size = tfopt_dtype_bytes(from->dtype);
+    memcpy((char *)to->data + (size_t)i * size, (const char *)from->data + (size_t)k * size, size);
+}
+
+/* Whether a comes before b among the largest: larger, or equal with the smaller index. */
+static bool top_before(const Row *r, int64_t a, int64_t b) {
+    if (element_less(r->t, r->first + b, r->first + a)) return true;
+    if (element_less(r->t, r->first + a, r->first + b)) return false;
+    return a < b;
+}
+
+/* The k first of n by top_before, in that order: a heap with the last of the kept on top. */
+static void top_of_row(const Row *r, int64_t n, int64_t k, int64_t *heap) {
+    int64_t size = 0;
+    for (int64_t i = 0; i < n && k > 0; i++) {
+        int64_t at;
+        if (size < k) {
+            for (at = size++; at > 0 && top_before(r, heap[(at - 1) / 2], i); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+            heap[at] = i;
+            continue;
+        }
+        if (!top_before(r, i, heap[0])) continue;
+        for (at = 0;;) {
+            int64_t child = 2 * at + 1;
+            if (child >= k) break;
+            if (child + 1 < k && top_before(r, heap[child], heap[child + 1])) child++;
+            if (!top_before(r, i, heap[child])) break;
+            heap[at] = heap[child];
+            at = child;
+        }
+        heap[at] = i;
+    }
+    /* Taking the last one out again and again sorts in place. */
+    for (int64_t end = size - 1; end > 0; end--) {
+        const int64_t last = heap[0], moved = heap[end];
+        int64_t at = 0;
+        for (;;) {
+            int64_t child = 2 * at + 1;
+            if (child >= end) break;
+            if (child + 1 < end && top_before(r, heap[child], heap[child + 1])) child++;
+            if (!top_before(r, moved, heap[child])) break;
+            heap[at] = heap[child];
+            at = child;
+        }
+        heap[at] = moved;
+        heap[end] = last;
+    }
+}
+
+int32_t tfopt_host_top_k(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    const int64_t k = call->n_inputs > 1 ? tfopt_int_at(&call->inputs[1], 0) : tfopt_call_int(call, "k", 0);
+    if (t->rank < 1) return tfopt_invalid(call, "input must be at least a vector");
+    const int64_t n = t->dims[t->rank - 1], rows = tfopt_dims_product(t->dims, 0, t->rank - 1);
+    if (k < 0 || k > n) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least k = %lld columns", (long long)k);
+    TfoptTensor shape = *t;
+    shape.dims[t->rank - 1] = k;
+    int64_t *heap = tfopt_call_alloc(call, k + 1, sizeof *heap);
+    if (!tfopt_output_like(call, 0, &shape) || !tfopt_output_like(call, 1, &shape) || !heap) return tfopt_no_memory(call);
+    for (int64_t r = 0; r < rows; r++) {
+        top_of_row(&(Row){t, r * n}, n, k, heap);
+        for (int64_t i = 0; i < k; i++) {
+            copy_element(&call->outputs[0], r * k + i, t, r * n + heap[i]);
+            tfopt_set_int(&call->outputs[1], r * k + i, heap[i]);
+        }
+    }
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_nth_element(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    int64_t n = tfopt_int_at(&call->inputs[1], 0);
+    if (t->rank < 1) return tfopt_invalid(call, "input must be at least a vector");
+    const int64_t size = t->dims[t->rank - 1], rows = tfopt_dims_product(t->dims, 0, t->rank - 1);
+    if (n < 0 || n >= size) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "n = %lld is not in [0, %lld)", (long long)n, (long long)size);
+    const bool reverse = tfopt_call_int(call, "reverse", 0) != 0;
+    int64_t *order = tfopt_call_alloc(call, size, sizeof *order);
+    if (!tfopt_host_output(call, 0, t->rank - 1, t->dims) || !order) return tfopt_no_memory(call);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < size; i++) order[i] = i;
+        if (!tfopt_sort_indices(call, size, order, reverse ? greater_first : smaller_first, &(Row){t, r * size})) return tfopt_no_memory(call);
+        copy_element(&call->outputs[0], r, t, r * size + order[n]);
+    }
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_in_top_k(TfoptHostCall *call) {
+    const TfoptTensor *p = &call->inputs[0], *targets = &call->inputs[1];
+    const int64_t k = call->n_inputs > 2 ? tfopt_int_at(&call->inputs[2], 0) : tfopt_call_int(call, "k", 1);
+    if (p->rank != 2 || targets->rank != 1 || targets->dims[0] != p->dims[0]) return tfopt_invalid(call, "predictions must be [batch, classes] and targets [batch]");
+    uint8_t *out = tfopt_output_1d(call, 0, p->dims[0]);
+    if (!out) return tfopt_no_memory(call);
+    const int64_t classes = p->dims[1];
+    for (int64_t r = 0; r < p->dims[0]; r++) {
+        const float *row = (const float *)p->data + r * classes;
+        const int64_t target = tfopt_int_at(targets, r);
+        bool unsure = target < 0 || target >= classes || !isfinite(row[target]);
+        int64_t better = 0;
+        for (int64_t i = 0; i < classes && !unsure; i++) {
+            if (!isfinite(row[i])) unsure = true;
+            else if (row[i] > row[target]) better++;
+        }
+        out[r] = !unsure && better < k;
+    }
+    return TFOPT_OK;
+}
+
+/* ---- binary searches */
+
+/* First position whose element is >= x, or > x with `upper`. */
+static int64_t bound(const TfoptTensor *sorted, int64_t first, int64_t n, const TfoptTensor *values, int64_t v, bool upper) {
+    int64_t low = 0, high = n;
+    const bool reals = tfopt_is_float_type(sorted->dtype);
+    while (low < high) {
+        const int64_t middle = low + (high - low) / 2;
+        bool right;
+        if (reals) {
+            const double a = tfopt_real_at(sorted, first + middle), x = tfopt_real_at(values, v);
+            right = upper ? !(x < a) : a < x;
+        } else {
+            const int64_t a = tfopt_int_at(sorted, first + middle), x = tfopt_int_at(values, v);
+            right = upper ? a <= x : a < x;
+        }
+        if (right) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+static int32_t search_sorted(TfoptHostCall *call, bool upper) {
+    const TfoptTensor *sorted = &call->inputs[0], *values = &call->inputs[1];
+    if (sorted->rank != 2 || values->rank != 2 || sorted->dims[0] != values->dims[0]) return tfopt_invalid(call, "sorted_inputs and values must be matrices of as many rows");
+    if (!tfopt_output_like(call, 0, values)) return tfopt_no_memory(call);
+    const int64_t n = sorted->dims[1], m = values->dims[1], count = tfopt_elements(values);
+    for (int64_t i = 0; i < count; i++) tfopt_set_int(&call->outputs[0], i, bound(sorted, i / m * n, n, values, i, upper));
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_lower_bound(TfoptHostCall *call) {
+    return search_sorted(call, false);
+}
+int32_t tfopt_host_upper_bound(TfoptHostCall *call) {
+    return search_sorted(call, true);
+}
+
+int32_t tfopt_host_bucketize(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    const TfoptAttr *boundaries = tfopt_call_attr(call, "boundaries");
+    int32_t *out = tfopt_output_like(call, 0, t);
+    if (!out) return tfopt_no_memory(call);
+    const int64_t n = tfopt_elements(t), buckets = boundaries ? boundaries->n : 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double x = tfopt_real_at(t, i);
+        int64_t low = 0, high = buckets; /* upper bound, boundaries as float as TensorFlow keeps them */
+        while (low < high) {
+            const int64_t middle = (low + high) / 2;
+            if (x < (double)(float)boundaries->v.floats[middle]) high = middle;
+            else low = middle + 1;
+        }
+        out[i] = (int32_t)low;
+    }
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_invert_permutation(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    if (t->rank != 1) return tfopt_invalid(call, "invert_permutation expects a vector");
+    const int64_t n = t->dims[0];
+    if (!tfopt_output_1d(call, 0, n)) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < n; i++) tfopt_set_int(&call->outputs[0], i, -1);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t at = tfopt_int_at(t, i);
+        if (at < 0 || at >= n) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is not between 0 and %lld", (long long)at, (long long)n);
+        if (tfopt_int_at(&call->outputs[0], at) != -1) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is duplicated", (long long)at);
+        tfopt_set_int(&call->outputs[0], at, i);
+    }
+    return TFOPT_OK;
+}
