@@ -1,5 +1,6 @@
 /* graphdef_file: which kind of file is this, and tf_read. People hand over all kinds of files; those that are known not to be a model of
    ours are named instead of being reported as a damaged GraphDef. */
+#include "frontend/import.h"
 #include "frontend/reader.h"
 
 #include <ctype.h>
@@ -115,8 +116,12 @@ TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Dia
     map_init(&tf->function_index, arena);
     map_init(&tf->main.index, arena);
     if (!options) options = &defaults;
-    if (strcmp(path, "-") != 0 && file_is_directory(path)) return read_saved_model(tf, path, options, d) ? tf : NULL;
-    if (ends_with(path, "/saved_model.pb") || ends_with(path, "/saved_model.pbtxt"))
-        return read_saved_model(tf, arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path)), options, d) ? tf : NULL;
-    return read_graph_file(tf, path, d) ? tf : NULL;
+    bool ok;
+    if (strcmp(path, "-") != 0 && file_is_directory(path))
+        ok = read_saved_model(tf, path, options, d);
+    else if (ends_with(path, "/saved_model.pb") || ends_with(path, "/saved_model.pbtxt"))
+        ok = read_saved_model(tf, arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path)), options, d);
+    else
+        ok = read_graph_file(tf, path, d);
+    return ok && control_flow_raise(tf, d) ? tf : NULL;
 }

@@ -99,7 +99,8 @@ typedef struct {
 } ReadOptions;
 
 /* Reads a frozen GraphDef (.pb), text GraphDef (.pbtxt), SavedModel directory, or "-". NULL and messages on mistakes. Maps the
-   file and keeps it mapped as long as the process lives: tensors point into it. Bounded: depth <= 100, every length checked. */
+   file and keeps it mapped as long as the process lives: tensors point into it. Bounded: depth <= 100, every length checked.
+   TensorFlow 1 control flow is raised already (control_flow_raise). */
 TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d);
 
 const TfAttr *tf_attr(const TfNode *n, const char *name);          /* NULL when absent */
