@@ -29,7 +29,8 @@ typedef struct {
 } Expr;
 
 /* STRING and C128 elements only move: LOAD, SELECT and STORE of 16 opaque bytes. C64 likewise 8.
-   A kernel may load what it stored before in the same unit (OUT parameters included).
+   A kernel may load what it stored before in the same unit (OUT parameters included). A load reads when its statement runs: one that may
+   read what an earlier statement of the same loop body stored is never the same expression as a load before that store.
 
    ---- statements of a loops kernel */
 typedef enum {
@@ -37,7 +38,8 @@ typedef enum {
     STMT_STORE,   /* buffer[index] = value; only where pred holds if there is one */
     STMT_ACC,     /* accumulator `ref` = value (before the loop that updates it). Set inside a VECTOR loop it has a value per lane; set
                      outside and updated inside, the lanes are combined when the loop ends */
-    STMT_UPDATE,  /* accumulator `ref` = op(accumulator, value), op one of ADD MUL MAX MIN AND OR; or, with pred, only where it holds */
+    STMT_UPDATE,  /* accumulator `ref` = op(accumulator, value), op one of ADD MUL MAX MIN AND OR, or SELECT: value itself; where pred holds
+                     if there is one (SELECT always has) */
     STMT_FAIL     /* where pred holds the kernel returns TFOPT_OUT_OF_RANGE (checked without leaving vector loops: a sticky flag) */
 } StmtKind;
 
@@ -103,8 +105,8 @@ typedef struct {
     int64_t unit_m;        /* rows of M (GEMM), output pixels (CONV, DEPTHWISE: whole rows) of one unit */
     int64_t unit_n;        /* columns of N of one unit, multiple of nr; 0 = all */
 } Contraction;
-/* Variables in a contraction's epilogue: 1 = batch b, 2 = m, 3 = n (absolute). Its value is `epilogue`, stored to parameter `out` at
-   b*c_batch + m*c_m + n*c_n (CONV: (b/groups)*c_batch + m*c_m + (b%groups)*n_of_group + n). Loads in it have indexes that are affine in m
+/* Variables in a contraction's epilogue: 1 = batch b (CONV, DEPTHWISE: the image), 2 = m, 3 = n (of the whole tensor). Its value is `epilogue`, stored to parameter `out` at
+   b*c_batch + m*c_m + n*c_n. Loads in it have indexes that are affine in m
    and n, with any (scalar) function of b added; the coefficient of n is 0 or 1 unless it cannot be helped.
    Units: batch * ceil(m/unit_m) * ceil(n/unit_n), b outermost. */
 enum { VAR_UNIT = 0, VAR_BATCH = 1, VAR_M = 2, VAR_N = 3 };
@@ -179,7 +181,7 @@ typedef struct { VEC(Step) steps; } Block;
 
 typedef struct Program {
     Arena *arena;
-    const Graph *g;          /* for its DimTable, ports, names */
+    Graph *g;                /* for its DimTable (which grows while lowering), ports, names */
     const Machine *machine;
     const struct IsaRow *isa;
     VEC(Buffer) buffers;
@@ -199,7 +201,7 @@ typedef struct {
 } LowerOptions;
 
 /* Fused graph → Program for one instruction set: lower, schedule, plan. NULL and messages when the graph asks for too much memory. */
-Program *program_build(Arena *arena, const Graph *g, const Machine *m, const struct IsaRow *isa, const LowerOptions *o, Diag *d);
+Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct IsaRow *isa, const LowerOptions *o, Diag *d);
 void program_print(const Program *p, Str *out);
 void kernel_print(const Program *p, const Kernel *k, Str *out);
 void program_verify(const Program *p);

@@ -82,7 +82,7 @@ static void verify_body(const Verify *v, const Stmt *s, bool in_vector, Arena *s
             break;
         case STMT_UPDATE:
             REQUIRE(v, s->ref < v->k->n_accs && v->acc_set[s->ref] && s->value.i && expr_of(v, s->value)->dtype == v->k->acc_types[s->ref]);
-            REQUIRE(v, s->op == OP_ADD || s->op == OP_MUL || s->op == OP_MAX || s->op == OP_MIN || s->op == OP_AND || s->op == OP_OR);
+            REQUIRE(v, s->op == OP_ADD || s->op == OP_MUL || s->op == OP_MAX || s->op == OP_MIN || s->op == OP_AND || s->op == OP_OR || (s->op == OP_SELECT && s->pred.i));
             break;
         case STMT_FAIL: REQUIRE(v, s->pred.i); break;
         }
@@ -112,7 +112,7 @@ static void verify_kernel(const Program *p, const Kernel *k, Arena *scratch) {
     REQUIRE(&v, expr_of(&v, k->epilogue)->dtype == k->params.data[2].dtype);
     const Contraction *c = k->contraction;
     REQUIRE(&v, c->acc == k->acc_types[0] && c->a == k->params.data[0].dtype && c->b == k->params.data[1].dtype);
-    REQUIRE(&v, c->tile_m > 0 && c->tile_n > 0 && c->unit_m > 0 && c->unit_n >= 0);
+    REQUIRE(&v, c->tile_m > 0 && c->tile_n > 0 && c->unit_m >= 0 && c->unit_n >= 0);
     v.acc_set[0] = v.var_open[VAR_BATCH] = v.var_open[VAR_M] = v.var_open[VAR_N] = true;
     verify_scope(&v, k->epilogue, NEW_ARRAY(scratch, bool, k->exprs.len));
 }
