@@ -205,6 +205,8 @@ static Contraction as_gemm(const Contraction *c) {
     gemm.a_k = dim_const(1);
     gemm.b_repeat = dim_const(1);
     gemm.b_batch = dim_const(0);
+    gemm.b_k = c->n;
+    gemm.b_n = dim_const(1);
     return gemm;
 }
 

@@ -93,6 +93,11 @@ EmitValue convert_to_acc(Ctx *x, EmitValue v, DType from);
 /* Evaluates the epilogue for rows m, m+1, … and columns from n on, and stores. n counts channels of the whole tensor. */
 void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitValue mask);
 
+/* Sums that are not complete yet go to the output as they are, and come back: where `when` (i1, {NULL}: always) holds, else acc stays.
+   Only for outputs of the accumulator's type whose c_n is 1. */
+void partial_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitValue mask);
+void partial_load(Ctx *x, Tile *t, Index batch, Index m, Index n, EmitValue mask, EmitValue when);
+
 /* ---- families */
 bool gemm_emit(Ctx *x, const Unit *u);
 bool conv_emit(Ctx *x, const Unit *u);

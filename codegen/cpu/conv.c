@@ -17,6 +17,7 @@ typedef struct {
     const Columns *columns;
     EmitValue image;      /* first element of the group's channels of the image */
     EmitValue panel;
+    int64_t k_stride;     /* elements of B between steps of k: a row of the panel, or of dense weights */
     Index pixel_stride, row_stride[3]; /* elements between neighbours in each dimension */
     int64_t channels;     /* of the group: steps of k per tap */
     Index row;            /* output row, flat */
@@ -106,7 +107,6 @@ int pixel_runs(Ctx *x, PixelRun **out_runs) {
 static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Segment *s) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1;
-    int64_t nr = x->c->packed.nr;
     Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[d]);
     Index pixel_step = index_scale(x, v->pixel_stride, g->stride[d]);
     /* Channels of neighbouring taps lie side by side: one run of k over all of them. */
@@ -116,7 +116,7 @@ static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
     bool loop = !merged && taps > 1;
     if (loop) tap = loop_begin(x, index_const(s->begin), index_const(s->end), 1, n, t->acc);
     Index a_offset = index_times(x, tap, tap_stride);
-    Index b_offset = index_scale(x, tap, v->channels * nr);
+    Index b_offset = index_scale(x, tap, v->channels * v->k_stride);
     EmitValue first = index_address(x, at, x->c->a, a_offset);
     TileA a = {.live = s->live, .k_stride = index_const(1)};
     for (int i = 0; i < t->rows; i++) {
@@ -124,7 +124,8 @@ static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
         a.row[i] = index_is_const(row) || !(s->live >> i & 1u) ? first : index_address(x, first, x->c->a, row);
         a.displacement[i] = index_is_const(row) ? row.c : 0;
     }
-    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(nr), .n_stride = index_const(1)};
+    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(v->k_stride), .n_stride = index_const(1)};
+    if (!x->c->b_packed) b.mask = v->columns->mask;
     tile_multiply(x, t, &a, &b, index_const(merged ? v->channels * taps : v->channels));
     if (loop) loop_end(x, n, t->acc);
 }
@@ -132,14 +133,14 @@ static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
 /* One pixel whose kernel columns are clipped at run time. */
 static void multiply_clipped(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, Index lo, Index hi) {
     const ConvGeometry *g = &x->c->conv;
-    int64_t nr = x->c->packed.nr;
     Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[g->rank - 1]);
     Index tap = loop_begin(x, lo, hi, 1, t->vectors, t->acc);
     Index a_offset = index_times(x, tap, tap_stride);
-    Index b_offset = index_scale(x, tap, v->channels * nr);
+    Index b_offset = index_scale(x, tap, v->channels * v->k_stride);
     TileA a = {.live = 1, .k_stride = index_const(1)};
     a.row[0] = index_address(x, at, x->c->a, a_offset);
-    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(nr), .n_stride = index_const(1)};
+    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(v->k_stride), .n_stride = index_const(1)};
+    if (!x->c->b_packed) b.mask = v->columns->mask;
     tile_multiply(x, t, &a, &b, index_const(v->channels));
     loop_end(x, t->vectors, t->acc);
 }
@@ -170,7 +171,7 @@ static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments
         b_row = index_add(x, b_row, tap);
     }
     EmitValue at = index_address(x, v->image, x->c->a, a_offset);
-    Index b_offset = index_scale(x, b_row, g->kernel[d] * v->channels * x->c->packed.nr);
+    Index b_offset = index_scale(x, b_row, g->kernel[d] * v->channels * v->k_stride);
     EmitValue panel = index_address(x, v->panel, x->c->b, b_offset);
     for (int s = 0; s < n_segments; s++) multiply_segment(x, v, &t, at, panel, &segments[s]);
     if (n_segments == 0) multiply_clipped(x, v, &t, at, panel, lo, hi);
@@ -252,10 +253,16 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
     for (int i = 0; i < g->rank; i++) k *= g->kernel[i];
     v->unit = u;
     v->columns = columns;
-    Index group = index_scale(x, u->group, panels);
-    group = index_add(x, group, columns->panel);
-    group = index_scale(x, group, k * nr);
-    v->panel = index_address(x, eval_buffer(x->eval, 1), c->b, group);
+    Index at;
+    if (c->b_packed) {
+        at = index_scale(x, u->group, panels);
+        at = index_add(x, at, columns->panel);
+        at = index_scale(x, at, k * nr);
+    } else {
+        at = index_scale(x, u->group, c->n.value);
+        at = index_add(x, at, columns->n);
+    }
+    v->panel = index_address(x, eval_buffer(x->eval, 1), c->b, at);
     Index width = index_dim(x, g->out[d]);
     Index row_lo = index_div(x, u->m_lo, width);
     Index row_hi = index_div(x, u->m_hi, width);
@@ -271,8 +278,8 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
 bool conv_emit(Ctx *x, const Unit *u) {
     const Contraction *c = x->c;
     const ConvGeometry *g = &c->conv;
-    if (!c->b_packed || !dim_is_const(c->n) || g->rank < 1 || g->rank > 3) return false;
-    Conv v = {.channels = g->channels / g->groups};
+    if (!dim_is_const(c->n) || g->rank < 1 || g->rank > 3) return false;
+    Conv v = {.channels = g->channels / g->groups, .k_stride = c->b_packed ? c->packed.nr : g->filters};
     v.pixel_stride = index_dim(x, c->a_m);
     Index stride = v.pixel_stride;
     for (int d = g->rank - 1; d >= 0; d--) {

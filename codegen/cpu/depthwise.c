@@ -7,7 +7,7 @@ typedef struct {
     const Unit *unit;
     EmitValue image;
     Index pixel_stride, row_stride[3];
-    int64_t padded;       /* channels of a row of packed weights */
+    int64_t padded;       /* elements between the weights of two taps */
     Index row;
     RowTaps taps;
     /* the current vector of channels */
@@ -30,7 +30,7 @@ static EmitValue load_input(Ctx *x, const Depthwise *v, EmitValue at, int64_t di
 }
 
 static EmitValue load_weights(Ctx *x, const Depthwise *v, EmitValue weights, int64_t tap) {
-    EmitValue w = emit_load(x->e, weights, tap * v->padded, (EmitType){x->c->b, x->lanes}, (EmitValue){NULL});
+    EmitValue w = emit_load(x->e, weights, tap * v->padded, (EmitType){x->c->b, x->lanes}, x->c->b_packed ? (EmitValue){NULL} : v->mask);
     return convert_to_acc(x, w, x->c->b);
 }
 
@@ -151,9 +151,9 @@ static void row_of_runs(Ctx *x, Depthwise *v, int n_runs, const PixelRun *runs) 
 bool depthwise_emit(Ctx *x, const Unit *u) {
     const Contraction *c = x->c;
     const ConvGeometry *g = &c->conv;
-    if (!c->b_packed || g->rank < 1 || g->rank > 3 || g->filters % g->channels != 0) return false;
+    if (g->rank < 1 || g->rank > 3 || g->filters % g->channels != 0) return false;
     int d = g->rank - 1;
-    Depthwise v = {.unit = u, .padded = (g->filters + c->packed.nr - 1) / c->packed.nr * c->packed.nr};
+    Depthwise v = {.unit = u, .padded = c->b_packed ? (g->filters + c->packed.nr - 1) / c->packed.nr * c->packed.nr : g->filters};
     v.pixel_stride = index_dim(x, c->a_m);
     Index stride = v.pixel_stride;
     for (int o = d; o >= 0; o--) {

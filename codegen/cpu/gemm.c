@@ -1,7 +1,8 @@
-/* gemm: matrix products. The panels of B are the outer loop, so that one panel stays in the nearest cache while all rows of the unit pass
+/* gemm: matrix products. A deep one is cut into blocks of k, between which the sums wait in the output. Within a block the panels of B are the outer loop, so that one panel stays in the nearest cache while all rows of the unit pass
    by it. B is constant and packed, or dense; a dense one whose rows lie apart (an attention's keys) is transposed panel by panel into a
    stack buffer laid out like a packed panel, which pays from a few rows on. */
 #include "codegen/cpu/contraction.h"
+#include "kern/contraction.h"
 
 enum { LOCAL_PANEL_BYTES = 32 * 1024, TRANSPOSE_ROWS = 4 };
 
@@ -9,6 +10,8 @@ typedef struct {
     const Unit *unit;
     const Columns *columns;
     Index k, a_m;
+    Index k_first;      /* of this block of k */
+    bool first, last;   /* the block starts, ends the sums; neither: it is known at run time whether it starts them */
     EmitValue a_base;   /* of the unit's batch entry */
     TileB b;
 } Gemm;
@@ -20,14 +23,24 @@ static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
     TileA a = {.live = (1u << rows) - 1u};
     a.k_stride = index_dim(x, x->c->a_k);
     Index offset = index_times(x, m, g->a_m);
+    Index deep = index_times(x, g->k_first, a.k_stride);
+    offset = index_add(x, offset, deep);
     EmitValue base = index_address(x, g->a_base, x->c->a, offset);
     for (int i = 0; i < rows; i++) {
         Index row = index_scale(x, g->a_m, i);
         a.row[i] = index_is_const(row) ? base : index_address(x, base, x->c->a, row);
         a.displacement[i] = index_is_const(row) ? row.c : 0;
     }
+    EmitValue when = {NULL};
+    if (!g->first && !g->last) {
+        EmitValue at = index_emit(x, g->k_first);
+        EmitValue zero = emit_index(x->e, 0);
+        when = emit_compare(x->e, EMIT_NE, at, zero);
+    }
+    if (!g->first) partial_load(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask, when);
     tile_multiply(x, &t, &a, &g->b, g->k);
-    epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
+    if (g->last) epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
+    else partial_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
 }
 
 /* All rows of the unit: whole tiles, then the rest of a constant M in one tile, that of a run-time M in tiles of 8, 4, 2 and 1. */
@@ -175,6 +188,8 @@ static void packed_columns(Ctx *x, Gemm *g) {
         entry = index_scale(x, entry, c->k.value * nr * panels);
         offset = index_add(x, offset, entry);
     }
+    Index deep = index_scale(x, g->k_first, nr);
+    offset = index_add(x, offset, deep);
     EmitValue base = index_address(x, eval_buffer(x->eval, 1), c->b, offset);
     g->b = (TileB){.base = base, .k_stride = index_const(nr), .n_stride = index_const(1)};
 }
@@ -197,6 +212,21 @@ bool gemm_emit(Ctx *x, const Unit *u) {
     Index a_batch = index_dim(x, c->a_batch);
     Index offset = index_times(x, u->batch, a_batch);
     g.a_base = index_address(x, eval_buffer(x->eval, 0), c->a, offset);
+    int64_t block = contraction_k_block(c);
+    bool cut = index_is_const(g.k) && block < g.k.c && x->k->params.data[2].dtype == c->acc && !eval_loads_from(x->eval, x->k->epilogue, 2);
+    g.first = g.last = true;
+    g.k_first = index_const(0);
+    if (cut) {
+        int64_t whole = (g.k.c - 1) / block * block, rest = g.k.c - whole;
+        g.first = g.last = false;
+        g.k = index_const(block);
+        g.k_first = loop_begin(x, index_const(0), index_const(whole), block, 0, NULL);
+        for_columns(x, u, columns_body, &g);
+        loop_end(x, 0, NULL);
+        g.last = true;
+        g.k = index_const(rest);
+        g.k_first = index_const(whole);
+    }
     for_columns(x, u, columns_body, &g);
     return true;
 }

@@ -23,6 +23,10 @@ void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int
 /* Number of units that this schedule makes: batch * ceil(m / unit_m) * ceil(n / unit_n). */
 Dim contraction_units(DimTable *dims, const Contraction *c);
 
+/* Steps of k that a product is cut into, so that rows of A and a panel of B stay in L2; k itself when it is not cut. Between the pieces the
+   sums wait in the output. */
+int64_t contraction_k_block(const Contraction *c);
+
 /* Elements of the packed form of a matrix; of depthwise weights (layout.k taps, layout.n channels). -1: too large. */
 int64_t packed_elements(const Contraction *c, const MatrixLayout *layout);
 

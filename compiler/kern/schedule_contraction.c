@@ -94,11 +94,21 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
     c->unit_n = columns_per_unit(n, nr, parts);
 }
 
+int64_t contraction_k_block(const Contraction *c) {
+    enum { LONGEST = 1536, FEWEST_ROWS = 24 };
+    int64_t k = dim_is_const(c->k) ? c->k.value : 0;
+    bool pays = c->kind == CONTRACT_GEMM && c->b_packed && k > LONGEST && dim_is(c->c_n, 1) && (!dim_is_const(c->m) || c->m.value >= FEWEST_ROWS);
+    if (!pays) return k;
+    int64_t block = ceil_div(k, ceil_div(k, LONGEST * 2 / 3));
+    return ceil_div(block, 4) * 4;
+}
+
 static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
     int64_t m = typical(dims, c->m), n = typical(dims, c->n), k = typical(dims, c->k);
     choose_tile(c, machine->vector_registers, lanes, m, dim_is_const(c->m), n, k);
     c->packed = (PackedB){c->tile_n * lanes, 1};
-    choose_units(c, machine, threads, typical(dims, c->batch), m, c->tile_m, n, k, (double)k * (double)dtype_size(c->a));
+    int64_t block = contraction_k_block(c), steps = block > 0 ? block : k;
+    choose_units(c, machine, threads, typical(dims, c->batch), m, c->tile_m, n, k, (double)steps * (double)dtype_size(c->a));
 }
 
 /* Output pixels of a tile lie in one row of the image, so the tile is fitted to its width; units are whole rows. */

@@ -21,6 +21,7 @@ static const Case cases[] = {
     {.name = "symbolic_1", .m = 1, .n = 50, .k = 30, .symbolic = true, .epilogue = EPILOGUE_BIAS},
     {.name = "symbolic_7", .m = 7, .n = 50, .k = 30, .symbolic = true},
     {.name = "symbolic_99", .m = 99, .n = 150, .k = 31, .symbolic = true, .threads = 2, .epilogue = EPILOGUE_BIAS},
+    {.name = "deep", .m = 30, .n = 70, .k = 4001, .threads = 2, .epilogue = EPILOGUE_RESIDUAL},
     {.name = "transposed_a", .m = 30, .n = 40, .k = 20, .transpose_a = true},
     {.name = "dense", .m = 30, .n = 45, .k = 20, .dense_b = true},
     {.name = "dense_batch", .batch = 5, .m = 17, .n = 33, .k = 64, .dense_b = true, .threads = 2},
@@ -54,6 +55,9 @@ static const Case cases[] = {
     {.name = "conv_all_padding", CONV(.rank = 2, .in = {2, 2}, .kernel = {1, 1}, .before = {2, 2}, .after = {3, 3}, .channels = 4, .filters = 4, .epilogue = EPILOGUE_BIAS)},
     {.name = "conv_symbolic", CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 20, .symbolic = true)},
     {.name = "conv_symbolic_small", CONV(.rank = 2, .in = {2, 2}, .kernel = {5, 5}, .stride = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 5, .filters = 20, .symbolic = true)},
+    {.name = "conv_dense", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 8, .filters = 46, .groups = 2, .dense_b = true)},
+    {.name = "pointwise_dense", CONV(.rank = 2, .in = {9, 9}, .kernel = {1, 1}, .channels = 8, .filters = 46, .dense_b = true)},
+    {.name = "depthwise_dense", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 23, .filters = 23, .dense_b = true)},
     {.name = "conv_double", CONV(.rank = 2, .in = {5, 5}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 11, .dtype = DTYPE_F64)},
     /* depthwise */
     {.name = "depthwise", DEPTHWISE(.rank = 2, .in = {14, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 40, .filters = 40, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
