@@ -81,8 +81,16 @@ typedef struct {
     EmitValue base;            /* k = 0, first column */
     Index k_stride, n_stride;
     EmitValue mask;            /* of the last vector's loads; {NULL} for packed panels */
+    /* The next panel on its way from beyond L2 while this one is worked on: each tile fetches its share of the lines. {NULL}: none. */
+    EmitValue fetch;           /* where this tile begins to fetch */
+    double fetch_share;
 } TileB;
 
+/* Whether a packed B is so large that L2 does not keep it between rows of tiles. */
+bool b_is_far(const Ctx *x);
+/* Elements of the next panel that are fetched in one turn of the loop over k, in which `turn` steps are done. */
+int64_t fetch_elements(const Ctx *x, const TileB *b, int vectors, int turn);
+int tile_unroll(int accumulators);
 void tile_zero(Ctx *x, Tile *t, int rows, int vectors);
 /* acc[i][j] += sum over k of A[i][k] * B[k][j]. */
 void tile_multiply(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k);

@@ -20,7 +20,7 @@ typedef struct {
     int64_t k_stride;     /* elements of B between steps of k: a row of the panel, or of dense weights */
     Index pixel_stride, row_stride[3]; /* elements between neighbours in each dimension */
     int64_t channels;     /* of the group: steps of k per tap */
-    Index row;            /* output row, flat */
+    Index row, unit_row;  /* output row, flat; the first one of the unit */
     RowTaps taps;
 } Conv;
 
@@ -103,8 +103,14 @@ int pixel_runs(Ctx *x, PixelRun **out_runs) {
 }
 
 /* ---- tiles */
+/* The share of the next panel that a tile fetches: `base` for the kernel row it is in. */
+typedef struct {
+    EmitValue base;
+    double share;
+} Fetch;
+
 /* acc += the taps of one kernel row: `at` is the input of the tile's first pixel at tap 0, `panel` the weights of that kernel row. */
-static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Segment *s) {
+static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Fetch *f, const Segment *s) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1;
     Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[d]);
@@ -126,6 +132,12 @@ static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
     }
     TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(v->k_stride), .n_stride = index_const(1)};
     if (!x->c->b_packed) b.mask = v->columns->mask;
+    if (f->share > 0) {
+        b.fetch_share = f->share;
+        int accumulators = __builtin_popcount(s->live) * t->vectors, turn = tile_unroll(accumulators);
+        Index done = index_scale(x, tap, v->channels * fetch_elements(x, &b, t->vectors, turn) / turn);
+        b.fetch = index_address(x, f->base, x->c->b, done);
+    }
     tile_multiply(x, t, &a, &b, index_const(merged ? v->channels * taps : v->channels));
     if (loop) loop_end(x, n, t->acc);
 }
@@ -173,7 +185,23 @@ static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments
     EmitValue at = index_address(x, v->image, x->c->a, a_offset);
     Index b_offset = index_scale(x, b_row, g->kernel[d] * v->channels * v->k_stride);
     EmitValue panel = index_address(x, v->panel, x->c->b, b_offset);
-    for (int s = 0; s < n_segments; s++) multiply_segment(x, v, &t, at, panel, &segments[s]);
+    Fetch fetch = {.share = 0};
+    int64_t unit_pixels = x->c->unit_m > 0 ? x->c->unit_m : dim_is_const(x->c->m) ? x->c->m.value : 0;
+    if (n_segments > 0 && unit_pixels >= 2 * rows && b_is_far(x)) {
+        fetch.share = (double)rows / (double)unit_pixels;
+        TileB shape = {.fetch_share = fetch.share};
+        int64_t nr = x->c->packed.nr, whole = x->c->k.value * nr, per_row = whole / unit_pixels * g->out[d].value, turn = tile_unroll(n);
+        Index done = index_scale(x, b_row, g->kernel[d] * v->channels * fetch_elements(x, &shape, t.vectors, (int)turn) / turn);
+        Index row = index_scale(x, v->row, per_row);
+        Index unit_row = index_scale(x, v->unit_row, per_row);
+        row = index_sub(x, row, unit_row);
+        Index pixel = index_scale(x, first, whole / unit_pixels);
+        done = index_add(x, done, row);
+        done = index_add(x, done, pixel);
+        done = index_add(x, done, index_const(whole));
+        fetch.base = index_address(x, v->panel, x->c->b, done);
+    }
+    for (int s = 0; s < n_segments; s++) multiply_segment(x, v, &t, at, panel, &fetch, &segments[s]);
     if (n_segments == 0) multiply_clipped(x, v, &t, at, panel, lo, hi);
     for (int o = d - 1; o >= 0; o--)
         if (loops[o]) loop_end(x, n, t.acc);
@@ -268,6 +296,7 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
     Index row_hi = index_div(x, u->m_hi, width);
     PixelRun *runs;
     int n_runs = pixel_runs(x, &runs);
+    v->unit_row = row_lo;
     v->row = loop_begin(x, row_lo, row_hi, 1, 0, NULL);
     v->taps = row_taps(x, v->row);
     if (n_runs > 0) row_of_runs(x, v, n_runs, runs);

@@ -38,7 +38,17 @@ static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
         when = emit_compare(x->e, EMIT_NE, at, zero);
     }
     if (!g->first) partial_load(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask, when);
-    tile_multiply(x, &t, &a, &g->b, g->k);
+    TileB b = g->b;
+    if (dim_is_const(x->c->m) && x->c->m.value >= 2 * rows && b_is_far(x)) { /* rows m .. m + rows fetch their share of the next panel */
+        int64_t rows_of_unit = x->c->unit_m > 0 && x->c->unit_m < x->c->m.value ? x->c->unit_m : x->c->m.value;
+        int64_t panel = g->k.c * x->c->packed.nr;
+        Index share = index_sub(x, m, g->unit->m_lo);
+        share = index_scale(x, share, panel / rows_of_unit);
+        share = index_add(x, share, index_const(x->c->k.value * x->c->packed.nr));
+        b.fetch = index_address(x, b.base, x->c->b, share);
+        b.fetch_share = (double)rows / (double)rows_of_unit;
+    }
+    tile_multiply(x, &t, &a, &b, g->k);
     if (g->last) epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
     else partial_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
 }

@@ -47,6 +47,33 @@ typedef struct {
     EmitValue a_at[MAX_TILE_ROWS], b_at, lane_offsets;
 } Pass;
 
+bool b_is_far(const Ctx *x) {
+    const Contraction *c = x->c;
+    if (!c->b_packed || !dim_is_const(c->n) || !dim_is_const(c->k)) return false;
+    return (double)c->n.value * (double)c->k.value * (double)dtype_size(c->b) > (double)x->p->machine->l2_kib * 1024;
+}
+
+enum { LINE_BYTES = 64 };
+
+int64_t fetch_elements(const Ctx *x, const TileB *b, int vectors, int turn) {
+    int64_t size = (int64_t)dtype_size(x->c->b), line = LINE_BYTES / size;
+    double wanted = (double)(turn * vectors * x->lanes) * b->fetch_share / (double)line;
+    int64_t lines = (int64_t)wanted;
+    if ((double)lines < wanted) lines++;
+    return lines * line;
+}
+
+/* The next panel's lines that go with steps k .. k + turn. */
+static void fetch_next(Ctx *x, const TileB *b, int vectors, int turn, Index k) {
+    if (b->fetch.v == NULL) return;
+    int64_t elements = fetch_elements(x, b, vectors, turn), size = (int64_t)dtype_size(x->c->b);
+    Index at = index_scale(x, k, elements / turn);
+    EmitValue from = index_address(x, b->fetch, x->c->b, at);
+    for (int64_t line = 0; line < elements * size; line += LINE_BYTES) emit_prefetch(x->e, from, line);
+}
+
+int tile_unroll(int accumulators) { return accumulators >= 21 ? 2 : 4; }
+
 /* Pointers for step k; rows with the same base get the same pointer. */
 static void move_to(Ctx *x, Pass *p, Index k) {
     Index offset = index_times(x, k, p->a->k_stride);
@@ -102,7 +129,7 @@ void tile_multiply(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
         p.lane_offsets = emit_binary(x->e, EMIT_IMUL, lane, stride);
     }
     bool strides_are_const = index_is_const(a->k_stride) && index_is_const(b->k_stride);
-    int unroll = !strides_are_const ? 1 : n >= 8 ? 2 : 4;
+    int unroll = strides_are_const ? tile_unroll(n) : 1;
     int sets = n >= 8 ? 1 : n >= 4 ? (unroll < 2 ? 1 : 2) : unroll;
     EmitValue acc[MAX_TILE];
     for (int i = 0; i < n; i++) acc[i] = t->acc[p.rows[i / t->vectors] * t->vectors + i % t->vectors];
@@ -112,6 +139,7 @@ void tile_multiply(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
         int64_t turns = k.c / unroll, done = turns > 1 ? turns * unroll : 0;
         if (done > 0) {
             Index at = loop_begin(x, index_const(0), index_const(done), unroll, n * sets, acc);
+            fetch_next(x, b, t->vectors, unroll, at);
             move_to(x, &p, at);
             for (int u = 0; u < unroll; u++) step(x, &p, u, acc + u % sets * n);
             loop_end(x, n * sets, acc);

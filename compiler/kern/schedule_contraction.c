@@ -28,13 +28,15 @@ static int rows_that_fit(int registers, int vectors) {
     return registers >= 32 ? of_32[vectors] : of_16[vectors];
 }
 
-/* Cycles of one step of k for one tile: two multiply-adds and two loads a cycle, a latency of four, and a little for what does not overlap. */
-static double tile_cycles(int64_t rows, int64_t vectors) {
+/* Cycles of one step of k for one tile: two multiply-adds a cycle, a latency of four, and what measurements of many tiles add: a part of the
+   loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which few rows share. */
+static double tile_cycles(int64_t rows, int64_t vectors, bool panel_in_l1) {
     if (rows == 0 || vectors == 0) return 0;
-    double arithmetic = (double)(rows * vectors) / 2, loads = (double)(rows + vectors) / 2;
-    double cycles = arithmetic > loads ? arithmetic : loads;
+    double cycles = (double)(rows * vectors) / 2;
     if (cycles < 2) cycles = 2; /* short tiles split k over more accumulators, which leaves about this */
-    return cycles + 0.1 * (double)(rows + vectors);
+    cycles += 0.6 + 0.1 * (double)(rows + vectors);
+    if (vectors == 1) cycles += 0.08 * (double)rows;
+    return panel_in_l1 ? cycles : cycles + 4.5 / (double)rows;
 }
 
 /* Of one tile but for the steps: its epilogue and the loop around it, in steps of k. */
@@ -45,6 +47,7 @@ static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, boo
     double best = 0;
     for (int v = 1; v <= MAX_TILE_VECTORS && v <= vectors; v++) {
         int most_rows = rows_that_fit(registers, v);
+        bool panel_in_l1 = k * v * lanes * 4 <= 32 * 1024;
         for (int r = 1; r <= most_rows && r <= m; r++) {
             if (!m_is_const && r != most_rows) continue; /* a run-time rest is done in smaller tiles whatever r is */
             int64_t full_m = m / r, rest_m = m % r, full_n = vectors / v, rest_n = vectors % v;
@@ -52,7 +55,7 @@ static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, boo
             for (int corner = 0; corner < 4; corner++) {
                 int64_t rows = corner & 1 ? rest_m : r, columns = corner & 2 ? rest_n : v;
                 int64_t times = (corner & 1 ? rest_m > 0 : full_m) * (corner & 2 ? rest_n > 0 : full_n);
-                cycles += (double)times * (tile_cycles(rows, columns) + tile_overhead(rows, columns, k));
+                cycles += (double)times * (tile_cycles(rows, columns, panel_in_l1) + tile_overhead(rows, columns, k));
             }
             if (best == 0 || cycles < best * 0.999) {
                 best = cycles;
