@@ -43,6 +43,9 @@ EmitValue emit_lane_index(Emit *e, EmitType t);                      /* 0, 1, 2,
 EmitValue emit_const_mask(Emit *e, int lanes, int live);
 EmitValue emit_mask(Emit *e, EmitValue live, int lanes);             /* lanes < live (S64) */
 EmitType emit_type(const Emit *e, EmitValue v);
+/* Whether v is a constant, the same in all lanes, and which. */
+bool emit_constant_int(const Emit *e, EmitValue v, int64_t *out);
+bool emit_constant_float(const Emit *e, EmitValue v, double *out);
 
 EmitValue emit_binary(Emit *e, EmitBinary op, EmitValue a, EmitValue b);
 EmitValue emit_unary(Emit *e, EmitUnary op, EmitValue a);

@@ -39,6 +39,30 @@ EmitValue emit_int(Emit *e, EmitType t, int64_t v) {
     return splat(e, t, mlirIntegerAttrGet(e->scalar_types[t.dtype], v));
 }
 
+/* The attribute of a constant, of its element where all are equal; null otherwise. */
+static MlirAttribute constant_of(EmitValue v) {
+    if (!v.v || !build_is_constant(v)) return mlirAttributeGetNull();
+    MlirAttribute a = mlirOperationGetAttributeByName(mlirOpResultGetOwner((MlirValue){v.v}), text_ref("value"));
+    if (!mlirAttributeIsADenseElements(a)) return a;
+    return mlirDenseElementsAttrIsSplat(a) ? mlirDenseElementsAttrGetSplatValue(a) : mlirAttributeGetNull();
+}
+
+bool emit_constant_int(const Emit *e, EmitValue v, int64_t *out) {
+    (void)e;
+    MlirAttribute a = constant_of(v);
+    if (mlirAttributeIsNull(a) || !mlirAttributeIsAInteger(a) || mlirIntegerTypeGetWidth(mlirAttributeGetType(a)) > 64) return false;
+    *out = mlirIntegerAttrGetValueInt(a);
+    return true;
+}
+
+bool emit_constant_float(const Emit *e, EmitValue v, double *out) {
+    (void)e;
+    MlirAttribute a = constant_of(v);
+    if (mlirAttributeIsNull(a) || !mlirAttributeIsAFloat(a)) return false;
+    *out = mlirFloatAttrGetValueDouble(a);
+    return true;
+}
+
 EmitValue emit_index(Emit *e, int64_t v) { return emit_int(e, (EmitType){DTYPE_S64, 0}, v); }
 
 EmitValue emit_lane_index(Emit *e, EmitType t) {

@@ -4,7 +4,8 @@
 /* Element type in memory. */
 static MlirType memory_type(Emit *e, EmitType t) { return build_type(e, (EmitType){t.dtype == DTYPE_BOOL ? DTYPE_U8 : t.dtype, t.lanes}); }
 
-static int64_t element_bytes(DType t) { return dtype_info(t)->bits / 8; }
+/* What an address of an element is a multiple of: strings and complex numbers consist of words. */
+static int64_t element_alignment(DType t) { return dtype_info(t)->bits > 64 ? 8 : dtype_info(t)->bits / 8; }
 
 static EmitValue element_pointer(Emit *e, EmitValue base, DType t, EmitValue index, int64_t constant) {
     enum { DYNAMIC = INT32_MIN, INBOUNDS = 3 };
@@ -63,10 +64,10 @@ EmitValue emit_load(Emit *e, EmitValue pointer, int64_t disp, EmitType t, EmitVa
     if (mask.v) {
         EmitValue off = zeros(e, t);
         EmitValue operands[3] = {at, mask, off};
-        MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_bytes(t.dtype)));
+        MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_alignment(t.dtype)));
         v = build_value(e, "llvm.intr.masked.load", type, 3, operands, 1, &a);
     } else {
-        MlirNamedAttribute a = named(e, "alignment", i64_attribute(e, element_bytes(t.dtype)));
+        MlirNamedAttribute a = named(e, "alignment", i64_attribute(e, element_alignment(t.dtype)));
         v = build_value(e, "llvm.load", type, 1, &at, 1, &a);
     }
     return t.dtype == DTYPE_BOOL ? bool_from_byte(e, v) : v;
@@ -76,7 +77,7 @@ void emit_store(Emit *e, EmitValue pointer, int64_t disp, EmitValue v, EmitValue
     EmitType t = emit_type(e, v);
     if (t.dtype == DTYPE_BOOL) v = emit_cast(e, EMIT_ZEXT, v, DTYPE_U8);
     EmitValue at = emit_address(e, pointer, t.dtype, (EmitValue){NULL}, disp);
-    int64_t bytes = element_bytes(t.dtype);
+    int64_t bytes = element_alignment(t.dtype);
     if (mask.v) {
         EmitValue operands[3] = {v, at, mask};
         MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)bytes));
@@ -95,7 +96,7 @@ EmitValue emit_gather(Emit *e, EmitValue pointer, EmitValue indexes, EmitType t,
     if (!mask.v) mask = emit_const_mask(e, t.lanes, t.lanes);
     EmitValue off = zeros(e, t);
     EmitValue operands[3] = {pointers, mask, off};
-    MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_bytes(t.dtype)));
+    MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_alignment(t.dtype)));
     EmitValue v = build_value(e, "llvm.intr.masked.gather", memory_type(e, t), 3, operands, 1, &a);
     return t.dtype == DTYPE_BOOL ? bool_from_byte(e, v) : v;
 }
@@ -106,7 +107,7 @@ void emit_scatter(Emit *e, EmitValue pointer, EmitValue indexes, EmitValue v, Em
     EmitValue pointers = element_pointer(e, pointer, t.dtype, indexes, 0);
     if (!mask.v) mask = emit_const_mask(e, t.lanes, t.lanes);
     EmitValue operands[3] = {v, pointers, mask};
-    MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_bytes(t.dtype)));
+    MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_alignment(t.dtype)));
     build_op(e, "llvm.intr.masked.scatter", 0, NULL, 3, operands, 1, &a, 0, NULL);
 }
 
