@@ -1,5 +1,6 @@
 /* cpu: emits the kernels of a program into one LLVM unit, with one emitter, so that context and passes are paid for once. */
 #include "codegen/cpu/cpu.h"
+#include "codegen/cpu/contraction.h"
 #include "codegen/cpu/loops.h"
 
 bool cpu_emit(const Program *p, const CpuOptions *o, LlvmUnit *into, Diag *d) {
@@ -10,9 +11,9 @@ bool cpu_emit(const Program *p, const CpuOptions *o, LlvmUnit *into, Diag *d) {
         const Kernel *k = p->kernels.data[i];
         const char *symbol = arena_printf(arena, "%s%s", o->prefix, k->name);
         if (k->kind == KERNEL_LOOPS) loops_emit(e, p, k, symbol, o->fast_math);
-        else ok &= diag_error(d, NULL, NULL, "kernel %s: no code for contractions yet", k->name);
+        else if (!contraction_emit(e, p, k, symbol, o->fast_math)) ok = diag_unsupported(d, NULL, NULL, "contraction %s has types or strides that no kernel computes", k->name);
     }
-    ok = emit_finish(e, into, o->mlir_dump) && ok;
+    ok = ok && emit_finish(e, into, o->mlir_dump);
     emit_free(e);
     arena_free(arena);
     return ok;

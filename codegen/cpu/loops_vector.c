@@ -147,6 +147,15 @@ static void save_partials(Loops *l, Vectors *p, int which) {
     for (int i = 0; i < p->n_slots; i++) p->partial[i][which] = loops_slot(l, p->slots[i]);
 }
 
+/* Accumulators of lanes end with the turn. */
+static void forget_inner(Loops *l, const Stmt *s, const Vectors *p) {
+    bool *modified = NEW_ARRAY(l->arena, bool, l->n_slots);
+    loops_modified(l, s->body, modified);
+    for (int c = 0; c < p->n_slots; c++) modified[p->slots[c]] = false;
+    for (uint32_t i = 0; i < l->k->n_accs; i++)
+        if (modified[i]) loops_set_slot(l, i, (EmitValue){NULL});
+}
+
 /* One vector from lane 0 at index i, accumulating into partial `which`; mask: lanes that exist. */
 static void one_vector(Loops *l, const Stmt *s, Vectors *p, EmitValue i, int which, EmitValue mask) {
     l->lanes = p->lanes;
@@ -157,6 +166,7 @@ static void one_vector(Loops *l, const Stmt *s, Vectors *p, EmitValue i, int whi
     use_partials(l, p, which);
     loops_body(l, s->body);
     save_partials(l, p, which);
+    forget_inner(l, s, p);
     eval_set_vector(l->v, s->ref, 0);
     l->lanes = 0;
     l->mask.v = NULL;
@@ -239,17 +249,6 @@ static void scalar_turn(Loops *l, const Stmt *s, EmitValue i, void *data) {
     loops_body(l, s->body);
 }
 
-/* Accumulators set inside are gone after the loop; those of lanes must not be seen by others. */
-static void forget_inner(Loops *l, const Stmt *s, const Vectors *p) {
-    bool *modified = NEW_ARRAY(l->arena, bool, l->n_slots);
-    loops_modified(l, s->body, modified);
-    for (uint32_t i = 0; i < l->k->n_accs; i++) {
-        bool outer = false;
-        for (int c = 0; c < p->n_slots; c++) outer |= p->slots[c] == i;
-        if (modified[i] && !outer) loops_set_slot(l, i, (EmitValue){NULL});
-    }
-}
-
 bool loops_vector(Loops *l, const Stmt *s) {
     Vectors p;
     if (!plan(l, s, &p)) return false;
@@ -309,6 +308,5 @@ bool loops_vector(Loops *l, const Stmt *s) {
             loops_counted(l, s, rest, end, step, scalar_turn, NULL);
         }
     }
-    forget_inner(l, s, &p);
     return true;
 }

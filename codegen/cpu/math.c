@@ -1,6 +1,7 @@
 /* math: exponentials, logarithms and what is built on them. Each function says its method; coefficients are minimax fits (Lawson's
    iteration) of the remainder after the leading terms, which are exact. Products and sums may be fused or not: nothing relies on it. */
 #include "codegen/cpu/math.h"
+#include "codegen/cpu/scalar.h"
 #include <math.h>
 
 /* x, b OP y and the like read badly as calls without a nesting; these keep one operation a line short. */
@@ -13,17 +14,11 @@ static EmitValue divide(Emit *e, EmitValue a, EmitValue b) { return emit_binary(
 static EmitValue as_bits(Emit *e, EmitValue x) { return emit_cast(e, EMIT_BITS, x, DTYPE_S32); }
 static EmitValue as_float(Emit *e, EmitValue x) { return emit_cast(e, EMIT_BITS, x, DTYPE_F32); }
 
-EmitValue math_multiply_add(Emit *e, EmitValue a, EmitValue b, EmitValue c) {
-    if (emit_isa(e)->fma) return emit_fma(e, a, b, c);
-    EmitValue product = mul(e, a, b);
-    return add(e, product, c);
-}
-
 EmitValue math_polynomial(Emit *e, EmitValue x, const double *c, int n) {
     EmitValue sum = number(e, x, c[n - 1]);
     for (int i = n - 2; i >= 0; i--) {
         EmitValue next = number(e, x, c[i]);
-        sum = math_multiply_add(e, sum, x, next);
+        sum = scalar_multiply_add(e, sum, x, next);
     }
     return sum;
 }
@@ -42,12 +37,12 @@ static Reduced reduce_exp(Emit *e, EmitValue x, int terms) {
     Reduced d;
     EmitValue scaled = mul(e, x, log2_e);
     d.n = emit_unary(e, EMIT_ROUNDEVEN, scaled);
-    d.r = math_multiply_add(e, d.n, minus_high, x);
-    d.r = math_multiply_add(e, d.n, minus_low, d.r);
+    d.r = scalar_multiply_add(e, d.n, minus_high, x);
+    d.r = scalar_multiply_add(e, d.n, minus_low, d.r);
     static const double short_tail[] = {0x1p-1, 0x1.55548e0000000p-3, 0x1.55545e0000000p-5, 0x1.123b560000000p-7, 0x1.6db42a0000000p-10};
     EmitValue tail = math_polynomial(e, d.r, terms == 5 ? short_tail : exp_tail, terms);
     EmitValue square = mul(e, d.r, d.r);
-    d.p = math_multiply_add(e, square, tail, d.r);
+    d.p = scalar_multiply_add(e, square, tail, d.r);
     return d;
 }
 
@@ -105,7 +100,7 @@ EmitValue math_expm1(Emit *e, EmitValue x) {
     EmitValue half_power = power_of_two(e, less);
     EmitValue half = number(e, x, 0.5), two = number(e, x, 2.0);
     EmitValue rest = sub(e, half_power, half);
-    EmitValue result = math_multiply_add(e, half_power, d.p, rest);
+    EmitValue result = scalar_multiply_add(e, half_power, d.p, rest);
     result = mul(e, result, two);
     EmitValue zero = number(e, x, 0.0);
     EmitValue is_zero = emit_compare(e, EMIT_FEQ, original, zero); /* keeps -0 */
@@ -139,7 +134,7 @@ EmitValue math_tanh(Emit *e, EmitValue x) {
     EmitValue square = mul(e, x, x);
     EmitValue p = math_polynomial(e, square, near_zero, (int)ARRAY_LEN(near_zero));
     EmitValue cube = mul(e, square, x);
-    EmitValue small = math_multiply_add(e, cube, p, x);
+    EmitValue small = scalar_multiply_add(e, cube, p, x);
     EmitValue one = number(e, x, 1.0), two = number(e, x, 2.0), edge = number(e, x, 0.625);
     EmitValue size = emit_unary(e, EMIT_FABS, x);
     EmitValue twice = add(e, size, size);
@@ -149,7 +144,7 @@ EmitValue math_tanh(Emit *e, EmitValue x) {
     EmitValue n = emit_cast(e, EMIT_FPTOSI, d.n, DTYPE_S32);
     EmitValue power = power_of_two(e, n);
     EmitValue above = add(e, power, one);
-    EmitValue bottom = math_multiply_add(e, power, d.p, above);
+    EmitValue bottom = scalar_multiply_add(e, power, d.p, above);
     EmitValue quotient = divide(e, two, bottom);
     EmitValue large = sub(e, one, quotient);
     large = copy_sign(e, large, x);
@@ -171,7 +166,7 @@ EmitValue math_erf(Emit *e, EmitValue x) {
     Reduced d = reduce_exp(e, q, 5);
     EmitValue n = emit_cast(e, EMIT_FPTOSI, d.n, DTYPE_S32);
     EmitValue power = power_of_two(e, n);
-    EmitValue complement = math_multiply_add(e, power, d.p, power);
+    EmitValue complement = scalar_multiply_add(e, power, d.p, power);
     EmitValue large = sub(e, one, complement);
     large = copy_sign(e, large, x);
     EmitValue is_small = emit_compare(e, EMIT_FLT, size, one);
@@ -205,10 +200,10 @@ EmitValue math_log(Emit *e, EmitValue x) {
     EmitValue cube = mul(e, square, f);
     EmitValue low = number(e, x, -0x1.bd0106p-13), high = number(e, x, 0x1.63p-1), minus_half = number(e, x, -0.5); /* ln 2 = high + low */
     EmitValue sum = mul(e, cube, p);
-    sum = math_multiply_add(e, n, low, sum);
-    sum = math_multiply_add(e, square, minus_half, sum);
+    sum = scalar_multiply_add(e, n, low, sum);
+    sum = scalar_multiply_add(e, square, minus_half, sum);
     sum = add(e, sum, f);
-    sum = math_multiply_add(e, n, high, sum);
+    sum = scalar_multiply_add(e, n, high, sum);
     /* What is no positive number: +inf and NaN stay, 0 gives -inf, the rest NaN. */
     EmitValue infinity = number(e, x, INFINITY), minus_infinity = number(e, x, -INFINITY), nan = number(e, x, NAN);
     EmitValue is_finite = emit_compare(e, EMIT_FLT, x, infinity);
@@ -261,7 +256,7 @@ static EmitValue sine_of(Emit *e, EmitValue x, int64_t shift) {
     EmitValue remainder = wide;
     for (size_t i = 0; i < ARRAY_LEN(minus_half_pi); i++) {
         EmitValue part = number(e, wide, minus_half_pi[i]);
-        remainder = math_multiply_add(e, k, part, remainder);
+        remainder = scalar_multiply_add(e, k, part, remainder);
     }
     EmitValue r = emit_cast(e, EMIT_FPTRUNC, remainder, DTYPE_F32);
     EmitValue quadrant = emit_cast(e, EMIT_FPTOSI, k, DTYPE_S32);
@@ -270,12 +265,12 @@ static EmitValue sine_of(Emit *e, EmitValue x, int64_t shift) {
     EmitValue square = mul(e, r, r);
     EmitValue ps = math_polynomial(e, square, sine_tail, (int)ARRAY_LEN(sine_tail));
     EmitValue cube = mul(e, square, r);
-    EmitValue sine = math_multiply_add(e, cube, ps, r);
+    EmitValue sine = scalar_multiply_add(e, cube, ps, r);
     EmitValue pc = math_polynomial(e, square, cosine_tail, (int)ARRAY_LEN(cosine_tail));
     EmitValue minus_half = number(e, x, -0.5), one = number(e, x, 1.0);
     EmitValue fourth = mul(e, square, square);
-    EmitValue most = math_multiply_add(e, square, minus_half, one);
-    EmitValue cosine = math_multiply_add(e, fourth, pc, most);
+    EmitValue most = scalar_multiply_add(e, square, minus_half, one);
+    EmitValue cosine = scalar_multiply_add(e, fourth, pc, most);
     EmitValue bit = bits_number(e, x, 1), none = bits_number(e, x, 0), to_sign = bits_number(e, x, 30), two = bits_number(e, x, 2);
     EmitValue odd = emit_binary(e, EMIT_AND, quadrant, bit);
     EmitValue is_odd = emit_compare(e, EMIT_NE, odd, none);

@@ -15,8 +15,6 @@ EmitValue math_sigmoid(Emit *e, EmitValue x);
 EmitValue math_erf(Emit *e, EmitValue x);
 EmitValue math_softplus(Emit *e, EmitValue x);
 
-/* a*b+c with one or two roundings, whatever is faster. */
-EmitValue math_multiply_add(Emit *e, EmitValue a, EmitValue b, EmitValue c);
 /* sum of c[i] * x^i, n coefficients. */
 EmitValue math_polynomial(Emit *e, EmitValue x, const double *c, int n);
 #endif

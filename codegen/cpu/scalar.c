@@ -11,6 +11,12 @@ static EmitType type(const Emit *e, const ScalarCall *c) { return emit_type(e, c
 static EmitValue whole(const ScalarCall *c, Emit *e, int64_t v) { return emit_int(e, type(e, c), v); }
 static EmitValue real(const ScalarCall *c, Emit *e, double v) { return emit_float(e, type(e, c), v); }
 
+EmitValue scalar_multiply_add(Emit *e, EmitValue a, EmitValue b, EmitValue c) {
+    if (emit_isa(e)->fma) return emit_fma(e, a, b, c);
+    EmitValue product = emit_binary(e, EMIT_MUL, a, b);
+    return emit_binary(e, EMIT_ADD, product, c);
+}
+
 /* ---- integers */
 
 /* Divides by what cannot trap: 0 becomes 1 with *out_zero set (and the quotient is made 0 by the caller), -1 too with *out_minus_one set. */

@@ -20,4 +20,6 @@ bool scalar_may_fail(OpId op, DType operand);
 /* Memory form (f16, bf16, f8 as they lie in memory) to register form and back. */
 EmitValue scalar_from_memory(Emit *e, EmitValue v, DType t);
 EmitValue scalar_to_memory(Emit *e, EmitValue v, DType t);
+/* a*b+c of floats with one or two roundings, whatever is faster. */
+EmitValue scalar_multiply_add(Emit *e, EmitValue a, EmitValue b, EmitValue c);
 #endif
