@@ -215,11 +215,13 @@ static TfInput branch_input(Raise *r, uint32_t merge, uint32_t k, uint32_t *out_
     BUG("merge %s has no input for branch %u", n->name, k);
 }
 
-static bool make_branch(Raise *r, Call *c, const Nodes *merges, uint32_t k, const char **out_name) {
+/* A branch's body. Its function is made when all branches are done, for each may capture more. */
+static bool make_branch(Raise *r, Call *c, const Nodes *merges, uint32_t k, Scope **out, Values *results) {
     const MergeInfo *m = &r->flow.merge[merges->data[0]];
     uint32_t which;
     Scope *s = scope_new(r, c->parent, c, c->parent->frame, flow_condition_with(&r->flow, c->parent->condition, (Literal){m->pred, k, m->ways}));
-    Values roots = {0}, results = {0};
+    Values roots = {0};
+    *out = s;
     for (uint32_t i = 0; i < merges->len; i++) {
         TfInput in = branch_input(r, merges->data[i], k, &which);
         vec_push(r->arena, &roots, in);
@@ -228,15 +230,12 @@ static bool make_branch(Raise *r, Call *c, const Nodes *merges, uint32_t k, cons
     for (uint32_t i = 0; i < merges->len; i++) {
         TfInput v;
         if (!need_value(r, s, roots.data[i], merges->data[i], &v)) return false;
-        vec_push(r->arena, &results, v);
+        vec_push(r->arena, results, v);
         if (!r->index_used[merges->data[i]]) continue;
         branch_input(r, merges->data[i], k, &which);
         uint32_t index = add_index_const(r, s, r->flow.body->nodes[merges->data[i]].name, which);
-        vec_push(r->arena, &results, (TfInput){index, 0});
+        vec_push(r->arena, results, (TfInput){index, 0});
     }
-    const char *base = r->flow.body->nodes[merges->data[0]].name;
-    const char *part = m->ways > 2 ? arena_printf(r->arena, "branch_%u", k) : k ? "then" : "else";
-    *out_name = finish_function(r, s, base, part, &results);
     return true;
 }
 
@@ -249,8 +248,13 @@ static bool make_if(Raise *r, Scope *s, const Nodes *merges) {
     Values inputs = {0};
     if (too_deep(r, s, first) || !need_value(r, s, m->pred, first, &pred)) return false;
     StringElement *names = NEW_ARRAY(r->arena, StringElement, m->ways);
+    Scope **branches = NEW_ARRAY(r->arena, Scope *, m->ways);
+    Values *results = NEW_ARRAY(r->arena, Values, m->ways);
+    for (uint32_t k = 0; k < m->ways; k++)
+        if (!make_branch(r, c, merges, k, &branches[k], &results[k])) return false;
     for (uint32_t k = 0; k < m->ways; k++) {
-        if (!make_branch(r, c, merges, k, &names[k].data)) return false;
+        const char *part = m->ways > 2 ? arena_printf(r->arena, "branch_%u", k) : k ? "then" : "else";
+        names[k].data = finish_function(r, branches[k], r->flow.body->nodes[first].name, part, &results[k]);
         names[k].size = strlen(names[k].data);
     }
     vec_push(r->arena, &inputs, pred);

@@ -111,13 +111,16 @@ bool import_reciprocal(Import *c)
     return give(c, make_binary(c, OP_DIV, one, c->in[0]));
 }
 
-/* Floor, Ceil, Round … of integers are the integers themselves. */
+/* Floor, Ceil, Round, Rint. Round of integers is zero: that is what TensorFlow's CPU kernel answers. */
 bool import_rounding(Import *c)
 {
     if (needs_host(c))
         return import_host_generic(c);
-    if (!dtype_is_float(dtype_of(c, c->in[0])))
-        return give(c, c->in[0]);
+    if (!dtype_is_float(dtype_of(c, c->in[0]))) {
+        Shape s = shape_copy(c, c->in[0]);
+        ValueId zero = make_like(c, c->in[0], 0);
+        return give(c, make_broadcast(c, zero, &s));
+    }
     return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
 }
 

@@ -114,8 +114,10 @@ static bool load_symbols(Import *c, ValueId id, int64_t min, int64_t n, Dim *out
         out[i] = dim_symbol(&c->g->dims, NULL, min, INT64_MAX);
         symbols[i] = (int64_t)c->g->dims.exprs.data[out[i].expr].symbol;
     }
+    Shape flat = {.rank = 1, .dims = {dim_const(n)}};
+    ValueId vector = rank_of(c, id) > 1 ? make_reshape(c, id, &flat) : id;
     Attr attrs[] = {attr_ints(c->g->arena, "symbols", (size_t)n, symbols)};
-    NodeSpec spec = {.op = OP_LOAD_DIMS, .name = c->n->name, .tf_op = c->n->op, .inputs = &id, .n_inputs = 1, .attrs = attrs, .n_attrs = 1};
+    NodeSpec spec = {.op = OP_LOAD_DIMS, .name = c->n->name, .tf_op = c->n->op, .inputs = &vector, .n_inputs = 1, .attrs = attrs, .n_attrs = 1};
     if (n > 0 && graph_add(c->g, c->r, &spec, c->d).i == 0)
         return false;
     /* From here on whoever asks for these elements gets the same symbols. */

@@ -117,21 +117,21 @@ static TfoptStatus move(TfoptSession *s, uint32_t i) {
     const TfoptStep *step = &s->program->steps[i];
     const uint32_t *args = &s->program->args[step->args];
     if (!(s->step_flags[i] & STEP_SWAPS)) return copy(s, step, 1, 0);
-    swap_roots(s, args[0], args[1]);
+    swap_roots(s, s->places[args[0]].root, s->places[args[1]].root);
     return TFOPT_OK;
 }
 
 /* After an odd number of turns swapped arena buffers lie in each other's place, which the plan knows nothing of: what
    the loop carries is copied home. Blocks of the pool have no home. */
-static void undo_swaps(TfoptSession *s, const TfoptBlock *body, bool keep_contents) {
+static void undo_swaps(TfoptSession *s, const TfoptBlock *body) {
     const TfoptProgram *p = s->program;
     for (uint32_t i = body->first_step; i < body->first_step + body->n_steps; i++) {
         if (p->steps[i].kind != TFOPT_STEP_MOVE || !(s->step_flags[i] & STEP_SWAPS)) continue;
         const uint32_t *args = &p->args[p->steps[i].args];
-        if (s->roots[args[0]].home != HOME_ARENA) continue;
-        swap_roots(s, args[0], args[1]);
-        if (keep_contents)
-            memcpy(s->roots[args[1]].pointer, s->roots[args[0]].pointer, (size_t)s->roots[args[1]].capacity);
+        uint32_t from = s->places[args[0]].root, to = s->places[args[1]].root;
+        if (s->roots[from].home != HOME_ARENA) continue;
+        swap_roots(s, from, to);
+        memcpy(s->roots[to].pointer, s->roots[from].pointer, (size_t)s->roots[to].capacity);
     }
 }
 
@@ -147,7 +147,7 @@ static TfoptStatus run_while(TfoptSession *s, const TfoptStep *step) {
     /* A body that failed half way leaves an unknown half of its moves: the next bind puts every pointer in its place.
      */
     if (status) s->bound = s->ready = false;
-    if (odd && status == TFOPT_OK) undo_swaps(s, body, true);
+    if (odd && status == TFOPT_OK) undo_swaps(s, body);
     return status;
 }
 

@@ -109,24 +109,27 @@ static void choose_homes(TfoptSession *s) {
     }
 }
 
+/* The root of a buffer that is all of it; NO_BUFFER when it is a part. */
+static uint32_t whole_root(const TfoptSession *s, uint32_t buffer) {
+    const Place *place = &s->places[buffer];
+    const TfoptBuffer *buffers = s->program->buffers;
+    return place->offset == 0 && buffers[buffer].bytes == buffers[place->root].bytes ? place->root : NO_BUFFER;
+}
+
 /* A MOVE may swap pointers when both sides are whole buffers of the same sort and nothing else in the block moves them.
  */
 static bool may_swap(const TfoptSession *s, const TfoptBlock *body, uint32_t step) {
     const TfoptProgram *p = s->program;
     const uint32_t *args = &p->args[p->steps[step].args];
-    for (int i = 0; i < 2; i++) {
-        if (p->buffers[args[i]].kind == TFOPT_BUFFER_VIEW) return false;
-        uint8_t home = s->roots[args[i]].home;
-        if (home != HOME_ARENA && home != HOME_POOL) return false;
-    }
-    const TfoptBuffer *a = &p->buffers[args[0]], *b = &p->buffers[args[1]];
-    if (args[0] == args[1] || s->roots[args[0]].home != s->roots[args[1]].home) return false;
-    if (s->roots[args[0]].home == HOME_ARENA && a->bytes != b->bytes) return false;
+    uint32_t a = whole_root(s, args[0]), b = whole_root(s, args[1]);
+    if (a == NO_BUFFER || b == NO_BUFFER || a == b || s->roots[a].home != s->roots[b].home) return false;
+    if (s->roots[a].home != HOME_ARENA && s->roots[a].home != HOME_POOL) return false;
+    if (s->roots[a].home == HOME_ARENA && p->buffers[a].bytes != p->buffers[b].bytes) return false;
     for (uint32_t i = body->first_step; i < body->first_step + body->n_steps; i++) {
         if (i == step || p->steps[i].kind != TFOPT_STEP_MOVE) continue;
         const uint32_t *others = &p->args[p->steps[i].args];
         for (int j = 0; j < 2; j++)
-            if (s->places[others[j]].root == args[0] || s->places[others[j]].root == args[1]) return false;
+            if (s->places[others[j]].root == a || s->places[others[j]].root == b) return false;
     }
     return true;
 }

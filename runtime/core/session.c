@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Constant shapes are bound at once; others when the inputs are set. */
 static TfoptStatus start(TfoptSession *s) {
+    bool all_known = true;
     for (uint32_t i = 0; i < s->data->n_inputs; i++) {
         const TfoptPort *port = &s->data->inputs[i];
         s->inputs[i].has_dims = true;
@@ -14,9 +16,10 @@ static TfoptStatus start(TfoptSession *s) {
             s->inputs[i].dims[d] = port->dims[d];
             if (port->dims[d] < 0) s->inputs[i].has_dims = false;
         }
+        all_known = all_known && s->inputs[i].has_dims;
     }
     core_eval_dims(s);
-    return s->program->is_static ? core_bind(s) : TFOPT_OK;
+    return all_known ? core_bind(s) : TFOPT_OK;
 }
 
 TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *options, TfoptSession **out) {

@@ -1,0 +1,82 @@
+/* fold: evaluates nodes whose inputs are constants, with the reference evaluator. Results may not be larger than what they come from, or than
+   the option fold_limit; broadcasts of constants stay what they are, since kernels read the small tensor.
+   needs: shapes      keeps: shapes, order */
+#include "rewrite.h"
+
+#include "ref/ref.h"
+
+/* Above these a node is left to run time: a model must not make the compiler work for long. */
+static const double MOST_NS = 3e9;
+enum { IOTA_LIMIT = 4096 };
+
+static bool is_foldable(const Unit *u, NodeId id) {
+    const Graph *g = u->g;
+    const Node *n = node_at(g, id);
+    const OpInfo *info = op_info(n->op);
+    if (n->op == OP_HOST || (info->flags & (OP_FLAG_CONSTANT | OP_FLAG_REGIONS | OP_FLAG_EFFECT)) || n->n_outputs == 0) return false;
+    int64_t in_bytes = 0, out_bytes = 0, limit = u->options->fold_limit;
+    for (uint32_t i = 0; i < n->n_inputs; i++) {
+        const Tensor *t = value_const(g, n->inputs[i]);
+        if (!t) return false;
+        in_bytes += (int64_t)tensor_bytes(t);
+    }
+    for (uint32_t i = 0; i < n->n_outputs; i++) {
+        const Value *v = value_at(g, n->outputs[i]);
+        int64_t count = shape_count(&v->shape), size = (int64_t)dtype_size(v->dtype);
+        if (count < 0 || size == 0 || count > INT64_MAX / size / 4) return false;
+        out_bytes += count * size;
+    }
+    if (n->op == OP_DIMS_TENSOR)
+        for (uint32_t i = 0; i < node_attr(n, "dims")->n; i++)
+            if (!dim_is_const(node_attr(n, "dims")->v.dims[i])) return false;
+    if (n->n_inputs == 0 && limit > IOTA_LIMIT) limit = IOTA_LIMIT;
+    if (n->op == OP_BROADCAST && out_bytes > 256 && out_bytes > in_bytes) return false;
+    if (out_bytes > in_bytes && out_bytes > limit) return false;
+    return !u->machine || cost_node(g, id, u->machine).ns <= MOST_NS;
+}
+
+static bool fold_node(Unit *u, NodeId id) {
+    Graph *g = u->g;
+    const Node *n = node_at(g, id);
+    uint32_t n_outputs = n->n_outputs;
+    Tensor *in = NEW_ARRAY(u->scratch, Tensor, n->n_inputs + 1), *out = NEW_ARRAY(u->scratch, Tensor, n_outputs);
+    for (uint32_t i = 0; i < n->n_inputs; i++) in[i] = *value_const(g, n->inputs[i]);
+    /* An error (an index out of range, a division by zero) is the running model's: the node may never be reached. */
+    Diag d;
+    diag_init(&d, u->scratch, NULL);
+    double ns = u->machine ? cost_node(g, id, u->machine).ns : 0;
+    if (!ref_eval_node(g, id, in, out, u->scratch, &d)) return false;
+    for (uint32_t i = 0; i < n_outputs; i++) {
+        n = node_at(g, id);
+        Shape s = tensor_shape(&out[i]);
+        ValueId old = n->outputs[i];
+        if (out[i].dtype != value_at(g, old)->dtype || !shape_equal(&s, &value_at(g, old)->shape)) BUG("fold: node '%s' evaluates to another type than inferred", n->name);
+        if (out[i].dtype != DTYPE_STRING) {
+            out[i].data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
+        } else {
+            StringElement *s_data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
+            for (int64_t k = 0; k < tensor_count(&out[i]); k++) s_data[k].data = arena_strndup(g->arena, s_data[k].data, s_data[k].size);
+            out[i].data = s_data;
+        }
+        ValueId folded = build_const(g, n->region, &out[i], n->name);
+        graph_replace_uses(g, old, folded);
+    }
+    rewrite_record(u, "fold", "evaluated", node_at(g, id)->name, ns, 0);
+    graph_remove(g, id);
+    return true;
+}
+
+bool pass_fold(Unit *u) {
+    Graph *g = u->g;
+    bool changed = false;
+    for (uint32_t r = 1; r < g->regions.len; r++)
+        for (uint32_t i = 0, n = g->regions.data[r].nodes.len; i < n; i++) {
+            NodeId id = g->regions.data[r].nodes.data[i];
+            if (!node_at(g, id)->dead && is_foldable(u, id)) changed |= fold_node(u, id);
+        }
+    if (changed) {
+        graph_sort(g);
+        drop_unused(g, u->scratch);
+    }
+    return changed;
+}

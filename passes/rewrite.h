@@ -1,0 +1,52 @@
+/* rewrite: the machine that local rewrites share. A rule looks at one node and gives back a value to use in place of the node's first
+   result. Rules never change nodes, they add new ones, so a rule that backs out half way leaves only dead nodes behind. */
+#ifndef TFOPT_PASSES_REWRITE_H
+#define TFOPT_PASSES_REWRITE_H
+#include "pass.h"
+
+typedef struct Rewriter {
+    Unit *u;
+    Graph *g;
+    RegionId r;      /* of the node looked at */
+    uint32_t *uses;  /* as of the start of the sweep */
+    uint32_t n_uses;
+    double ns_before; /* predicted time of other nodes that the rewrite makes unnecessary: rewrite_takes */
+    bool rejected;   /* the rule's new nodes are dropped: rewrite_if_cheaper */
+} Rewriter;
+
+/* The replacement of result 0 of node n, which has one result; {0} when the rule does not apply. */
+typedef ValueId RuleFn(Rewriter *w, NodeId n);
+
+typedef struct {
+    const char *name; /* as `explain` prints it */
+    OpId op;          /* OP_NONE: every op that has one of `flags` */
+    uint32_t flags;
+    RuleFn *apply;
+} Rule;
+
+/* Applies the rules to every node, in order, until nothing changes (or MAX_SWEEPS); sorts, and drops what became unused. */
+bool rewrite_run(Unit *u, const char *pass, const Rule *rules, size_t n_rules);
+
+/* Uses of v; 1 for values made since the sweep began. */
+uint32_t rewrite_uses(const Rewriter *w, ValueId v);
+/* Says that the node behind v becomes unnecessary too, for the record of predicted times (no effect when it has other uses). */
+void rewrite_takes(Rewriter *w, ValueId v);
+/* The node that defines v if it has this op (and result 0 is v), else NULL. Valid until the next node is added. */
+const Node *match(const Graph *g, ValueId v, OpId op);
+/* match, and nothing else uses v. */
+const Node *match_only(const Rewriter *w, ValueId v, OpId op);
+/* Of a binary node n: whether one input is made by `op` (or is a constant for OP_CONST); its index, else -1. Prefers input 0. */
+int match_side(const Graph *g, const Node *n, OpId op);
+/* A binary or unary node in the region of the rule, named like `like`. */
+ValueId emit_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
+ValueId emit_unary(Rewriter *w, OpId op, ValueId x, const char *name);
+ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs);
+/* A copy of node n with other inputs, named like n. */
+ValueId emit_like(Rewriter *w, NodeId n, uint32_t n_inputs, const ValueId *inputs);
+ValueId emit_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name);
+ValueId emit_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name);
+const Shape *shape_at(const Graph *g, ValueId v);
+DType dtype_at(const Graph *g, ValueId v);
+/* Drops unused nodes of all regions: what pass dce does. */
+bool drop_unused(Graph *g, Arena *scratch);
+#endif

@@ -1,0 +1,153 @@
+/* host: a C program around a model, built by run.sh in several ways: with a .so opened at run time, or
+   (-DLINKED_MODEL=name) an object or archive linked in. Fills the inputs with a fixed pattern, runs, prints the outputs
+   as hex floats. Further modes:
+     --quiet-run   counts malloc and mmap calls inside tfopt_run (must be none), threads 0
+     --strict      runs under seccomp's strict mode, where any system call but write and exit kills the process
+     --threads N   with a pool */
+#include "tfopt.h"
+
+#include <linux/seccomp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef LINKED_MODEL
+#define JOIN2(a, b) a##b
+#define JOIN(a, b) JOIN2(a, b)
+const TfoptModelData *JOIN(LINKED_MODEL, _model_data)(void);
+#endif
+
+/* ---- interposed: every way to get memory is counted */
+static long allocations;
+extern void *__libc_malloc(size_t);
+extern void *__libc_calloc(size_t, size_t);
+extern void *__libc_realloc(void *, size_t);
+extern void *__libc_memalign(size_t, size_t);
+void *malloc(size_t n) {
+    allocations++;
+    return __libc_malloc(n);
+}
+void *calloc(size_t n, size_t size) {
+    allocations++;
+    return __libc_calloc(n, size);
+}
+void *realloc(void *p, size_t n) {
+    allocations++;
+    return __libc_realloc(p, n);
+}
+void *aligned_alloc(size_t alignment, size_t n) {
+    allocations++;
+    return __libc_memalign(alignment, n);
+}
+int posix_memalign(void **out, size_t alignment, size_t n) {
+    allocations++;
+    *out = __libc_memalign(alignment, n);
+    return *out ? 0 : 12;
+}
+void *mmap(void *at, size_t n, int protection, int flags, int fd, off_t offset) {
+    allocations++;
+    return (void *)syscall(SYS_mmap, at, n, protection, flags, fd, offset);
+}
+
+static int fail(const char *what, const char *why) {
+    fprintf(stderr, "host: %s: %s\n", what, why);
+    return 1;
+}
+
+/* Multiples of 1/16 for floats, small integers else; unknown sizes are 2. */
+static int set_inputs(TfoptSession *s, const TfoptModelData *m) {
+    for (uint32_t i = 0; i < m->n_inputs; i++) {
+        const TfoptPort *port = &m->inputs[i];
+        int64_t dims[TFOPT_MAX_RANK], n = 1;
+        for (int32_t d = 0; d < port->rank; d++) n *= dims[d] = port->dims[d] >= 0 ? port->dims[d] : 2;
+        void *data = aligned_alloc(64, ((size_t)n * 8 + 63) & ~(size_t)63);
+        for (int64_t j = 0; j < n; j++) {
+            if (port->dtype == TFOPT_F32)
+                ((float *)data)[j] = (float)(j * 37 % 256) / 16;
+            else if (port->dtype == TFOPT_S32)
+                ((int32_t *)data)[j] = (int32_t)(j % 7);
+            else if (port->dtype == TFOPT_S64)
+                ((int64_t *)data)[j] = j % 7;
+            else
+                ((uint8_t *)data)[j] = (uint8_t)(j % 2);
+        }
+        if (tfopt_set_input(s, (int)i, data, port->rank, dims)) return fail("set_input", tfopt_error(s));
+    }
+    return 0;
+}
+
+static void print_outputs(const TfoptSession *s, const TfoptModelData *m) {
+    for (uint32_t i = 0; i < m->n_outputs; i++) {
+        TfoptTensor t;
+        int64_t n = 1;
+        tfopt_get_output(s, (int)i, &t);
+        for (int32_t d = 0; d < t.rank; d++) n *= t.dims[d];
+        printf("%s", m->outputs[i].name);
+        for (int64_t j = 0; j < n; j++)
+            printf(" %a",
+                   t.dtype == TFOPT_F32 ? (double)((const float *)t.data)[j] : (double)((const uint8_t *)t.data)[j]);
+        printf("\n");
+    }
+}
+
+static int count_allocations(TfoptSession *s) {
+    if (tfopt_run(s)) return fail("run", tfopt_error(s));
+    long before = allocations;
+    for (int i = 0; i < 100; i++)
+        if (tfopt_run(s)) return fail("run", tfopt_error(s));
+    return allocations == before ? 0 : fail("run", "allocates");
+}
+
+/* Ends the process by the exit system call alone, which strict mode allows. */
+static void run_strictly(TfoptSession *s) {
+    static const char text[] = "no system call\n";
+    prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+    TfoptStatus status = TFOPT_OK;
+    for (int i = 0; i < 10 && !status; i++) status = tfopt_run(s);
+    if (!status && write(1, text, sizeof text - 1) < 0) status = TFOPT_FAILED;
+    syscall(SYS_exit, (int)status);
+}
+
+int main(int argc, char **argv) {
+    int strict = 0, quiet = 0, threads = 0;
+    const char *path = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--strict") == 0)
+            strict = 1;
+        else if (strcmp(argv[i], "--quiet-run") == 0)
+            quiet = 1;
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
+            threads = atoi(argv[++i]);
+        else
+            path = argv[i];
+    }
+    TfoptModel *m;
+#ifdef LINKED_MODEL
+    TfoptStatus status = path ? TFOPT_CANNOT_LOAD : tfopt_open_data(JOIN(LINKED_MODEL, _model_data)(), &m);
+#else
+    TfoptStatus status = tfopt_open(path ? path : "", &m);
+#endif
+    if (status) {
+        fprintf(stderr, "host: status %d: %s: %s\n", (int)status, tfopt_status_text(status), tfopt_open_error());
+        return 10 + (int)status;
+    }
+    fprintf(stderr, "isa %s\n", tfopt_model_isa(m));
+    TfoptPool *pool = NULL;
+    TfoptSession *s;
+    if (threads > 0 && tfopt_pool_new(threads, &pool)) return fail("pool", "cannot be made");
+    if (tfopt_session_new(m, &(TfoptSessionOptions){.pool = pool}, &s)) return fail("session", "cannot be made");
+    if (set_inputs(s, tfopt_model_info(m))) return 1;
+    if (tfopt_run(s)) return fail("run", tfopt_error(s));
+    if (strict) run_strictly(s);
+    if (quiet && count_allocations(s)) return 1;
+    print_outputs(s, tfopt_model_info(m));
+    tfopt_session_free(s);
+    tfopt_pool_free(pool);
+    tfopt_close(m);
+    return 0;
+}

@@ -1,0 +1,133 @@
+#!/bin/sh
+# run.sh BUILD SOURCE CASE: compiles the digits network to artefacts of every kind and runs them from C programs.
+build=$1 source=$2 case=$3
+tfoptc=$build/tfoptc
+model=$source/test/models/digits/graph.pb
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cc=${CC:-cc}
+include="-I$source/runtime/include"
+runtime="$build/runtime/libtfopt.a -lm -lpthread -ldl"
+[ -f "$build/runtime/libtfopt.a" ] || { echo "no libtfopt.a"; exit 1; }
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+compile() { # OUT OPTIONS…
+    out=$1
+    shift
+    "$tfoptc" compile "$model" --name digits -o "$out" "$@" || fail "compile $out $*"
+}
+build_host() { # OUT FLAGS… LIBRARIES
+    out=$1
+    shift
+    # shellcheck disable=SC2086
+    $cc -O1 $include "$source/test/exec/host.c" "$@" $runtime -o "$out" || fail "building $out"
+}
+same() {
+    cmp -s "$1" "$2" || fail "$1 and $2 differ"
+}
+
+case $case in
+kinds) # every kind of artefact gives the same outputs
+    for kind in so o a; do compile "$work/digits.$kind" --threads 0; done
+    compile "$work/digits" --threads 0
+    build_host "$work/host"
+    build_host "$work/host_o" -DLINKED_MODEL=digits "$work/digits.o"
+    build_host "$work/host_a" -DLINKED_MODEL=digits "$work/digits.a"
+    "$work/host" "$work/digits.so" >"$work/so.txt" || fail "host with .so"
+    "$work/host_o" >"$work/o.txt" || fail "host with .o"
+    "$work/host_a" >"$work/a.txt" || fail "host with .a"
+    [ -s "$work/so.txt" ] || fail "no output"
+    same "$work/so.txt" "$work/o.txt"
+    same "$work/so.txt" "$work/a.txt"
+    "$work/digits" --help | grep -q output || fail "executable --help"
+    "$work/digits" --benchmark 0.1 | grep -q median || fail "executable --benchmark"
+    "$tfoptc" run "$model" --input "image=$source/test/models/digits/test_images.npy" --save "$work" >/dev/null || fail "tfoptc run"
+    mkdir "$work/exe"
+    "$work/digits" --input "image=$source/test/models/digits/test_images.npy" --save "$work/exe" >/dev/null || fail "executable"
+    same "$work/out_0.npy" "$work/exe/out_0.npy"
+    # only what the model needs is exported, and the C header compiles as C++ too
+    nm -D --defined-only "$work/digits.so" | grep -v -e ' tfopt_model_data$' -e ' digits_model_data$' && fail "exports"
+    echo '#include "digits.h"' >"$work/h.cpp"
+    ! command -v c++ >/dev/null || c++ -Wall -Wextra -Werror -I"$work" "$include" -c "$work/h.cpp" -o "$work/h.o" || fail "header as C++"
+    ;;
+twice) # two compiles give the same bytes, from different folders and to different names
+    mkdir "$work/a" "$work/elsewhere"
+    for kind in so o a; do
+        compile "$work/a/x.$kind" --cpu x86-64-v3,x86-64-v2 --target x86_64-pc-linux-gnu
+        (cd "$work/elsewhere" && TMPDIR=$work/elsewhere compile "y.$kind" --cpu x86-64-v3,x86-64-v2 --target x86_64-pc-linux-gnu)
+        same "$work/a/x.$kind" "$work/elsewhere/y.$kind"
+    done
+    grep -q "$work" "$work/a/x.so" && fail "a temporary path in the artefact"
+    ;;
+quiet) # run allocates nothing and calls no system at --threads 0; any number of threads gives the same bits
+    compile "$work/digits.so" --threads 0
+    compile "$work/threads.so" --threads 4
+    build_host "$work/host"
+    "$work/host" "$work/digits.so" --quiet-run >"$work/0.txt" || fail "allocations"
+    "$work/host" "$work/digits.so" --strict | grep -q "no system call" || fail "a system call in run"
+    for n in 1 2 3 4 7; do
+        "$work/host" "$work/threads.so" --threads $n >"$work/n.txt" || fail "$n threads"
+        same "$work/0.txt" "$work/n.txt"
+    done
+    ;;
+isas) # several instruction sets in one artefact; a processor that lacks them gets an error, not a crash
+    compile "$work/new.so" --cpu x86-64-v3 --threads 0
+    compile "$work/both.so" --cpu x86-64-v2,x86-64-v3 --threads 0
+    build_host "$work/host"
+    if grep -q avx2 /proc/cpuinfo; then
+        "$work/host" "$work/both.so" 2>&1 >/dev/null | grep -q 'isa x86-64-v3' || fail "the better one is not chosen"
+    fi
+    command -v qemu-x86_64 >/dev/null || { echo "qemu-x86_64 is not installed: no old processor to try"; exit 77; }
+    qemu-x86_64 -cpu Nehalem "$work/host" "$work/new.so" >"$work/out.txt" 2>&1
+    [ $? -eq 14 ] || fail "no WRONG_CPU: $(cat "$work/out.txt")"
+    grep -q "x86-64-v3.*lacks avx2" "$work/out.txt" || fail "an unclear message: $(cat "$work/out.txt")"
+    qemu-x86_64 -cpu Nehalem "$work/host" "$work/both.so" >"$work/old.txt" 2>"$work/err.txt" || fail "v2 on Nehalem: $(cat "$work/err.txt")"
+    grep -q 'isa x86-64-v2' "$work/err.txt" || fail "v2 was not chosen"
+    ;;
+aarch64) # cross-compiled, run under qemu
+    command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null || { echo "no aarch64 cross tools"; exit 77; }
+    mkdir "$work/runtime"
+    for f in "$source"/runtime/core/*.c "$source"/runtime/hostops/*.c; do
+        [ -f "$f" ] || continue
+        aarch64-linux-gnu-gcc -std=c11 -O2 -fPIC -D_GNU_SOURCE -ffunction-sections $include -I"$source/runtime" -c "$f" \
+            -o "$work/runtime/$(basename "$(dirname "$f")")_$(basename "$f" .c).o" || fail "cross-building $f"
+    done
+    aarch64-linux-gnu-gcc-ar rcsD "$work/runtime/libtfopt.a" "$work"/runtime/*.o || fail "ar"
+    TFOPT_RUNTIME=$work/runtime compile "$work/digits.so" --cpu aarch64 --target aarch64-linux-gnu --threads 0
+    compile "$work/here.so" --threads 0
+    aarch64-linux-gnu-gcc -O1 $include "$source/test/exec/host.c" "$work/runtime/libtfopt.a" -lm -lpthread -ldl -o "$work/host" || fail "cross-building the host"
+    build_host "$work/host_here"
+    qemu-aarch64 -L /usr/aarch64-linux-gnu "$work/host" "$work/digits.so" >"$work/arm.txt" || fail "run under qemu"
+    "$work/host_here" "$work/here.so" >"$work/here.txt"
+    [ "$(wc -w <"$work/arm.txt")" -eq "$(wc -w <"$work/here.txt")" ] || fail "other outputs"
+    paste "$work/arm.txt" "$work/here.txt" | awk '{ n = NF / 2; for (i = 2; i <= n; i++) { d = strtonum($i) - strtonum($(i + n)); if (d > 1e-5 || d < -1e-5) exit 1 } }' ||
+        fail "aarch64 and this machine differ"
+    ;;
+size) # a model without host ops links none of them, and no dlopen
+    compile "$work/digits.o" --threads 0
+    build_host "$work/host" -DLINKED_MODEL=digits "$work/digits.o" -Wl,--gc-sections
+    nm "$work/host" | grep -i ' tfopt_host_' && fail "host ops are linked"
+    nm "$work/host" | grep -w dlopen && fail "dlopen is linked"
+    ;;
+consumer) # a project out of tree, against the build tree and against an installation
+    for kind in build install; do
+        if [ $kind = install ]; then
+            cmake --install "$build" --prefix "$work/prefix" >/dev/null || fail "install"
+            where="-Dtfopt_DIR=$work/prefix/lib/cmake/tfopt"
+        else
+            where="-Dtfopt_DIR=$build"
+        fi
+        cmake -S "$source/test/exec/consumer" -B "$work/$kind" -G Ninja "$where" -DMODEL="$model" >"$work/log" 2>&1 || fail "configuring: $(cat "$work/log")"
+        cmake --build "$work/$kind" >"$work/log" 2>&1 || fail "building: $(cat "$work/log")"
+        "$work/$kind/consumer" || fail "consumer"
+        cmake --build "$work/$kind" | grep -q 'no work to do' || fail "the model is compiled again for nothing"
+    done
+    PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig pkg-config --exists tfopt || ! command -v pkg-config >/dev/null || fail "pkg-config"
+    "$work/prefix/bin/tfoptc" compile "$model" --threads 0 -o "$work/installed.so" || fail "the installed tfoptc"
+    ;;
+*) fail "unknown case '$case'" ;;
+esac
+echo "ok $case"
