@@ -29,14 +29,16 @@ static int rows_that_fit(int registers, int vectors) {
 }
 
 /* Cycles of one step of k for one tile: two multiply-adds a cycle, a latency of four, and what measurements of many tiles add: a part of the
-   loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which few rows share. */
+   loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which rows share. */
 static double tile_cycles(int64_t rows, int64_t vectors, bool panel_in_l1) {
     if (rows == 0 || vectors == 0) return 0;
     double cycles = (double)(rows * vectors) / 2;
     if (cycles < 2) cycles = 2; /* short tiles split k over more accumulators, which leaves about this */
     cycles += 0.6 + 0.1 * (double)(rows + vectors);
     if (vectors == 1) cycles += 0.08 * (double)rows;
-    return panel_in_l1 ? cycles : cycles + 4.5 / (double)rows;
+    if (panel_in_l1) return cycles;
+    double from_l2 = 1.4 * (double)vectors; /* 64 bytes each */
+    return 0.3 + (cycles > from_l2 ? cycles : from_l2);
 }
 
 /* Of one tile but for the steps: its epilogue and the loop around it, in steps of k. */
@@ -47,7 +49,7 @@ static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, boo
     double best = 0;
     for (int v = 1; v <= MAX_TILE_VECTORS && v <= vectors; v++) {
         int most_rows = rows_that_fit(registers, v);
-        bool panel_in_l1 = k * v * lanes * 4 <= 32 * 1024;
+        bool panel_in_l1 = k * (m > 1 ? v * lanes : n) * 4 <= 32 * 1024; /* a single row reads each panel once */
         for (int r = 1; r <= most_rows && r <= m; r++) {
             if (!m_is_const && r != most_rows) continue; /* a run-time rest is done in smaller tiles whatever r is */
             int64_t full_m = m / r, rest_m = m % r, full_n = vectors / v, rest_n = vectors % v;
