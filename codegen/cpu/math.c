@@ -147,18 +147,18 @@ EmitValue math_tanh(Emit *e, EmitValue x) {
     EmitValue bottom = scalar_multiply_add(e, power, d.p, above);
     EmitValue quotient = divide(e, two, bottom);
     EmitValue large = sub(e, one, quotient);
-    large = copy_sign(e, large, x);
     EmitValue is_small = emit_compare(e, EMIT_FLT, size, edge);
-    return emit_select(e, is_small, small, large);
+    EmitValue result = emit_select(e, is_small, small, large);
+    return copy_sign(e, result, x); /* of -0 too */
 }
 
 EmitValue math_erf(Emit *e, EmitValue x) {
-    /* x P(x^2) up to 1, 1 - e^Q(|x|) above, where Q fits log(erfc). */
-    static const double near_zero[] = {0x1.20dd740000000p+0, -0x1.81273e0000000p-2, 0x1.ce2cf80000000p-4, -0x1.b7f90e0000000p-6, 0x1.5405b20000000p-8, -0x1.a3f7000000000p-11, 0x1.496a300000000p-14};
+    /* x + x P(x^2) up to 1, 1 - e^Q(|x|) above, where Q fits log(erfc). */
+    static const double near_zero[] = {0x1.06eba00000000p-3, -0x1.81273e0000000p-2, 0x1.ce2cf80000000p-4, -0x1.b7f90e0000000p-6, 0x1.5405b20000000p-8, -0x1.a3f7000000000p-11, 0x1.496a300000000p-14};
     static const double log_erfc[] = {-0x1.72e6a80000000p-12, -0x1.2085b20000000p+0, -0x1.46c5840000000p-1, -0x1.a60a840000000p-4, 0x1.6542240000000p-6, -0x1.814ce00000000p-9, 0x1.852d520000000p-13};
     EmitValue square = mul(e, x, x);
     EmitValue p = math_polynomial(e, square, near_zero, (int)ARRAY_LEN(near_zero));
-    EmitValue small = mul(e, x, p);
+    EmitValue small = scalar_multiply_add(e, x, p, x);
     EmitValue size = emit_unary(e, EMIT_FABS, x);
     EmitValue limit = number(e, x, 4.0), one = number(e, x, 1.0); /* erf(4) is 1 in f32 */
     EmitValue near = emit_binary(e, EMIT_MINNUM, limit, size);
