@@ -92,21 +92,18 @@ static bool is_saved_model_binary(const FileMap *f) {
     return f->size > 3 && f->data[0] == 0x08 && f->data[2] == 0x12;
 }
 
-static bool read_graph_file(TfGraph *tf, const char *path, Diag *d) {
-    FileMap file;
-    if (!file_map(&file, tf->arena, path, d)) return false;
-    if (is_saved_model_binary(&file))
+static bool read_graph_file(TfGraph *tf, const FileMap *file, const char *path, Diag *d) {
+    if (is_saved_model_binary(file))
         return diag_error(d, NULL, NULL, "%s is a SavedModel's graph; give the directory that holds saved_model.pb and variables/", path);
-    tf->hash = hash_file(&file);
-    const Pb__GraphDef *m = (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, &file, path, d);
+    tf->hash = hash_file(file);
+    const Pb__GraphDef *m = (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, file, path, d);
     if (!m) return false;
     if (m->n_node == 0 && !m->library) return diag_error(d, NULL, NULL, "%s holds no nodes: it is not a GraphDef", path);
     GraphReader r = {.tf = tf, .d = d};
     return read_graph(&r, m);
 }
 
-TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d) {
-    static const ReadOptions defaults = {0};
+static TfGraph *tf_graph_new(Arena *arena, const char *path) {
     TfGraph *tf = NEW(arena, TfGraph);
     tf->arena = arena;
     tf->file = arena_strdup(arena, path);
@@ -115,13 +112,26 @@ TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Dia
     map_init(&tf->assets, arena);
     map_init(&tf->function_index, arena);
     map_init(&tf->main.index, arena);
-    if (!options) options = &defaults;
+    return tf;
+}
+
+TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d) {
+    static const ReadOptions defaults = {0};
+    TfGraph *tf = tf_graph_new(arena, path);
+    FileMap file;
     bool ok;
+    if (!options) options = &defaults;
     if (strcmp(path, "-") != 0 && file_is_directory(path))
         ok = read_saved_model(tf, path, options, d);
     else if (ends_with(path, "/saved_model.pb") || ends_with(path, "/saved_model.pbtxt"))
         ok = read_saved_model(tf, arena_strndup(arena, path, (size_t)(strrchr(path, '/') - path)), options, d);
     else
-        ok = read_graph_file(tf, path, d);
+        ok = file_map(&file, arena, path, d) && read_graph_file(tf, &file, path, d);
     return ok && control_flow_raise(tf, d) ? tf : NULL;
+}
+
+TfGraph *tf_read_bytes(Arena *arena, const void *data, size_t size, const char *name, Diag *d) {
+    TfGraph *tf = tf_graph_new(arena, name);
+    FileMap file = {.data = data, .size = size};
+    return read_graph_file(tf, &file, name, d) && control_flow_raise(tf, d) ? tf : NULL;
 }

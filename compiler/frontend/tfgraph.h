@@ -103,6 +103,9 @@ typedef struct {
    TensorFlow 1 control flow is raised already (control_flow_raise). */
 TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Diag *d);
 
+/* A GraphDef that lies in memory, which must outlive the graph; `name` stands in messages. */
+TfGraph *tf_read_bytes(Arena *arena, const void *data, size_t size, const char *name, Diag *d);
+
 const TfAttr *tf_attr(const TfNode *n, const char *name);          /* NULL when absent */
 int64_t tf_attr_int(const TfNode *n, const char *name, int64_t missing);   /* INT, BOOL */
 double tf_attr_float(const TfNode *n, const char *name, double missing);
