@@ -60,7 +60,7 @@ typedef struct {
     Attr *attrs;
     RegionId *regions;
     uint32_t n_inputs, n_outputs, n_attrs, n_regions;
-    uint32_t group;        /* fused group, 0 = none; set by pass fuse */
+    uint32_t group;        /* fused group, 0 = none, GROUP_INLINE = computed by every user; set by pass fuse */
     bool dead;             /* removed; not in its region's list any more */
 } Node;
 
@@ -70,6 +70,8 @@ typedef struct {
     VEC(NodeId) nodes;     /* topological order */
     VEC(ValueId) results;
 } Region;
+
+#define GROUP_INLINE 0xffffffffu
 
 /* A named input or output of the model, in the order of the root region's parameters and results. */
 typedef struct {

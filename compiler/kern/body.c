@@ -244,7 +244,7 @@ static ExprId compute(Body *b, ValueId v, const Position *at) {
     if (value->def.i) {
         int32_t group = l->group_of[value->def.i];
         const Node *n = lower_node(l, value->def);
-        bool here = group == GROUP_INLINE || (group != 0 && group == b->group) || value->def.i == b->node.i;
+        bool here = group == INLINE || (group != 0 && group == b->group) || value->def.i == b->node.i;
         if (here && element_of(n->op)) return element_of(n->op)(b, n, at);
     }
     uint32_t buffer = lower_buffer(l, v);

@@ -15,7 +15,6 @@ ElementFn *element_of(OpId op) {
         [OP_SLICE] = element_slice,
         [OP_DYNAMIC_SLICE] = element_dynamic_slice,
         [OP_PAD] = element_pad,
-        [OP_CONCAT] = element_concat,
         [OP_GATHER] = element_gather,
         [OP_GATHER_ND] = element_gather_nd,
         [OP_SPACE_TO_BATCH] = element_space_to_batch,

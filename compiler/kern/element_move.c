@@ -108,37 +108,6 @@ ExprId element_pad(Body *b, const Node *n, const Position *at) {
     return expr_scalar(b->l->arena, b->k, OP_SELECT, e.dtype, inside, value, fill);
 }
 
-ExprId element_concat(Body *b, const Node *n, const Position *at) {
-    Position p = coordinates(b, n, at);
-    int64_t axis = node_int(n, "axis", 0);
-    if (axis < 0) axis += p.rank;
-    DimTable *t = &b->l->g->dims;
-    ExprId i = p.at[axis], result = {0};
-    Dim first = dim_const(0);
-    ExprId conditions[64];
-    ExprId values[64];
-    CHECK(n->n_inputs <= 64); /* fuse leaves longer ones alone */
-    for (uint32_t j = 0; j < n->n_inputs; j++) {
-        Dim size = lower_dim(b->l, n->inputs[j], (int)axis), end = dim_add(t, first, size);
-        Position q = p;
-        ExprId start = index_dim(b, first), stop = index_dim(b, end);
-        q.at[axis] = index_sub(b, i, start);
-        conditions[j] = index_test(b, OP_LT, i, stop);
-        ExprId here = index_test(b, OP_GE, i, start);
-        if (j == 0) here = conditions[0];
-        else if (j + 1 < n->n_inputs) here = index_and(b, here, conditions[j]);
-        q.inside = index_and(b, at->inside, here);
-        values[j] = body_value(b, n->inputs[j], &q);
-        first = end;
-    }
-    result = values[n->n_inputs - 1];
-    for (int j = (int)n->n_inputs - 2; j >= 0; j--) {
-        DType type = body_expr(b, result)->dtype;
-        result = expr_scalar(b->l->arena, b->k, OP_SELECT, type, conditions[j], values[j], result);
-    }
-    return result;
-}
-
 /* space_to_batch: out batch = (offset in the block, in block order) * N + image; space index s of the result is s*block + offset - before
    of the operand, zero outside. */
 ExprId element_space_to_batch(Body *b, const Node *n, const Position *at) {

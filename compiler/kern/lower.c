@@ -131,7 +131,7 @@ bool lower_is_external(const Lower *l, ValueId v, int32_t group) {
     for (uint32_t i = 0; i < u->n; i++) {
         int32_t g = l->group_of[u->nodes[i].i];
         if (group > 0 && g == group) continue;
-        if (g != GROUP_INLINE) return true;
+        if (g != INLINE) return true;
         const Node *user = lower_node(l, u->nodes[i]);
         for (uint32_t j = 0; j < user->n_outputs; j++)
             if (lower_is_external(l, user->outputs[j], group)) return true;
@@ -237,7 +237,7 @@ bool lower_region(Lower *l, RegionId r, uint32_t block) {
         NodeId n = region->nodes.data[i];
         const Node *node = lower_node(l, n);
         int32_t group = l->group_of[n.i];
-        if (node->dead || l->lowered[n.i] || (op_info(node->op)->flags & OP_FLAG_CONSTANT) || group == GROUP_INLINE) continue;
+        if (node->dead || l->lowered[n.i] || (op_info(node->op)->flags & OP_FLAG_CONSTANT) || group == INLINE) continue;
         /* A group is lowered at its last member: all that it reads is there by then. */
         if (group > 0 && l->members[group].data[l->members[group].len - 1] != n.i) continue;
         ok = lower_group(l, n) && ok;

@@ -8,7 +8,7 @@
 #include "kern/contraction.h"
 #include "kern/kern.h"
 
-enum { GROUP_INLINE = -1 };          /* Node.group as int32: no kernel of its own, computed by every user */
+enum { INLINE = -1 };                /* GROUP_INLINE of Node.group as a signed number */
 enum { NO_BUFFER = 0xffffffffu };
 
 typedef VEC(uint32_t) NodeList;
@@ -135,7 +135,7 @@ Position position_reshape(Body *b, const Shape *from, const Shape *to, const Pos
 typedef ExprId ElementFn(Body *b, const Node *n, const Position *at);
 ElementFn *element_of(OpId op); /* NULL: the op needs loops */
 ElementFn element_scalar, element_iota, element_reshape, element_broadcast, element_transpose, element_reverse, element_slice, element_dynamic_slice,
-    element_pad, element_concat, element_gather, element_gather_nd, element_space_to_batch, element_batch_to_space, element_resize;
+    element_pad, element_gather, element_gather_nd, element_space_to_batch, element_batch_to_space, element_resize;
 
 /* ---- loop nests (nest.c) */
 enum { MAX_LOOPS = 2 * MAX_RANK };

@@ -165,12 +165,13 @@ bool lower_concat(Lower *l, NodeId n) {
         ValueId v = node->inputs[j];
         const Value *in = lower_value(l, v);
         Dim offset = dim_mul(t, first, inner);
-        if (outermost && dim_is_const(offset)) {
+        bool computed_here = in->def.i && l->group_of[n.i] > 0 && l->group_of[in->def.i] == l->group_of[n.i];
+        if (outermost && dim_is_const(offset) && !computed_here) {
             uint32_t part = lower_view_of(l, to, offset.value, in->dtype, &in->shape, in->name);
             if (!lower_place(l, v, part)) lower_copy(l, part, lower_buffer(l, v), n);
             else (void)lower_buffer(l, v);
         } else {
-            Body *b = body_new(l, n, 0, "concat");
+            Body *b = body_new(l, n, l->group_of[n.i], "concat");
             Nest nest = {0};
             Position at = {.rank = rank, .has_at = true};
             for (int d = 0; d < rank; d++) nest_dim(b, &nest, in->shape.dims[d], false, &at.at[d]);
