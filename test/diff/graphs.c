@@ -1,0 +1,215 @@
+/* graphs [--bench] [--kernels] [--asm FILE] [--cpu NAME] FILE...: graphs in text form (docs/ir.md, groups as `@n`) lowered, emitted and run against the reference
+   evaluator, for every level that this machine has (or NAME). Steps that are no kernels but copies are not run here: exec tests do that.
+   --bench: nanoseconds of every kernel, and how fast it moves its arguments; --kernels and --asm: what was made. */
+#include "base/file.h"
+#include "codegen/cpu/cpu.h"
+#include "ref/ref.h"
+#include "tfopt_abi.h"
+#include <dlfcn.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef struct {
+    bool bench, kernels;
+    const char *assembly, *cpu;
+} Options;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static Tensor random_tensor(Arena *arena, const Value *v, uint32_t *seed) {
+    int64_t dims[MAX_RANK];
+    for (int i = 0; i < v->shape.rank; i++) dims[i] = v->shape.dims[i].value;
+    Tensor t = tensor_new(arena, v->dtype, v->shape.rank, dims);
+    for (int64_t i = 0; i < tensor_count(&t); i++) {
+        *seed = *seed * 1664525u + 1013904223u;
+        int64_t r = *seed >> 12;
+        if (dtype_is_float(v->dtype)) tensor_set_f64(&t, i, (double)(r % 4000) / 1000 - 2);
+        else tensor_set_i64(&t, i, r % 8);
+    }
+    return t;
+}
+
+/* Buffers in memory of their own, steps in order. */
+typedef struct {
+    const Program *p;
+    void **memory;
+    void *handle;
+    const char *prefix;
+} Machinery;
+
+static bool place_buffers(Arena *arena, Machinery *m, const Tensor *inputs) {
+    const Program *p = m->p;
+    m->memory = NEW_ARRAY(arena, void *, p->buffers.len + 1);
+    for (uint32_t i = 0; i < p->buffers.len; i++) {
+        const Buffer *b = &p->buffers.data[i];
+        if (b->kind == BUFFER_VIEW) continue;
+        if (b->kind == BUFFER_CONST || b->kind == BUFFER_INPUT) {
+            const Tensor *t = b->kind == BUFFER_CONST ? b->data : &inputs[b->index];
+            m->memory[i] = arena_alloc(arena, tensor_bytes(t) + 64);
+            if (tensor_bytes(t)) memcpy(m->memory[i], t->data, tensor_bytes(t));
+        } else {
+            if (!dim_is_const(b->bytes)) return false;
+            m->memory[i] = arena_alloc(arena, (size_t)b->bytes.value + 64);
+        }
+    }
+    for (uint32_t i = 0; i < p->buffers.len; i++) {
+        const Buffer *b = &p->buffers.data[i];
+        if (b->kind == BUFFER_VIEW) m->memory[i] = (char *)m->memory[b->index] + b->offset;
+    }
+    return true;
+}
+
+static int run_step(Machinery *m, const Step *s, bool bench) {
+    void *buffers[64];
+    double bytes = 0;
+    for (uint32_t i = 0; i < s->args.len; i++) {
+        buffers[i] = m->memory[s->args.data[i]];
+        bytes += (double)m->p->buffers.data[s->args.data[i]].bytes.value;
+    }
+    if (s->kind == STEP_COPY) {
+        memcpy(buffers[0], buffers[1], (size_t)m->p->buffers.data[s->args.data[0]].bytes.value);
+        return 0;
+    }
+    const Kernel *k = m->p->kernels.data[s->kernel];
+    char name[256];
+    snprintf(name, sizeof name, "entry_%s", k->name);
+    TfoptKernelFn *run;
+    *(void **)&run = dlsym(m->handle, name);
+    int status = run(buffers, NULL, 0, s->units.value);
+    if (!bench) return status;
+    double best = 1e9, started = now();
+    for (int round = 0; round < 200 && now() - started < 0.4; round++) {
+        int times = best < 1e-5 ? 100 : 1;
+        double from = now();
+        for (int i = 0; i < times; i++) run(buffers, NULL, 0, s->units.value);
+        double t = (now() - from) / times;
+        if (t < best) best = t;
+    }
+    printf("  %-24s %9.0f ns  %6.2f GB/s of arguments, %lld units, predicted %.0f ns\n", k->name, best * 1e9, bytes / best * 1e-9, (long long)s->units.value, k->cost.ns);
+    return status;
+}
+
+static bool close_enough(const Tensor *got, const Tensor *want, const char *file, const char *cpu, uint32_t output) {
+    double most = 0, worst = 0;
+    bool is_float = dtype_is_float(want->dtype);
+    double unit = want->dtype == DTYPE_F16 ? 2e-3 : want->dtype == DTYPE_BF16 ? 2e-2 : want->dtype == DTYPE_F64 ? 1e-12 : 1e-5;
+    for (int64_t i = 0; i < tensor_count(want); i++) most = fmax(most, isfinite(tensor_get_f64(want, i)) ? fabs(tensor_get_f64(want, i)) : 0);
+    for (int64_t i = 0; i < tensor_count(want); i++) {
+        double x = tensor_get_f64(got, i), y = tensor_get_f64(want, i);
+        bool same = x == y || (isnan(x) && isnan(y)) || (is_float && fabs(x - y) <= unit * most);
+        if (!same) {
+            printf("%s on %s: output %u element %lld is %.9g, not %.9g\n", file, cpu, output, (long long)i, x, y);
+            return false;
+        }
+        worst = fmax(worst, x == y || isnan(x) ? 0 : fabs(x - y));
+    }
+    (void)worst;
+    return true;
+}
+
+static bool run_graph(const char *file, const IsaRow *isa, const char *triple, const Options *o) {
+    Arena *arena = arena_new();
+    Diag d;
+    diag_init(&d, arena, file);
+    FileMap text;
+    bool ok = false;
+    if (!file_map(&text, arena, file, &d)) goto done;
+    const char *source = arena_strndup(arena, (const char *)text.data, text.size);
+    Graph *g = graph_parse(arena, source, &d);
+    if (!g) goto done;
+    uint32_t seed = 7;
+    Tensor *inputs = NEW_ARRAY(arena, Tensor, g->inputs.len + 1), *wanted = NEW_ARRAY(arena, Tensor, g->outputs.len + 1);
+    for (uint32_t i = 0; i < g->inputs.len; i++) inputs[i] = random_tensor(arena, value_at(g, region_at(g, g->root)->params.data[i]), &seed);
+    RefSession *reference = ref_open(g);
+    bool ran = ref_run(reference, inputs, wanted, arena, &d);
+    ref_close(reference);
+    if (!ran) goto done;
+
+    LowerOptions lower = {.threads = 0};
+    Program *p = program_build(arena, g, machine_find(isa->tune ? isa->tune : isa->cpu, isa->level), isa, &lower, &d);
+    if (!p) goto done;
+    program_verify(p);
+    if (o->kernels) {
+        Str printed;
+        str_init(&printed, arena);
+        program_print(p, &printed);
+        fputs(str_text(&printed), stdout);
+    }
+    double started = now();
+    LlvmUnit *unit = llvm_unit_new(arena, triple, isa, &d);
+    CpuOptions options = {.prefix = "m_", .triple = triple};
+    if (!cpu_emit(p, &options, unit, &d)) goto done;
+    double emitted = now();
+    Str entries;
+    str_init(&entries, arena);
+    for (uint32_t i = 0; i < p->kernels.len; i++)
+        str_printf(&entries, ".globl entry_%s\nentry_%s: jmp m_%s\n", p->kernels.data[i]->name, p->kernels.data[i]->name, p->kernels.data[i]->name);
+    llvm_unit_append_asm(unit, entries.data, entries.len);
+    char *folder = file_make_temp_dir(arena, &d);
+    const char *object = arena_printf(arena, "%s/k.o", folder), *library = arena_printf(arena, "%s/k.so", folder);
+    if (o->assembly) llvm_unit_emit(unit, LLVM_ASSEMBLY, o->assembly, &d);
+    double generating = now();
+    if (!llvm_unit_emit(unit, LLVM_OBJECT, object, &d)) goto done;
+    double generated = now();
+    llvm_unit_free(unit);
+    if (o->bench) printf("%s on %s: %u kernels, to LLVM %.1f ms, to object %.1f ms\n", file, isa->name, p->kernels.len, (emitted - started) * 1e3, (generated - generating) * 1e3);
+    if (system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) != 0) goto done;
+    Machinery m = {.p = p, .handle = dlopen(library, RTLD_NOW)};
+    file_remove_tree(folder);
+    ok = m.handle && place_buffers(arena, &m, inputs);
+    for (uint32_t i = 0; ok && i < p->blocks.data[0].steps.len; i++) {
+        const Step *s = &p->blocks.data[0].steps.data[i];
+        ok = (s->kind == STEP_KERNEL || s->kind == STEP_COPY) && run_step(&m, s, o->bench) == 0;
+    }
+    if (!ok) printf("%s on %s: did not run\n", file, isa->name);
+    for (uint32_t i = 0; ok && i < g->outputs.len; i++) {
+        Tensor got = wanted[i];
+        got.data = m.memory[p->output_buffers[i]];
+        ok = close_enough(&got, &wanted[i], file, isa->name, i);
+    }
+    if (m.handle) dlclose(m.handle);
+done:
+    diag_print(&d, stderr, false);
+    if (text.data) file_unmap(&text);
+    arena_free(arena);
+    return ok;
+}
+
+int main(int argc, char **argv) {
+    Options o = {0};
+    int i = 1, wrong = 0, done = 0;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--bench") == 0) o.bench = true;
+        else if (strcmp(argv[i], "--kernels") == 0) o.kernels = true;
+        else if (strcmp(argv[i], "--asm") == 0 && i + 1 < argc) o.assembly = argv[++i];
+        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc) o.cpu = argv[++i];
+        else return 2;
+    }
+    Arena *arena = arena_new();
+    Diag d;
+    diag_init(&d, arena, NULL);
+    const char *triple = llvm_default_triple(arena);
+    const IsaRow *native = isa_find(arena, "native", triple, &d);
+    const char *const levels[] = {"x86-64-v2", "x86-64-v3", "x86-64-v4", "aarch64"};
+    for (; native && i < argc; i++) {
+        for (size_t l = 0; l < ARRAY_LEN(levels); l++) {
+            if (o.cpu && l > 0) break;
+            Diag unknown;
+            diag_init(&unknown, arena, NULL);
+            const IsaRow *isa = isa_find(arena, o.cpu ? o.cpu : levels[l], triple, &unknown);
+            if (!isa || strcmp(isa->level, native->level) > 0) continue; /* levels sort by name */
+            done++;
+            wrong += !run_graph(argv[i], isa, triple, &o);
+        }
+    }
+    printf("%d of %d right\n", done - wrong, done);
+    arena_free(arena);
+    return wrong || !done;
+}
