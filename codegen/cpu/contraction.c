@@ -9,82 +9,82 @@ static EmitValue sum(Ctx *x, EmitValue a, EmitValue b) {
     return emit_binary(x->e, EMIT_IADD, a, b);
 }
 
-Index index_add(Ctx *x, Index a, Index b) { return (Index){sum(x, a.v, b.v), a.c + b.c}; }
+Index offset_add(Ctx *x, Index a, Index b) { return (Index){sum(x, a.v, b.v), a.c + b.c}; }
 
-Index index_sub(Ctx *x, Index a, Index b) {
-    if (index_is_const(b)) return (Index){a.v, a.c - b.c};
-    if (index_is_const(a)) {
+Index offset_sub(Ctx *x, Index a, Index b) {
+    if (offset_is_const(b)) return (Index){a.v, a.c - b.c};
+    if (offset_is_const(a)) {
         EmitValue constant = emit_index(x->e, a.c - b.c);
-        return index_value(emit_binary(x->e, EMIT_ISUB, constant, b.v));
+        return offset_value(emit_binary(x->e, EMIT_ISUB, constant, b.v));
     }
     return (Index){emit_binary(x->e, EMIT_ISUB, a.v, b.v), a.c - b.c};
 }
 
-Index index_scale(Ctx *x, Index a, int64_t factor) {
-    if (factor == 0) return index_const(0);
-    if (factor == 1 || index_is_const(a)) return (Index){a.v, a.c * factor};
+Index offset_scale(Ctx *x, Index a, int64_t factor) {
+    if (factor == 0) return offset_const(0);
+    if (factor == 1 || offset_is_const(a)) return (Index){a.v, a.c * factor};
     EmitValue f = emit_index(x->e, factor);
     return (Index){emit_binary(x->e, EMIT_IMUL, a.v, f), a.c * factor};
 }
 
 static Index binary(Ctx *x, EmitBinary op, Index a, Index b) {
-    EmitValue left = index_emit(x, a);
-    EmitValue right = index_emit(x, b);
-    return index_value(emit_binary(x->e, op, left, right));
+    EmitValue left = offset_emit(x, a);
+    EmitValue right = offset_emit(x, b);
+    return offset_value(emit_binary(x->e, op, left, right));
 }
 
-Index index_times(Ctx *x, Index a, Index b) {
-    if (index_is_const(b)) return index_scale(x, a, b.c);
-    if (index_is_const(a)) return index_scale(x, b, a.c);
+Index offset_times(Ctx *x, Index a, Index b) {
+    if (offset_is_const(b)) return offset_scale(x, a, b.c);
+    if (offset_is_const(a)) return offset_scale(x, b, a.c);
     return binary(x, EMIT_IMUL, a, b);
 }
 
-Index index_div(Ctx *x, Index a, Index b) {
-    if (index_is_const(b) && b.c == 1) return a;
-    if (index_is_const(a) && index_is_const(b)) return index_const(a.c / b.c);
+Index offset_div(Ctx *x, Index a, Index b) {
+    if (offset_is_const(b) && b.c == 1) return a;
+    if (offset_is_const(a) && offset_is_const(b)) return offset_const(a.c / b.c);
     return binary(x, EMIT_UDIV, a, b);
 }
 
-Index index_rem(Ctx *x, Index a, Index b) {
-    if (index_is_const(b) && b.c == 1) return index_const(0);
-    if (index_is_const(a) && index_is_const(b)) return index_const(a.c % b.c);
+Index offset_rem(Ctx *x, Index a, Index b) {
+    if (offset_is_const(b) && b.c == 1) return offset_const(0);
+    if (offset_is_const(a) && offset_is_const(b)) return offset_const(a.c % b.c);
     return binary(x, EMIT_UREM, a, b);
 }
 
-Index index_min(Ctx *x, Index a, Index b) {
-    if (index_is_const(a) && index_is_const(b)) return a.c < b.c ? a : b;
+Index offset_min(Ctx *x, Index a, Index b) {
+    if (offset_is_const(a) && offset_is_const(b)) return a.c < b.c ? a : b;
     return binary(x, EMIT_SMIN, a, b);
 }
 
-Index index_max(Ctx *x, Index a, Index b) {
-    if (index_is_const(a) && index_is_const(b)) return a.c > b.c ? a : b;
+Index offset_max(Ctx *x, Index a, Index b) {
+    if (offset_is_const(a) && offset_is_const(b)) return a.c > b.c ? a : b;
     return binary(x, EMIT_SMAX, a, b);
 }
 
-Index index_dim(Ctx *x, Dim d) {
-    if (dim_is_const(d)) return index_const(d.value);
-    return index_value(emit_dim_slot(x->e, x->dims, (int)dim_slot(&x->p->g->dims, d)));
+Index offset_dim(Ctx *x, Dim d) {
+    if (dim_is_const(d)) return offset_const(d.value);
+    return offset_value(emit_dim_slot(x->e, x->dims, (int)dim_slot(&x->p->g->dims, d)));
 }
 
-EmitValue index_emit(Ctx *x, Index i) {
+EmitValue offset_emit(Ctx *x, Index i) {
     if (i.v.v == NULL) return emit_index(x->e, i.c);
     if (i.c == 0) return i.v;
     EmitValue constant = emit_index(x->e, i.c);
     return emit_binary(x->e, EMIT_IADD, i.v, constant);
 }
 
-EmitValue index_address(Ctx *x, EmitValue base, DType t, Index i) {
+EmitValue offset_address(Ctx *x, EmitValue base, DType t, Index i) {
     if (i.v.v == NULL && i.c == 0) return base;
     return emit_address(x->e, base, t, i.v, i.c);
 }
 
 Index loop_begin(Ctx *x, Index lo, Index hi, int64_t step, int n, EmitValue *io) {
-    EmitValue from = index_emit(x, lo);
-    EmitValue to = index_emit(x, hi);
+    EmitValue from = offset_emit(x, lo);
+    EmitValue to = offset_emit(x, hi);
     EmitValue by = emit_index(x->e, step);
     EmitValue at = emit_for_begin(x->e, from, to, by, n, io);
     eval_scope_begin(x->eval);
-    return index_value(at);
+    return offset_value(at);
 }
 
 void loop_end(Ctx *x, int n, EmitValue *io) {
@@ -97,27 +97,27 @@ static void columns_of_constant_n(Ctx *x, const Unit *u, ColumnsFn *body, void *
     const Contraction *c = x->c;
     int64_t nr = c->packed.nr, n = c->n.value, whole = n / nr, rest = n % nr;
     Columns columns = {.vectors = (int)(nr / x->lanes)};
-    bool one_unit = index_is_const(u->panel_lo) && index_is_const(u->panel_hi);
+    bool one_unit = offset_is_const(u->panel_lo) && offset_is_const(u->panel_hi);
     if (one_unit && whole == 1) { /* no loop around the only panel */
-        columns.panel = columns.n = index_const(0);
+        columns.panel = columns.n = offset_const(0);
         body(x, u, &columns, data);
     } else if (whole > 0) {
-        Index end = index_min(x, u->panel_hi, index_const(whole));
+        Index end = offset_min(x, u->panel_hi, offset_const(whole));
         columns.panel = loop_begin(x, u->panel_lo, end, 1, 0, NULL);
-        columns.n = index_scale(x, columns.panel, nr);
+        columns.n = offset_scale(x, columns.panel, nr);
         body(x, u, &columns, data);
         loop_end(x, 0, NULL);
     }
     if (rest == 0) return;
     columns.vectors = (int)((rest + x->lanes - 1) / x->lanes);
     if (rest % x->lanes != 0) columns.mask = emit_const_mask(x->e, x->lanes, (int)(rest % x->lanes));
-    columns.n = index_const(whole * nr);
-    columns.panel = index_const(whole);
+    columns.n = offset_const(whole * nr);
+    columns.panel = offset_const(whole);
     if (one_unit) {
         body(x, u, &columns, data);
         return;
     }
-    Index begin = index_max(x, u->panel_lo, index_const(whole));
+    Index begin = offset_max(x, u->panel_lo, offset_const(whole));
     loop_begin(x, begin, u->panel_hi, 1, 0, NULL); /* one turn or none */
     body(x, u, &columns, data);
     loop_end(x, 0, NULL);
@@ -126,22 +126,22 @@ static void columns_of_constant_n(Ctx *x, const Unit *u, ColumnsFn *body, void *
 /* N known at run time only (dense B): whole panels, then single vectors with a mask that only the last of them needs. */
 static void columns_of_symbolic_n(Ctx *x, const Unit *u, ColumnsFn *body, void *data) {
     int64_t nr = x->c->packed.nr;
-    Index n = index_dim(x, x->c->n);
-    Index whole = index_div(x, n, index_const(nr));
-    Index end = index_min(x, u->panel_hi, whole);
+    Index n = offset_dim(x, x->c->n);
+    Index whole = offset_div(x, n, offset_const(nr));
+    Index end = offset_min(x, u->panel_hi, whole);
     Columns columns = {.vectors = (int)(nr / x->lanes)};
     columns.panel = loop_begin(x, u->panel_lo, end, 1, 0, NULL);
-    columns.n = index_scale(x, columns.panel, nr);
+    columns.n = offset_scale(x, columns.panel, nr);
     body(x, u, &columns, data);
     loop_end(x, 0, NULL);
-    Index rest_panel = index_max(x, u->panel_lo, whole);
-    Index first = index_scale(x, rest_panel, nr);
-    Index unit_end = index_scale(x, u->panel_hi, nr);
-    Index last = index_min(x, unit_end, n);
+    Index rest_panel = offset_max(x, u->panel_lo, whole);
+    Index first = offset_scale(x, rest_panel, nr);
+    Index unit_end = offset_scale(x, u->panel_hi, nr);
+    Index last = offset_min(x, unit_end, n);
     columns.vectors = 1;
     columns.n = loop_begin(x, first, last, x->lanes, 0, NULL);
-    Index left = index_sub(x, n, columns.n);
-    EmitValue live = index_emit(x, left);
+    Index left = offset_sub(x, n, columns.n);
+    EmitValue live = offset_emit(x, left);
     columns.mask = emit_mask(x->e, live, x->lanes);
     body(x, u, &columns, data);
     loop_end(x, 0, NULL);
@@ -155,46 +155,46 @@ void for_columns(Ctx *x, const Unit *u, ColumnsFn *body, void *data) {
 /* ---- units */
 /* Parts of `size` that are `unit` long; unit 0 = one part. */
 static Index count_parts(Ctx *x, Index size, int64_t unit) {
-    if (unit == 0) return index_const(1);
-    Index rounded = index_add(x, size, index_const(unit - 1));
-    return index_div(x, rounded, index_const(unit));
+    if (unit == 0) return offset_const(1);
+    Index rounded = offset_add(x, size, offset_const(unit - 1));
+    return offset_div(x, rounded, offset_const(unit));
 }
 
 static void decode_unit(Ctx *x, Index number, Unit *u) {
     const Contraction *c = x->c;
-    Index m = index_dim(x, c->m);
-    Index n = index_dim(x, c->n);
+    Index m = offset_dim(x, c->m);
+    Index n = offset_dim(x, c->n);
     Index m_parts = count_parts(x, m, c->unit_m);
     Index n_parts = count_parts(x, n, c->unit_n);
     Index panels = count_parts(x, n, c->packed.nr);
-    u->panel_lo = index_const(0);
+    u->panel_lo = offset_const(0);
     u->panel_hi = panels;
-    u->m_lo = index_const(0);
+    u->m_lo = offset_const(0);
     u->m_hi = m;
-    if (!(index_is_const(n_parts) && n_parts.c == 1)) {
-        Index part = index_rem(x, number, n_parts);
-        number = index_div(x, number, n_parts);
-        u->panel_lo = index_scale(x, part, c->unit_n / c->packed.nr);
-        Index end = index_add(x, u->panel_lo, index_const(c->unit_n / c->packed.nr));
-        u->panel_hi = index_min(x, end, panels);
+    if (!(offset_is_const(n_parts) && n_parts.c == 1)) {
+        Index part = offset_rem(x, number, n_parts);
+        number = offset_div(x, number, n_parts);
+        u->panel_lo = offset_scale(x, part, c->unit_n / c->packed.nr);
+        Index end = offset_add(x, u->panel_lo, offset_const(c->unit_n / c->packed.nr));
+        u->panel_hi = offset_min(x, end, panels);
     }
-    if (!(index_is_const(m_parts) && m_parts.c == 1)) {
-        Index part = index_rem(x, number, m_parts);
-        number = index_div(x, number, m_parts);
-        u->m_lo = index_scale(x, part, c->unit_m);
-        Index end = index_add(x, u->m_lo, index_const(c->unit_m));
-        u->m_hi = index_min(x, end, m);
+    if (!(offset_is_const(m_parts) && m_parts.c == 1)) {
+        Index part = offset_rem(x, number, m_parts);
+        number = offset_div(x, number, m_parts);
+        u->m_lo = offset_scale(x, part, c->unit_m);
+        Index end = offset_add(x, u->m_lo, offset_const(c->unit_m));
+        u->m_hi = offset_min(x, end, m);
     }
-    Index batches = index_dim(x, c->batch);
-    if (index_is_const(batches) && batches.c == 1) number = index_const(0);
+    Index batches = offset_dim(x, c->batch);
+    if (offset_is_const(batches) && batches.c == 1) number = offset_const(0);
     u->batch = number;
-    u->group = index_const(0);
+    u->group = offset_const(0);
     if (c->kind == CONTRACT_CONV && c->conv.groups > 1) {
-        Index groups = index_const(c->conv.groups);
-        u->group = index_rem(x, number, groups);
-        u->batch = index_div(x, number, groups);
+        Index groups = offset_const(c->conv.groups);
+        u->group = offset_rem(x, number, groups);
+        u->batch = offset_div(x, number, groups);
     }
-    EmitValue batch = index_emit(x, u->batch);
+    EmitValue batch = offset_emit(x, u->batch);
     eval_set_var(x->eval, VAR_BATCH, batch, (Range){0, INT64_MAX});
 }
 
@@ -234,8 +234,8 @@ bool contraction_emit(Emit *e, const Program *p, const Kernel *k, const char *sy
     emit_kernel_begin(e, symbol, &buffers, &x.dims, &begin, &end);
     x.eval = eval_new(p->arena, e, p, k, buffers, x.dims, fast_math);
     eval_set_vector(x.eval, VAR_N, lanes);
-    Index from = index_value(begin);
-    Index to = index_value(end);
+    Index from = offset_value(begin);
+    Index to = offset_value(end);
     Index number = loop_begin(&x, from, to, 1, 0, NULL);
     Unit unit;
     decode_unit(&x, number, &unit);

@@ -28,20 +28,20 @@ typedef struct {
     Eval *eval;             /* of the epilogue; has the parameters' pointers */
 } Ctx;
 
-static inline Index index_const(int64_t c) { return (Index){{NULL}, c}; }
-static inline Index index_value(EmitValue v) { return (Index){v, 0}; }
-static inline bool index_is_const(Index i) { return i.v.v == NULL; }
-Index index_add(Ctx *x, Index a, Index b);
-Index index_sub(Ctx *x, Index a, Index b);
-Index index_scale(Ctx *x, Index a, int64_t factor);
-Index index_times(Ctx *x, Index a, Index b);
-Index index_div(Ctx *x, Index a, Index b);  /* both not negative */
-Index index_rem(Ctx *x, Index a, Index b);
-Index index_min(Ctx *x, Index a, Index b);
-Index index_max(Ctx *x, Index a, Index b);
-Index index_dim(Ctx *x, Dim d);
-EmitValue index_emit(Ctx *x, Index i);      /* as one S64 value */
-EmitValue index_address(Ctx *x, EmitValue base, DType t, Index i);
+static inline Index offset_const(int64_t c) { return (Index){{NULL}, c}; }
+static inline Index offset_value(EmitValue v) { return (Index){v, 0}; }
+static inline bool offset_is_const(Index i) { return i.v.v == NULL; }
+Index offset_add(Ctx *x, Index a, Index b);
+Index offset_sub(Ctx *x, Index a, Index b);
+Index offset_scale(Ctx *x, Index a, int64_t factor);
+Index offset_times(Ctx *x, Index a, Index b);
+Index offset_div(Ctx *x, Index a, Index b);  /* both not negative */
+Index offset_rem(Ctx *x, Index a, Index b);
+Index offset_min(Ctx *x, Index a, Index b);
+Index offset_max(Ctx *x, Index a, Index b);
+Index offset_dim(Ctx *x, Dim d);
+EmitValue offset_emit(Ctx *x, Index i);      /* as one S64 value */
+EmitValue offset_address(Ctx *x, EmitValue base, DType t, Index i);
 Index loop_begin(Ctx *x, Index lo, Index hi, int64_t step, int n, EmitValue *io);
 void loop_end(Ctx *x, int n, EmitValue *io);
 

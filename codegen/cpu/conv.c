@@ -29,34 +29,34 @@ typedef struct {
 void clip_taps(Ctx *x, int dimension, Index start, Index *out_lo, Index *out_hi) {
     const ConvGeometry *g = &x->c->conv;
     int64_t dilation = g->dilation[dimension], taps = g->kernel[dimension];
-    Index size = index_dim(x, g->in[dimension]);
-    Index below = index_sub(x, index_const(0), start);
-    below = index_max(x, below, index_const(0));
-    Index above = index_sub(x, size, start);
-    above = index_max(x, above, index_const(0));
+    Index size = offset_dim(x, g->in[dimension]);
+    Index below = offset_sub(x, offset_const(0), start);
+    below = offset_max(x, below, offset_const(0));
+    Index above = offset_sub(x, size, start);
+    above = offset_max(x, above, offset_const(0));
     if (dilation > 1) {
-        below = index_add(x, below, index_const(dilation - 1));
-        below = index_div(x, below, index_const(dilation));
-        above = index_add(x, above, index_const(dilation - 1));
-        above = index_div(x, above, index_const(dilation));
+        below = offset_add(x, below, offset_const(dilation - 1));
+        below = offset_div(x, below, offset_const(dilation));
+        above = offset_add(x, above, offset_const(dilation - 1));
+        above = offset_div(x, above, offset_const(dilation));
     }
-    *out_lo = index_min(x, below, index_const(taps));
-    *out_hi = index_min(x, above, index_const(taps));
+    *out_lo = offset_min(x, below, offset_const(taps));
+    *out_hi = offset_min(x, above, offset_const(taps));
 }
 
 RowTaps row_taps(Ctx *x, Index row) {
     const ConvGeometry *g = &x->c->conv;
     RowTaps taps = {0};
     for (int d = g->rank - 2; d >= 0; d--) {
-        Index size = index_dim(x, g->out[d]);
-        Index at = d == 0 ? row : index_rem(x, row, size);
-        if (d > 0) row = index_div(x, row, size);
-        Index before = index_dim(x, g->before[d]);
-        Index start = index_scale(x, at, g->stride[d]);
-        taps.start[d] = index_sub(x, start, before);
+        Index size = offset_dim(x, g->out[d]);
+        Index at = d == 0 ? row : offset_rem(x, row, size);
+        if (d > 0) row = offset_div(x, row, size);
+        Index before = offset_dim(x, g->before[d]);
+        Index start = offset_scale(x, at, g->stride[d]);
+        taps.start[d] = offset_sub(x, start, before);
         if (g->kernel[d] == 1 && dim_is(g->before[d], 0)) {
-            taps.lo[d] = index_const(0);
-            taps.hi[d] = index_const(1);
+            taps.lo[d] = offset_const(0);
+            taps.hi[d] = offset_const(1);
         } else {
             clip_taps(x, d, taps.start[d], &taps.lo[d], &taps.hi[d]);
         }
@@ -113,47 +113,47 @@ typedef struct {
 static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Fetch *f, const Segment *s) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1;
-    Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[d]);
-    Index pixel_step = index_scale(x, v->pixel_stride, g->stride[d]);
+    Index tap_stride = offset_scale(x, v->pixel_stride, g->dilation[d]);
+    Index pixel_step = offset_scale(x, v->pixel_stride, g->stride[d]);
     /* Channels of neighbouring taps lie side by side: one run of k over all of them. */
-    bool merged = index_is_const(tap_stride) && tap_stride.c == v->channels;
+    bool merged = offset_is_const(tap_stride) && tap_stride.c == v->channels;
     int taps = s->end - s->begin, n = t->rows * t->vectors;
-    Index tap = index_const(s->begin);
+    Index tap = offset_const(s->begin);
     bool loop = !merged && taps > 1;
-    if (loop) tap = loop_begin(x, index_const(s->begin), index_const(s->end), 1, n, t->acc);
-    Index a_offset = index_times(x, tap, tap_stride);
-    Index b_offset = index_scale(x, tap, v->channels * v->k_stride);
-    EmitValue first = index_address(x, at, x->c->a, a_offset);
-    TileA a = {.live = s->live, .k_stride = index_const(1)};
+    if (loop) tap = loop_begin(x, offset_const(s->begin), offset_const(s->end), 1, n, t->acc);
+    Index a_offset = offset_times(x, tap, tap_stride);
+    Index b_offset = offset_scale(x, tap, v->channels * v->k_stride);
+    EmitValue first = offset_address(x, at, x->c->a, a_offset);
+    TileA a = {.live = s->live, .k_stride = offset_const(1)};
     for (int i = 0; i < t->rows; i++) {
-        Index row = index_scale(x, pixel_step, i);
-        a.row[i] = index_is_const(row) || !(s->live >> i & 1u) ? first : index_address(x, first, x->c->a, row);
-        a.displacement[i] = index_is_const(row) ? row.c : 0;
+        Index row = offset_scale(x, pixel_step, i);
+        a.row[i] = offset_is_const(row) || !(s->live >> i & 1u) ? first : offset_address(x, first, x->c->a, row);
+        a.displacement[i] = offset_is_const(row) ? row.c : 0;
     }
-    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(v->k_stride), .n_stride = index_const(1)};
+    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset), .k_stride = offset_const(v->k_stride), .n_stride = offset_const(1)};
     if (!x->c->b_packed) b.mask = v->columns->mask;
     if (f->share > 0) {
         b.fetch_share = f->share;
         int accumulators = __builtin_popcount(s->live) * t->vectors, turn = tile_unroll(accumulators);
-        Index done = index_scale(x, tap, v->channels * fetch_elements(x, &b, t->vectors, turn) / turn);
-        b.fetch = index_address(x, f->base, x->c->b, done);
+        Index done = offset_scale(x, tap, v->channels * fetch_elements(x, &b, t->vectors, turn) / turn);
+        b.fetch = offset_address(x, f->base, x->c->b, done);
     }
-    tile_multiply(x, t, &a, &b, index_const(merged ? v->channels * taps : v->channels));
+    tile_multiply(x, t, &a, &b, offset_const(merged ? v->channels * taps : v->channels));
     if (loop) loop_end(x, n, t->acc);
 }
 
 /* One pixel whose kernel columns are clipped at run time. */
 static void multiply_clipped(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, Index lo, Index hi) {
     const ConvGeometry *g = &x->c->conv;
-    Index tap_stride = index_scale(x, v->pixel_stride, g->dilation[g->rank - 1]);
+    Index tap_stride = offset_scale(x, v->pixel_stride, g->dilation[g->rank - 1]);
     Index tap = loop_begin(x, lo, hi, 1, t->vectors, t->acc);
-    Index a_offset = index_times(x, tap, tap_stride);
-    Index b_offset = index_scale(x, tap, v->channels * v->k_stride);
-    TileA a = {.live = 1, .k_stride = index_const(1)};
-    a.row[0] = index_address(x, at, x->c->a, a_offset);
-    TileB b = {.base = index_address(x, panel, x->c->b, b_offset), .k_stride = index_const(v->k_stride), .n_stride = index_const(1)};
+    Index a_offset = offset_times(x, tap, tap_stride);
+    Index b_offset = offset_scale(x, tap, v->channels * v->k_stride);
+    TileA a = {.live = 1, .k_stride = offset_const(1)};
+    a.row[0] = offset_address(x, at, x->c->a, a_offset);
+    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset), .k_stride = offset_const(v->k_stride), .n_stride = offset_const(1)};
     if (!x->c->b_packed) b.mask = v->columns->mask;
-    tile_multiply(x, t, &a, &b, index_const(v->channels));
+    tile_multiply(x, t, &a, &b, offset_const(v->channels));
     loop_end(x, t->vectors, t->acc);
 }
 
@@ -164,52 +164,52 @@ static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments
     Tile t;
     tile_zero(x, &t, rows, v->columns->vectors);
     int n = rows * t.vectors;
-    Index before = index_dim(x, g->before[d]);
-    Index start = index_scale(x, first, g->stride[d]);
-    start = index_sub(x, start, before);
-    Index lo = index_const(0), hi = index_const(0);
+    Index before = offset_dim(x, g->before[d]);
+    Index start = offset_scale(x, first, g->stride[d]);
+    start = offset_sub(x, start, before);
+    Index lo = offset_const(0), hi = offset_const(0);
     if (n_segments == 0) clip_taps(x, d, start, &lo, &hi);
-    Index a_offset = index_times(x, start, v->pixel_stride), b_row = index_const(0);
+    Index a_offset = offset_times(x, start, v->pixel_stride), b_row = offset_const(0);
     bool loops[3] = {false, false, false};
     for (int o = 0; o < d; o++) {
         Index tap = v->taps.lo[o];
-        loops[o] = !(index_is_const(tap) && index_is_const(v->taps.hi[o]) && v->taps.hi[o].c - tap.c == 1);
+        loops[o] = !(offset_is_const(tap) && offset_is_const(v->taps.hi[o]) && v->taps.hi[o].c - tap.c == 1);
         if (loops[o]) tap = loop_begin(x, v->taps.lo[o], v->taps.hi[o], 1, n, t.acc);
-        Index in = index_scale(x, tap, g->dilation[o]);
-        in = index_add(x, in, v->taps.start[o]);
-        in = index_times(x, in, v->row_stride[o]);
-        a_offset = index_add(x, a_offset, in);
-        b_row = index_scale(x, b_row, g->kernel[o]);
-        b_row = index_add(x, b_row, tap);
+        Index in = offset_scale(x, tap, g->dilation[o]);
+        in = offset_add(x, in, v->taps.start[o]);
+        in = offset_times(x, in, v->row_stride[o]);
+        a_offset = offset_add(x, a_offset, in);
+        b_row = offset_scale(x, b_row, g->kernel[o]);
+        b_row = offset_add(x, b_row, tap);
     }
-    EmitValue at = index_address(x, v->image, x->c->a, a_offset);
-    Index b_offset = index_scale(x, b_row, g->kernel[d] * v->channels * v->k_stride);
-    EmitValue panel = index_address(x, v->panel, x->c->b, b_offset);
+    EmitValue at = offset_address(x, v->image, x->c->a, a_offset);
+    Index b_offset = offset_scale(x, b_row, g->kernel[d] * v->channels * v->k_stride);
+    EmitValue panel = offset_address(x, v->panel, x->c->b, b_offset);
     Fetch fetch = {.share = 0};
     int64_t unit_pixels = x->c->unit_m > 0 ? x->c->unit_m : dim_is_const(x->c->m) ? x->c->m.value : 0;
     if (n_segments > 0 && unit_pixels >= 2 * rows && b_is_far(x)) {
         fetch.share = (double)rows / (double)unit_pixels;
         TileB shape = {.fetch_share = fetch.share};
         int64_t nr = x->c->packed.nr, whole = x->c->k.value * nr, per_row = whole / unit_pixels * g->out[d].value, turn = tile_unroll(n);
-        Index done = index_scale(x, b_row, g->kernel[d] * v->channels * fetch_elements(x, &shape, t.vectors, (int)turn) / turn);
-        Index row = index_scale(x, v->row, per_row);
-        Index unit_row = index_scale(x, v->unit_row, per_row);
-        row = index_sub(x, row, unit_row);
-        Index pixel = index_scale(x, first, whole / unit_pixels);
-        done = index_add(x, done, row);
-        done = index_add(x, done, pixel);
-        done = index_add(x, done, index_const(whole));
-        fetch.base = index_address(x, v->panel, x->c->b, done);
+        Index done = offset_scale(x, b_row, g->kernel[d] * v->channels * fetch_elements(x, &shape, t.vectors, (int)turn) / turn);
+        Index row = offset_scale(x, v->row, per_row);
+        Index unit_row = offset_scale(x, v->unit_row, per_row);
+        row = offset_sub(x, row, unit_row);
+        Index pixel = offset_scale(x, first, whole / unit_pixels);
+        done = offset_add(x, done, row);
+        done = offset_add(x, done, pixel);
+        done = offset_add(x, done, offset_const(whole));
+        fetch.base = offset_address(x, v->panel, x->c->b, done);
     }
     for (int s = 0; s < n_segments; s++) multiply_segment(x, v, &t, at, panel, &fetch, &segments[s]);
     if (n_segments == 0) multiply_clipped(x, v, &t, at, panel, lo, hi);
     for (int o = d - 1; o >= 0; o--)
         if (loops[o]) loop_end(x, n, t.acc);
-    Index width = index_dim(x, g->out[d]);
-    Index m = index_times(x, v->row, width);
-    m = index_add(x, m, first);
-    Index channel = index_scale(x, v->unit->group, g->filters / g->groups);
-    channel = index_add(x, channel, v->columns->n);
+    Index width = offset_dim(x, g->out[d]);
+    Index m = offset_times(x, v->row, width);
+    m = offset_add(x, m, first);
+    Index channel = offset_scale(x, v->unit->group, g->filters / g->groups);
+    channel = offset_add(x, channel, v->columns->n);
     epilogue_store(x, &t, v->unit->batch, m, channel, v->columns->mask);
 }
 
@@ -228,10 +228,10 @@ static void row_of_runs(Ctx *x, const Conv *v, int n_runs, const PixelRun *runs)
         Segment segments[64] = {{0}};
         int n = make_segments(&runs[r], x->c->conv.kernel[x->c->conv.rank - 1], segments);
         if (n == 0) segments[n++] = (Segment){0, 1, 0}; /* pixels that see padding only */
-        Index first = index_const(runs[r].first);
+        Index first = offset_const(runs[r].first);
         if (runs[r].count > 1) {
             int64_t end = runs[r].first + runs[r].count * runs[r].rows;
-            first = loop_begin(x, first, index_const(end), runs[r].rows, 0, NULL);
+            first = loop_begin(x, first, offset_const(end), runs[r].rows, 0, NULL);
         }
         tile_at(x, v, first, runs[r].rows, n, segments);
         if (runs[r].count > 1) loop_end(x, 0, NULL);
@@ -243,24 +243,24 @@ static void row_of_pixels(Ctx *x, const Conv *v) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1, rows = x->c->tile_m;
     int64_t stride = g->stride[d], reach = (g->kernel[d] - 1) * g->dilation[d];
-    Index width = index_dim(x, g->out[d]);
-    Index before = index_dim(x, g->before[d]);
-    Index size = index_dim(x, g->in[d]);
+    Index width = offset_dim(x, g->out[d]);
+    Index before = offset_dim(x, g->before[d]);
+    Index size = offset_dim(x, g->in[d]);
     /* Pixels [inner, outer) see no padding: p*stride >= before and p*stride + reach < size + before. */
-    Index inner = index_add(x, before, index_const(stride - 1));
-    inner = index_div(x, inner, index_const(stride));
-    inner = index_min(x, inner, width);
-    Index outer = index_add(x, size, before);
-    outer = index_sub(x, outer, index_const(reach));
-    outer = index_max(x, outer, index_const(0));
-    outer = index_add(x, outer, index_const(stride - 1));
-    outer = index_div(x, outer, index_const(stride));
-    outer = index_min(x, outer, width);
-    outer = index_max(x, outer, inner);
-    Index middle = index_sub(x, outer, inner);
-    Index rest = index_rem(x, middle, index_const(rows));
-    Index middle_end = index_sub(x, outer, rest);
-    Index at = loop_begin(x, index_const(0), inner, 1, 0, NULL);
+    Index inner = offset_add(x, before, offset_const(stride - 1));
+    inner = offset_div(x, inner, offset_const(stride));
+    inner = offset_min(x, inner, width);
+    Index outer = offset_add(x, size, before);
+    outer = offset_sub(x, outer, offset_const(reach));
+    outer = offset_max(x, outer, offset_const(0));
+    outer = offset_add(x, outer, offset_const(stride - 1));
+    outer = offset_div(x, outer, offset_const(stride));
+    outer = offset_min(x, outer, width);
+    outer = offset_max(x, outer, inner);
+    Index middle = offset_sub(x, outer, inner);
+    Index rest = offset_rem(x, middle, offset_const(rows));
+    Index middle_end = offset_sub(x, outer, rest);
+    Index at = loop_begin(x, offset_const(0), inner, 1, 0, NULL);
     tile_at(x, v, at, 1, 0, NULL);
     loop_end(x, 0, NULL);
     Segment all = {0, (int)g->kernel[d], (1u << rows) - 1u};
@@ -283,17 +283,17 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
     v->columns = columns;
     Index at;
     if (c->b_packed) {
-        at = index_scale(x, u->group, panels);
-        at = index_add(x, at, columns->panel);
-        at = index_scale(x, at, k * nr);
+        at = offset_scale(x, u->group, panels);
+        at = offset_add(x, at, columns->panel);
+        at = offset_scale(x, at, k * nr);
     } else {
-        at = index_scale(x, u->group, c->n.value);
-        at = index_add(x, at, columns->n);
+        at = offset_scale(x, u->group, c->n.value);
+        at = offset_add(x, at, columns->n);
     }
-    v->panel = index_address(x, eval_buffer(x->eval, 1), c->b, at);
-    Index width = index_dim(x, g->out[d]);
-    Index row_lo = index_div(x, u->m_lo, width);
-    Index row_hi = index_div(x, u->m_hi, width);
+    v->panel = offset_address(x, eval_buffer(x->eval, 1), c->b, at);
+    Index width = offset_dim(x, g->out[d]);
+    Index row_lo = offset_div(x, u->m_lo, width);
+    Index row_hi = offset_div(x, u->m_hi, width);
     PixelRun *runs;
     int n_runs = pixel_runs(x, &runs);
     v->unit_row = row_lo;
@@ -309,18 +309,18 @@ bool conv_emit(Ctx *x, const Unit *u) {
     const ConvGeometry *g = &c->conv;
     if (!dim_is_const(c->n) || g->rank < 1 || g->rank > 3) return false;
     Conv v = {.channels = g->channels / g->groups, .k_stride = c->b_packed ? c->packed.nr : g->filters};
-    v.pixel_stride = index_dim(x, c->a_m);
+    v.pixel_stride = offset_dim(x, c->a_m);
     Index stride = v.pixel_stride;
     for (int d = g->rank - 1; d >= 0; d--) {
         v.row_stride[d] = stride;
-        Index size = index_dim(x, g->in[d]);
-        stride = index_times(x, stride, size);
+        Index size = offset_dim(x, g->in[d]);
+        stride = offset_times(x, stride, size);
     }
-    Index a_batch = index_dim(x, c->a_batch);
-    Index offset = index_times(x, u->batch, a_batch);
-    Index group = index_scale(x, u->group, v.channels);
-    offset = index_add(x, offset, group);
-    v.image = index_address(x, eval_buffer(x->eval, 0), c->a, offset);
+    Index a_batch = offset_dim(x, c->a_batch);
+    Index offset = offset_times(x, u->batch, a_batch);
+    Index group = offset_scale(x, u->group, v.channels);
+    offset = offset_add(x, offset, group);
+    v.image = offset_address(x, eval_buffer(x->eval, 0), c->a, offset);
     for_columns(x, u, columns_body, &v);
     return true;
 }

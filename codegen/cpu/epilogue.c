@@ -14,39 +14,39 @@ typedef struct {
 static Place place_of(Ctx *x, Index batch, Index m, Index n) {
     const Contraction *c = x->c;
     Place p = {.dtype = x->k->params.data[2].dtype};
-    p.row_stride = index_dim(x, c->c_m);
-    p.column_stride = index_dim(x, c->c_n);
-    Index batch_stride = index_dim(x, c->c_batch);
-    Index at = index_times(x, batch, batch_stride);
-    Index down = index_times(x, m, p.row_stride);
-    Index across = index_times(x, n, p.column_stride);
-    at = index_add(x, at, down);
-    at = index_add(x, at, across);
-    p.base = index_address(x, eval_buffer(x->eval, 2), p.dtype, at);
+    p.row_stride = offset_dim(x, c->c_m);
+    p.column_stride = offset_dim(x, c->c_n);
+    Index batch_stride = offset_dim(x, c->c_batch);
+    Index at = offset_times(x, batch, batch_stride);
+    Index down = offset_times(x, m, p.row_stride);
+    Index across = offset_times(x, n, p.column_stride);
+    at = offset_add(x, at, down);
+    at = offset_add(x, at, across);
+    p.base = offset_address(x, eval_buffer(x->eval, 2), p.dtype, at);
     return p;
 }
 
 /* Pointer and displacement of the vector in row i, column j. */
 static EmitValue vector_at(Ctx *x, const Place *p, int i, int j, int64_t *out_disp) {
-    Index offset = index_scale(x, p->row_stride, i);
-    Index right = index_scale(x, p->column_stride, (int64_t)j * x->lanes);
-    offset = index_add(x, offset, right);
+    Index offset = offset_scale(x, p->row_stride, i);
+    Index right = offset_scale(x, p->column_stride, (int64_t)j * x->lanes);
+    offset = offset_add(x, offset, right);
     *out_disp = offset.c;
-    return index_address(x, p->base, p->dtype, (Index){offset.v, 0});
+    return offset_address(x, p->base, p->dtype, (Index){offset.v, 0});
 }
 
 static void store_vector(Ctx *x, const Place *p, int i, int j, EmitValue v, EmitValue mask) {
     int64_t disp;
     EmitValue to = vector_at(x, p, i, j, &disp);
-    if (index_is_const(p->column_stride) && p->column_stride.c == 1) {
+    if (offset_is_const(p->column_stride) && p->column_stride.c == 1) {
         emit_store(x->e, to, disp, v, mask, 0);
         return;
     }
     EmitValue lane = emit_lane_index(x->e, (EmitType){DTYPE_S64, x->lanes});
-    EmitValue by = index_emit(x, p->column_stride);
+    EmitValue by = offset_emit(x, p->column_stride);
     by = emit_broadcast(x->e, by, x->lanes);
     EmitValue offsets = emit_binary(x->e, EMIT_IMUL, lane, by);
-    to = index_address(x, to, p->dtype, index_const(disp));
+    to = offset_address(x, to, p->dtype, offset_const(disp));
     emit_scatter(x->e, to, offsets, v, mask);
 }
 
@@ -57,13 +57,13 @@ void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitVa
     Place p = place_of(x, batch, m, n);
     for (int j = 0; j < t->vectors; j++) {
         EmitValue live = mask_of(t, j, mask);
-        Index column = index_add(x, n, index_const((int64_t)j * x->lanes));
-        EmitValue column_value = index_emit(x, column);
+        Index column = offset_add(x, n, offset_const((int64_t)j * x->lanes));
+        EmitValue column_value = offset_emit(x, column);
         eval_set_mask(x->eval, live);
         eval_set_var(x->eval, VAR_N, column_value, any);
         for (int i = 0; i < t->rows; i++) {
-            Index row = index_add(x, m, index_const(i));
-            EmitValue row_value = index_emit(x, row);
+            Index row = offset_add(x, m, offset_const(i));
+            EmitValue row_value = offset_emit(x, row);
             eval_set_var(x->eval, VAR_M, row_value, any);
             eval_set_acc(x->eval, 0, t->acc[i * t->vectors + j]);
             EmitValue v = eval_value(x->eval, x->k->epilogue);

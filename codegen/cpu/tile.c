@@ -67,8 +67,8 @@ int64_t fetch_elements(const Ctx *x, const TileB *b, int vectors, int turn) {
 static void fetch_next(Ctx *x, const TileB *b, int vectors, int turn, Index k) {
     if (b->fetch.v == NULL) return;
     int64_t elements = fetch_elements(x, b, vectors, turn), size = (int64_t)dtype_size(x->c->b);
-    Index at = index_scale(x, k, elements / turn);
-    EmitValue from = index_address(x, b->fetch, x->c->b, at);
+    Index at = offset_scale(x, k, elements / turn);
+    EmitValue from = offset_address(x, b->fetch, x->c->b, at);
     for (int64_t line = 0; line < elements * size; line += LINE_BYTES) emit_prefetch(x->e, from, line);
 }
 
@@ -76,15 +76,15 @@ int tile_unroll(int accumulators) { return accumulators >= 21 ? 2 : 4; }
 
 /* Pointers for step k; rows with the same base get the same pointer. */
 static void move_to(Ctx *x, Pass *p, Index k) {
-    Index offset = index_times(x, k, p->a->k_stride);
+    Index offset = offset_times(x, k, p->a->k_stride);
     for (int i = 0; i < p->live; i++) {
         EmitValue base = p->a->row[p->rows[i]];
         int same = 0;
         while (same < i && p->a->row[p->rows[same]].v != base.v) same++;
-        p->a_at[i] = same < i ? p->a_at[same] : index_address(x, base, x->c->a, offset);
+        p->a_at[i] = same < i ? p->a_at[same] : offset_address(x, base, x->c->a, offset);
     }
-    Index b_offset = index_times(x, k, p->b->k_stride);
-    p->b_at = index_address(x, p->b->base, x->c->b, b_offset);
+    Index b_offset = offset_times(x, k, p->b->k_stride);
+    p->b_at = offset_address(x, p->b->base, x->c->b, b_offset);
 }
 
 static EmitValue load_b(Ctx *x, const Pass *p, int64_t disp, int column) {
@@ -93,9 +93,9 @@ static EmitValue load_b(Ctx *x, const Pass *p, int64_t disp, int column) {
     if (p->lane_offsets.v == NULL) {
         v = emit_load(x->e, p->b_at, disp + (int64_t)column * x->lanes, t, mask);
     } else {
-        Index at = index_scale(x, p->b->n_stride, (int64_t)column * x->lanes);
+        Index at = offset_scale(x, p->b->n_stride, (int64_t)column * x->lanes);
         at.c += disp;
-        EmitValue from = index_address(x, p->b_at, x->c->b, at);
+        EmitValue from = offset_address(x, p->b_at, x->c->b, at);
         v = emit_gather(x->e, from, p->lane_offsets, t, mask);
     }
     return convert_to_acc(x, v, x->c->b);
@@ -122,39 +122,39 @@ void tile_multiply(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
         if (a->live >> i & 1u) p.rows[p.live++] = i;
     int n = p.live * t->vectors;
     if (n == 0) return;
-    if (!(index_is_const(b->n_stride) && b->n_stride.c == 1)) { /* columns lie apart: gathered */
+    if (!(offset_is_const(b->n_stride) && b->n_stride.c == 1)) { /* columns lie apart: gathered */
         EmitValue lane = emit_lane_index(x->e, (EmitType){DTYPE_S64, x->lanes});
-        EmitValue stride = index_emit(x, b->n_stride);
+        EmitValue stride = offset_emit(x, b->n_stride);
         stride = emit_broadcast(x->e, stride, x->lanes);
         p.lane_offsets = emit_binary(x->e, EMIT_IMUL, lane, stride);
     }
-    bool strides_are_const = index_is_const(a->k_stride) && index_is_const(b->k_stride);
+    bool strides_are_const = offset_is_const(a->k_stride) && offset_is_const(b->k_stride);
     int unroll = strides_are_const ? tile_unroll(n) : 1;
     int sets = n >= 8 ? 1 : n >= 4 ? (unroll < 2 ? 1 : 2) : unroll;
     EmitValue acc[MAX_TILE];
     for (int i = 0; i < n; i++) acc[i] = t->acc[p.rows[i / t->vectors] * t->vectors + i % t->vectors];
     EmitValue none = zero(x);
     for (int i = n; i < n * sets; i++) acc[i] = none;
-    if (index_is_const(k)) {
+    if (offset_is_const(k)) {
         int64_t turns = k.c / unroll, done = turns > 1 ? turns * unroll : 0;
         if (done > 0) {
-            Index at = loop_begin(x, index_const(0), index_const(done), unroll, n * sets, acc);
+            Index at = loop_begin(x, offset_const(0), offset_const(done), unroll, n * sets, acc);
             fetch_next(x, b, t->vectors, unroll, at);
             move_to(x, &p, at);
             for (int u = 0; u < unroll; u++) step(x, &p, u, acc + u % sets * n);
             loop_end(x, n * sets, acc);
         }
         if (done < k.c) {
-            move_to(x, &p, index_const(done));
+            move_to(x, &p, offset_const(done));
             for (int64_t u = 0; u < k.c - done; u++) {
-                if (!strides_are_const && u > 0) move_to(x, &p, index_const(done + u));
+                if (!strides_are_const && u > 0) move_to(x, &p, offset_const(done + u));
                 step(x, &p, strides_are_const ? u : 0, acc + u % sets * n);
             }
         }
     } else {
-        Index rest = index_rem(x, k, index_const(unroll));
-        Index whole = index_sub(x, k, rest);
-        Index at = loop_begin(x, index_const(0), whole, unroll, n * sets, acc);
+        Index rest = offset_rem(x, k, offset_const(unroll));
+        Index whole = offset_sub(x, k, rest);
+        Index at = loop_begin(x, offset_const(0), whole, unroll, n * sets, acc);
         move_to(x, &p, at);
         for (int u = 0; u < unroll; u++) step(x, &p, u, acc + u % sets * n);
         loop_end(x, n * sets, acc);
