@@ -31,7 +31,7 @@ static bool same_element(const TfShape *a, const TfShape *b)
 
 /* Whether a value need not be passed into a region but can be made again inside: lists without contents, handles of variables and
    TensorArrays, constants, and tensors whose elements are known sizes. */
-static bool is_remade(const Import *c, ValueId v)
+bool region_can_remake(const Import *c, ValueId v)
 {
     const Value *value = value_at(c->g, v);
     if (list_find(c->im, v) || value_const(c->g, v))
@@ -39,7 +39,7 @@ static bool is_remade(const Import *c, ValueId v)
     return value->content && shape_count(&value->shape) > 0 && dtype_is_int(value->dtype);
 }
 
-static ValueId remake(Import *c, RegionId r, ValueId v)
+ValueId region_remake(Import *c, RegionId r, ValueId v)
 {
     ListInfo *list = list_find(c->im, v);
     if (list) {
@@ -107,7 +107,7 @@ static bool import_branch(Import *c, const TfFunction *f, const ValueId *args, c
     b->results = NEW_ARRAY(c->im->arena, ValueId, f->n_results + 1);
     for (uint32_t i = 0; i < f->n_args; i++) {
         Shape s = shape_copy(c, args[i]);
-        inside[i] = remade[i] ? remake(c, b->region, args[i]) : graph_add_param(c->g, b->region, dtype_of(c, args[i]), &s, f->arg_names[i]);
+        inside[i] = remade[i] ? region_remake(c, b->region, args[i]) : graph_add_param(c->g, b->region, dtype_of(c, args[i]), &s, f->arg_names[i]);
     }
     return import_call(c->im, f, c->n, b->region, inside, b->results);
 }
@@ -154,7 +154,7 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
     uint32_t n_inputs = 0;
     inputs[n_inputs++] = selector;
     for (uint32_t i = 0; i < n_args; i++) {
-        remade[i] = is_remade(c, args[i]);
+        remade[i] = region_can_remake(c, args[i]);
         if (!remade[i])
             inputs[n_inputs++] = args[i];
     }
@@ -278,7 +278,7 @@ static bool import_loop_region(Import *c, Loop *l, int which, ValueId *results)
     RegionId r = graph_add_region(c->g, (NodeId){0});
     l->regions[which] = r;
     for (uint32_t i = 0; i < l->n; i++)
-        inside[i] = l->remade[i] ? remake(c, r, l->init[i]) : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &l->params[i], f->arg_names[i]);
+        inside[i] = l->remade[i] ? region_remake(c, r, l->init[i]) : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &l->params[i], f->arg_names[i]);
     return import_call(c->im, f, c->n, r, inside, results);
 }
 
@@ -412,7 +412,7 @@ static bool start_loop(Import *c, Loop *l)
     l->results = NEW_ARRAY(a, ValueId, l->n + 1);
     for (uint32_t i = 0; i < l->n; i++) {
         ListInfo *list = list_find(c->im, l->init[i]);
-        l->remade[i] = list || (passes_through(l->body, i) && is_remade(c, l->init[i]));
+        l->remade[i] = list || (passes_through(l->body, i) && region_can_remake(c, l->init[i]));
         l->params[i] = shape_copy(c, l->init[i]);
     }
     return true;

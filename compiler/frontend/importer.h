@@ -74,6 +74,10 @@ const TfFunction *import_function(const Importer *im, const char *name);
 /* Imports a function's body into region r; args has f->n_args values; results gets f->n_results. */
 bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args, ValueId *results);
 
+/* ---- import_control.c: values that a region makes again instead of being passed: constants, known sizes, lists without contents */
+bool region_can_remake(const Import *c, ValueId v);
+ValueId region_remake(Import *c, RegionId r, ValueId v);
+
 /* ---- import_list.c */
 ListInfo *list_find(const Importer *im, ValueId v);
 /* A list value with yet unknown elements; all elements are zeros. */
