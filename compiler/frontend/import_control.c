@@ -8,12 +8,12 @@
 
 /* Where the graph stood, so that a try can be taken back. Symbols stay: they cost nothing. */
 typedef struct {
-    uint32_t nodes, values, regions, lists;
+    uint32_t nodes, values, regions, lists, stated;
 } Mark;
 
 static Mark mark(const Import *c)
 {
-    return (Mark){c->g->nodes.len, c->g->values.len, c->g->regions.len, c->im->lists.len};
+    return (Mark){c->g->nodes.len, c->g->values.len, c->g->regions.len, c->im->lists.len, c->im->stated.len};
 }
 
 static void take_back(Import *c, Mark m)
@@ -22,6 +22,7 @@ static void take_back(Import *c, Mark m)
     c->g->values.len = m.values;
     c->g->regions.len = m.regions;
     c->im->lists.len = m.lists;
+    c->im->stated.len = m.stated;
 }
 
 static bool same_element(const TfShape *a, const TfShape *b)

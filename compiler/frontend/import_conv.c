@@ -78,16 +78,15 @@ bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel)
     return true;
 }
 
-/* The spatial sizes of a filter [K…, C, F], which must be known. */
+/* The spatial sizes of a filter [K…, C, F], which must be known. Unknown channels are taken for those of the images. */
 static bool filter_sizes(Import *c, ValueId filter, int spatial, int64_t *kernel)
 {
     Shape s = shape_copy(c, filter);
     if (s.rank != spatial + 2)
         return bad(c, "the filter has rank %d, needs %d", s.rank, spatial + 2);
-    for (int i = 0; i < s.rank; i++)
+    for (int i = 0; i < spatial; i++) {
         if (!dim_is_const(s.dims[i]))
             return unsupported(c, "the filter's size is known only at run time");
-    for (int i = 0; i < spatial; i++) {
         if (s.dims[i].value < 1 || s.dims[i].value > INT32_MAX)
             return bad(c, "the filter is empty");
         kernel[i] = s.dims[i].value;
@@ -108,14 +107,16 @@ static uint32_t window_attrs(Import *c, const Window *w, int64_t groups, Attr *a
 }
 
 /* How many groups a convolution of `channels` by a filter for `filter_channels` has. */
-static bool find_groups(Import *c, Dim channels, int64_t filter_channels, int64_t *groups)
+static bool find_groups(Import *c, Dim channels, Dim filter_channels, int64_t *groups)
 {
     *groups = 1;
-    if (!dim_is_const(channels) || filter_channels < 1)
-        return dim_is_const(channels) ? bad(c, "the filter has no channels") : true;
-    if (channels.value % filter_channels != 0)
-        return bad(c, "%lld channels do not divide into groups of the filter's %lld", (long long)channels.value, (long long)filter_channels);
-    *groups = channels.value / filter_channels;
+    if (!dim_is_const(channels) || !dim_is_const(filter_channels))
+        return true;
+    if (filter_channels.value < 1)
+        return bad(c, "the filter has no channels");
+    if (channels.value % filter_channels.value != 0)
+        return bad(c, "%lld channels do not divide into groups of the filter's %lld", (long long)channels.value, (long long)filter_channels.value);
+    *groups = channels.value / filter_channels.value;
     return true;
 }
 
@@ -151,7 +152,7 @@ static ValueId conv_core(Import *c, Window *w, ValueId x, ValueId filter)
 {
     int64_t groups = 1;
     int64_t kernel[3];
-    if (!filter_sizes(c, filter, w->spatial, kernel) || !find_groups(c, dim_of(c, x, w->spatial + 1), dim_of(c, filter, w->spatial).value, &groups))
+    if (!filter_sizes(c, filter, w->spatial, kernel) || !find_groups(c, dim_of(c, x, w->spatial + 1), dim_of(c, filter, w->spatial), &groups))
         return (ValueId){0};
     return convolve(c, w, x, filter, groups);
 }
@@ -164,6 +165,10 @@ static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter)
         return (ValueId){0};
     Shape s = shape_copy(c, filter);
     int64_t channels = s.dims[2].value;
+    if (!dim_is_const(s.dims[2]) || !dim_is_const(s.dims[3])) {
+        unsupported(c, "the filter's size is known only at run time");
+        return (ValueId){0};
+    }
     s.dims[3] = dim_const(channels * s.dims[3].value);
     s.dims[2] = dim_const(1);
     Dim have = dim_of(c, x, 3);
@@ -212,7 +217,7 @@ bool import_conv_transpose(Import *c)
         return bad(c, "input_sizes has %d entries, needs %d", n, spatial + 2);
     const Dim *image = n == spatial ? sizes : sizes + (w.channels_first ? 2 : 1);
     int64_t groups = 1;
-    int64_t filter_channels = dim_of(c, c->in[1], spatial).value;
+    Dim filter_channels = dim_of(c, c->in[1], spatial);
     if (n != spatial && !find_groups(c, sizes[w.channels_first ? 1 : spatial + 1], filter_channels, &groups))
         return false;
     if (!window_pads(c, &w, image, kernel))

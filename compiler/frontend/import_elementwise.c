@@ -50,6 +50,12 @@ bool import_equal(Import *c)
     Shape out;
     if (tolerant && !shape_broadcast(&c->g->dims, &a, &b, &out))
         return give(c, make_scalar_int(c, DTYPE_BOOL, import_row(c)->arg == OP_NE));
+    for (int i = 0; tolerant && i < a.rank && i < b.rank; i++) {
+        Dim x = a.dims[a.rank - 1 - i];
+        Dim y = b.dims[b.rank - 1 - i];
+        if (!dim_equal(x, y) && !dim_is(x, 1) && !dim_is(y, 1))
+            return unsupported(c, "whether its operands' shapes fit, which decides the result's rank, is known only at run time");
+    }
     if (needs_host(c))
         return import_host_generic(c);
     return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
@@ -177,6 +183,55 @@ bool import_cast(Import *c)
     return give(c, make_cast(c, c->in[0], to));
 }
 
+static DType unsigned_of(size_t size) { return size == 1 ? DTYPE_U8 : size == 2 ? DTYPE_U16 : size == 4 ? DTYPE_U32 : DTYPE_U64; }
+
+static ValueId same_bits(Import *c, ValueId x, DType to)
+{
+    Attr attrs[] = {attr_type("dtype", to)};
+    return dtype_of(c, x) == to ? x : import_node(c, OP_BITCAST, 1, &x, 1, attrs);
+}
+
+/* How far each of n pieces of this size is shifted, the lowest first. */
+static ValueId shifts(Import *c, size_t n, size_t size, DType dtype)
+{
+    int64_t by[8];
+    for (size_t i = 0; i < n; i++)
+        by[i] = (int64_t)(8 * size * i);
+    Tensor t = tensor_ints(c->g->arena, dtype, (int64_t)n, by);
+    return make_const(c, &t);
+}
+
+/* [...] of wide elements → [..., n] of narrow ones, in little-endian order */
+static ValueId split_bits(Import *c, ValueId x, DType to)
+{
+    size_t wide = dtype_size(dtype_of(c, x));
+    size_t narrow = dtype_size(to);
+    ValueId bits = same_bits(c, x, unsigned_of(wide));
+    bits = make_expand(c, bits, rank_of(c, bits));
+    ValueId by = shifts(c, wide / narrow, narrow, unsigned_of(wide));
+    ValueId pieces = make_binary(c, OP_SHR, bits, by);
+    pieces = make_cast(c, pieces, unsigned_of(narrow));
+    return same_bits(c, pieces, to);
+}
+
+/* [..., n] of narrow elements → [...] of wide ones */
+static ValueId join_bits(Import *c, ValueId x, DType to)
+{
+    size_t wide = dtype_size(to);
+    size_t narrow = dtype_size(dtype_of(c, x));
+    int64_t last = rank_of(c, x) - 1;
+    if (last < 0 || !dim_is(dim_of(c, x, (int)last), (int64_t)(wide / narrow))) {
+        bad(c, "the last dimension must be the %zu elements that make one of the result's", wide / narrow);
+        return (ValueId){0};
+    }
+    ValueId bits = same_bits(c, x, unsigned_of(narrow));
+    bits = make_cast(c, bits, unsigned_of(wide));
+    ValueId by = shifts(c, wide / narrow, narrow, unsigned_of(wide));
+    ValueId placed = make_binary(c, OP_SHL, bits, by);
+    ValueId sum = make_reduce(c, placed, "sum", 1, &last, false);
+    return same_bits(c, sum, to);
+}
+
 /* Bitcast between sizes moves elements between the last dim and the element. */
 bool import_bitcast(Import *c)
 {
@@ -186,10 +241,13 @@ bool import_bitcast(Import *c)
         return bad(c, "has no attribute 'type'");
     if (from == to)
         return give(c, c->in[0]);
-    if (!is_plain(from) || !is_plain(to) || dtype_size(from) != dtype_size(to))
+    if (!is_plain(from) || !is_plain(to))
         return import_host_generic(c);
-    Attr attrs[] = {attr_type("dtype", to)};
-    return give(c, import_node(c, OP_BITCAST, 1, c->in, 1, attrs));
+    if (dtype_size(from) > dtype_size(to))
+        return give(c, split_bits(c, c->in[0], to));
+    if (dtype_size(from) < dtype_size(to))
+        return give(c, join_bits(c, c->in[0], to));
+    return give(c, same_bits(c, c->in[0], to));
 }
 
 /* ---- activations */

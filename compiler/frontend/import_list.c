@@ -19,6 +19,20 @@ ListInfo *list_find(const Importer *im, ValueId v)
     return low < im->lists.len && im->lists.data[low].value == v.i ? &im->lists.data[low] : NULL;
 }
 
+const TfShape *list_stated(const Importer *im, ValueId v)
+{
+    for (uint32_t i = im->stated.len; i > 0 && i + 64 > im->stated.len; i--)
+        if (im->stated.data[i - 1].value == v.i)
+            return &im->stated.data[i - 1].element;
+    return NULL;
+}
+
+void list_state(Importer *im, ValueId v, const TfShape *element)
+{
+    if (element && !failed(v) && !list_find(im, v))
+        vec_push(im->arena, &im->stated, (StatedShape){v.i, *element});
+}
+
 ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element)
 {
     ValueId v = make_zero(c, dtype);
@@ -333,6 +347,10 @@ bool import_list_from_tensor(Import *c)
 {
     if (rank_of(c, c->in[0]) < 1)
         return bad(c, "a scalar cannot be a list");
+    if (c->n_in > 1) {
+        TfShape element = stated_element(c, c->in[1]);
+        list_state(c->im, c->in[0], &element);
+    }
     return give(c, c->in[0]);
 }
 
@@ -358,7 +376,12 @@ bool import_list_get(Import *c)
 
 bool import_list_set(Import *c)
 {
-    return give(c, list_set(c, c->in[0], c->in[1], c->in[2], attr_i(c, "resize_if_index_out_of_bounds", 0) != 0));
+    const ListInfo *info = list_find(c->im, c->in[0]);
+    const TfShape *stated = info ? &info->element : list_stated(c->im, c->in[0]);
+    TfShape element = stated ? *stated : (TfShape){.rank = -1};
+    ValueId list = list_set(c, c->in[0], c->in[1], c->in[2], attr_i(c, "resize_if_index_out_of_bounds", 0) != 0);
+    list_state(c->im, list, stated ? &element : NULL);
+    return give(c, list);
 }
 
 bool import_list_push(Import *c)
@@ -403,12 +426,13 @@ bool import_list_element_shape(Import *c)
 {
     DType dtype = attr_t(c, "shape_type", DTYPE_S32);
     const ListInfo *info = list_find(c->im, c->in[0]);
+    const TfShape *element = info ? &info->element : list_stated(c->im, c->in[0]);
     Shape s = shape_copy(c, c->in[0]);
-    if (!info)
+    if (!element)
         return give(c, make_dims(c, dtype, 1, s.rank - 1, &s.dims[1]));
-    if (info->element.rank < 0)
+    if (element->rank < 0)
         return give(c, make_scalar_int(c, dtype, -1));
-    Tensor t = tensor_ints(c->g->arena, dtype, info->element.rank, info->element.dims);
+    Tensor t = tensor_ints(c->g->arena, dtype, element->rank, element->dims);
     return give(c, make_const(c, &t));
 }
 

@@ -20,7 +20,7 @@ static ValueId inside(Import *c, ValueId x, ValueId n)
 
 /* A band of diagonals lo..hi of rows x columns matrices, stored as lines of `longest` with this alignment. */
 typedef struct {
-    int64_t lo, hi;
+    Dim lo, hi;
     bool single;                   /* the diagonal has no dim for which one it is */
     bool left_super, left_sub;
     Dim rows, columns, longest;
@@ -34,20 +34,34 @@ static bool read_align(Import *c, Band *b, const char *missing)
     return true;
 }
 
-/* Operand `input`: one diagonal or two, lowest and highest. */
+/* Operand `input`: one diagonal or two, lowest and highest. Two that are only known at run time must differ, as the rank of the
+   diagonals depends on it: their distance is loaded as a size of at least 1. */
 static bool read_diagonals(Import *c, uint32_t input, Band *b)
 {
-    int64_t k[2];
+    Dim k[2];
     int n = 0;
-    if (!import_const_ints(c, input, k, &n, 2))
+    const Value *v = value_at(c->g, c->in[input]);
+    bool known = value_const(c->g, c->in[input]) || v->content;
+    if (!known && dim_is(v->shape.dims[0], 2) && v->shape.rank == 1) {
+        Dim width[1];
+        ValueId low = make_index(c, c->in[input], 0, dim_const(0));
+        ValueId high = make_index(c, c->in[input], 0, dim_const(1));
+        ValueId distance = sub(c, high, low);
+        if (!load_content(c, low, INT32_MIN, &b->lo, &n, 1, "the lowest diagonal") || !load_content(c, distance, 1, width, &n, 1, "the number of diagonals"))
+            return false;
+        b->hi = d_add(c, b->lo, width[0]);
+        b->single = false;
+        return true;
+    }
+    if (!load_content(c, c->in[input], INT32_MIN, k, &n, 2, "the diagonals"))
         return false;
     if (n < 1)
         return bad(c, "needs one diagonal or two");
     b->lo = k[0];
     b->hi = k[n - 1];
-    if (b->lo > b->hi || b->lo < -INT32_MAX || b->hi > INT32_MAX)
-        return bad(c, "diagonals %lld to %lld make no band", (long long)b->lo, (long long)b->hi);
-    b->single = b->lo == b->hi;
+    b->single = dim_equal(b->lo, b->hi);
+    if (dim_is_const(b->lo) && dim_is_const(b->hi) && b->lo.value > b->hi.value)
+        return bad(c, "diagonals %lld to %lld make no band", (long long)b->lo.value, (long long)b->hi.value);
     return true;
 }
 
@@ -109,8 +123,8 @@ static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other)
     ValueId i = make_iota(c, &plane, 0, DTYPE_S64);
     ValueId k = make_iota(c, &plane, 1, DTYPE_S64);
     ValueId d = sub(c, k, i);
-    ValueId hi = number(c, dim_const(b->hi));
-    ValueId lo = number(c, dim_const(b->lo));
+    ValueId hi = number(c, b->hi);
+    ValueId lo = number(c, b->lo);
     ValueId zero = number(c, dim_const(0));
     ValueId not_above = make_binary(c, OP_LE, d, hi);
     ValueId not_below = make_binary(c, OP_GE, d, lo);
@@ -131,10 +145,10 @@ static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other)
 static ValueId extract(Import *c, ValueId x, const Band *b, ValueId padding)
 {
     int batch = rank_of(c, x) - 2;
-    Shape plane = {.rank = 2, .dims = {dim_const(b->hi - b->lo + 1), b->longest}};
+    Shape plane = {.rank = 2, .dims = {d_add(c, d_sub(c, b->hi, b->lo), dim_const(1)), b->longest}};
     ValueId line = make_iota(c, &plane, 0, DTYPE_S64);
     ValueId position = make_iota(c, &plane, 1, DTYPE_S64);
-    ValueId hi = number(c, dim_const(b->hi));
+    ValueId hi = number(c, b->hi);
     ValueId zero = number(c, dim_const(0));
     ValueId d = sub(c, hi, line);
     ValueId length = diagonal_length(c, b, d);
@@ -155,8 +169,8 @@ static ValueId extract(Import *c, ValueId x, const Band *b, ValueId padding)
 static Dim longest_of(Import *c, const Band *b)
 {
     DimTable *t = &c->g->dims;
-    Dim rows = dim_add(t, b->rows, dim_const(b->hi < 0 ? b->hi : 0));
-    Dim columns = dim_sub(t, b->columns, dim_const(b->lo > 0 ? b->lo : 0));
+    Dim rows = dim_add(t, b->rows, dim_min(t, b->hi, dim_const(0)));
+    Dim columns = dim_sub(t, b->columns, dim_max(t, b->lo, dim_const(0)));
     return dim_max(t, dim_min(t, rows, columns), dim_const(0));
 }
 
@@ -177,8 +191,8 @@ bool import_matrix_diag(Import *c)
             !load_content(c, c->in[3], -1, &size[1], &n, 1, "num_cols"))
             return false;
         read_align(c, &b, strcmp(c->n->op, "MatrixDiagV2") == 0 ? "LEFT_LEFT" : "RIGHT_LEFT");
-        Dim rows = dim_sub(t, b.longest, dim_const(b.hi < 0 ? b.hi : 0));
-        Dim columns = dim_add(t, b.longest, dim_const(b.lo > 0 ? b.lo : 0));
+        Dim rows = dim_sub(t, b.longest, dim_min(t, b.hi, dim_const(0)));
+        Dim columns = dim_add(t, b.longest, dim_max(t, b.lo, dim_const(0)));
         bool rows_open = dim_is(size[0], -1);
         bool columns_open = dim_is(size[1], -1);
         Dim square = dim_max(t, rows, columns);

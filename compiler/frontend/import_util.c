@@ -91,7 +91,7 @@ bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n, int 
         return true;
     }
     int64_t n = shape_count(&v->shape);
-    if (v->content && n >= 0 && n <= max) {
+    if ((v->content || n == 0) && n >= 0 && n <= max) {
         bool all = true;
         for (int64_t i = 0; i < n; i++) {
             all = all && dim_is_const(v->content[i]);

@@ -179,7 +179,10 @@ static bool dispatch(Import *c)
     if (row) {
         if (c->n_in < row->min_inputs)
             return bad(c, "has %u inputs, needs %u", c->n_in, row->min_inputs);
-        return row->import(c);
+        bool done = false;
+        if (!import_run_time_axes(c, row->import, &done))
+            return false;
+        return done || row->import(c);
     }
     if ((f = import_function(c->im, c->n->op)))
         return import_inlined(c, f);

@@ -19,6 +19,11 @@ typedef struct {
     bool handle;       /* a TensorArray's handle: no data of its own, the flow has it */
 } ListInfo;
 
+typedef struct {
+    uint32_t value;
+    TfShape element;
+} StatedShape;
+
 typedef struct Scope Scope;
 
 struct Importer {
@@ -28,7 +33,8 @@ struct Importer {
     const ImportOptions *options;
     Diag *d;
     Map rows;                       /* op type → index into tf_op_table */
-    VEC(ListInfo) lists;            /* of list values; searched by value */
+    VEC(ListInfo) lists;            /* of list values; sorted by value */
+    VEC(StatedShape) stated;        /* of lists with contents: what their element shape was said to be */
     uint32_t nodes_imported;
     uint32_t depth;                 /* function calls under way */
     const char *calls[IMPORT_MAX_CALLS];
@@ -78,7 +84,13 @@ bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, Region
 bool region_can_remake(const Import *c, ValueId v);
 ValueId region_remake(Import *c, RegionId r, ValueId v);
 
+/* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and is imported */
+bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done);
+
 /* ---- import_list.c */
+/* What was said of the element shape when the list was made (-1 unknown); NULL when nothing is known. */
+const TfShape *list_stated(const Importer *im, ValueId v);
+void list_state(Importer *im, ValueId v, const TfShape *element);
 ListInfo *list_find(const Importer *im, ValueId v);
 /* A list value with yet unknown elements; all elements are zeros. */
 ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element);
