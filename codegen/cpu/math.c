@@ -31,12 +31,17 @@ typedef struct {
 
 static const double exp_tail[] = {0x1p-1, 0x1.5555560000000p-3, 0x1.5554ae0000000p-5, 0x1.1110900000000p-7, 0x1.6d74860000000p-10, 0x1.a1a1640000000p-13};
 
+/* x / ln 2, rounded to a whole number: adding 1.5 * 2^23 leaves no bits for a fraction. For |x| < 2^21. */
+static EmitValue whole_powers(Emit *e, EmitValue x) {
+    EmitValue log2_e = number(e, x, 0x1.715476p+0), large = number(e, x, 0x1.8p23);
+    EmitValue sum = scalar_multiply_add(e, x, log2_e, large);
+    return sub(e, sum, large);
+}
+
 static Reduced reduce_exp(Emit *e, EmitValue x, int terms) {
-    EmitValue log2_e = number(e, x, 0x1.715476p+0);
     EmitValue minus_high = number(e, x, -0x1.62e4p-1), minus_low = number(e, x, -0x1.7f7d1cp-20); /* ln 2 in two parts; the first times n is exact */
     Reduced d;
-    EmitValue scaled = mul(e, x, log2_e);
-    d.n = emit_unary(e, EMIT_ROUNDEVEN, scaled);
+    d.n = whole_powers(e, x);
     d.r = scalar_multiply_add(e, d.n, minus_high, x);
     d.r = scalar_multiply_add(e, d.n, minus_low, d.r);
     static const double short_tail[] = {0x1p-1, 0x1.55548e0000000p-3, 0x1.55545e0000000p-5, 0x1.123b560000000p-7, 0x1.6db42a0000000p-10};
@@ -107,16 +112,37 @@ EmitValue math_expm1(Emit *e, EmitValue x) {
     return emit_select(e, is_zero, original, result);
 }
 
+/* A division of 512 bits takes as long as 32 multiply-adds; the reciprocal to 14 bits and a step of Newton's is as good but for rare last
+   bits. For 2^-100 <= b <= 2^126, or NaN. */
+static bool has_reciprocal(Emit *e, EmitValue b) { return emit_isa(e)->masks && emit_type(e, b).lanes == 16; }
+static EmitValue reciprocal(Emit *e, EmitValue b) {
+    EmitValue all = emit_int(e, (EmitType){DTYPE_S16, 0}, -1);
+    EmitValue args[3] = {b, b, all};
+    EmitValue r = emit_intrinsic(e, "llvm.x86.avx512.rcp14.ps.512", emit_type(e, b), 3, args);
+    EmitValue one = number(e, b, 1.0);
+    EmitValue minus_b = emit_unary(e, EMIT_NEG, b);
+    EmitValue error = emit_fma(e, minus_b, r, one);
+    return emit_fma(e, r, error, r);
+}
+
 EmitValue math_sigmoid(Emit *e, EmitValue x) {
-    /* t = e^-|x| never overflows: 1 / (1 + t) for x >= 0, t / (1 + t) below. */
-    EmitValue size = emit_unary(e, EMIT_FABS, x);
-    EmitValue negative = emit_unary(e, EMIT_NEG, size);
-    EmitValue t = math_exp(e, negative);
-    EmitValue one = number(e, x, 1.0), zero = number(e, x, 0.0);
-    EmitValue below = emit_compare(e, EMIT_FLT, x, zero);
-    EmitValue top = emit_select(e, below, t, one);
-    EmitValue bottom = add(e, one, t);
-    return divide(e, top, bottom);
+    /* e^x = 2^n e^r, so 1 / (1 + e^-x) = 2^n / (2^n + e^-r): nothing overflows, and a small result is a power of two times a good quotient. */
+    static const double tail[] = {0x1p-1, -0x1.55548e0000000p-3, 0x1.55545e0000000p-5, -0x1.123b560000000p-7, 0x1.6db42a0000000p-10};
+    x = clamp(e, x, -104.0, 87.0);
+    EmitValue n = whole_powers(e, x);
+    EmitValue minus_high = number(e, x, -0x1.62e4p-1), minus_low = number(e, x, -0x1.7f7d1cp-20), one = number(e, x, 1.0);
+    EmitValue r = scalar_multiply_add(e, n, minus_high, x);
+    r = scalar_multiply_add(e, n, minus_low, r);
+    EmitValue minus_r = emit_unary(e, EMIT_NEG, r);
+    EmitValue p = math_polynomial(e, r, tail, (int)ARRAY_LEN(tail));
+    EmitValue square = mul(e, r, r);
+    p = scalar_multiply_add(e, square, p, minus_r);
+    p = add(e, p, one);
+    EmitValue power = scale(e, one, n);
+    EmitValue bottom = add(e, power, p);
+    if (!has_reciprocal(e, bottom)) return divide(e, power, bottom);
+    EmitValue inverse = reciprocal(e, bottom);
+    return mul(e, power, inverse);
 }
 
 static EmitValue copy_sign(Emit *e, EmitValue size, EmitValue sign) {
@@ -135,7 +161,7 @@ EmitValue math_tanh(Emit *e, EmitValue x) {
     EmitValue p = math_polynomial(e, square, near_zero, (int)ARRAY_LEN(near_zero));
     EmitValue cube = mul(e, square, x);
     EmitValue small = scalar_multiply_add(e, cube, p, x);
-    EmitValue one = number(e, x, 1.0), two = number(e, x, 2.0), edge = number(e, x, 0.625);
+    EmitValue one = number(e, x, 1.0), minus_two = number(e, x, -2.0), edge = number(e, x, 0.625);
     EmitValue size = emit_unary(e, EMIT_FABS, x);
     EmitValue twice = add(e, size, size);
     EmitValue limit = number(e, x, 40.0); /* the quotient is nothing beside 1 there */
@@ -145,8 +171,8 @@ EmitValue math_tanh(Emit *e, EmitValue x) {
     EmitValue power = power_of_two(e, n);
     EmitValue above = add(e, power, one);
     EmitValue bottom = scalar_multiply_add(e, power, d.p, above);
-    EmitValue quotient = divide(e, two, bottom);
-    EmitValue large = sub(e, one, quotient);
+    EmitValue part = has_reciprocal(e, bottom) ? reciprocal(e, bottom) : divide(e, one, bottom);
+    EmitValue large = scalar_multiply_add(e, part, minus_two, one);
     EmitValue is_small = emit_compare(e, EMIT_FLT, size, edge);
     EmitValue result = emit_select(e, is_small, small, large);
     return copy_sign(e, result, x); /* of -0 too */
