@@ -89,3 +89,14 @@ bool hostinfer_same(Infer *c) {
     for (uint32_t i = 0; i < c->n->n_outputs; i++) host_like(c, i, host_type(c, 0), 0);
     return true;
 }
+
+/* All inputs broadcast together, in the type of the first. */
+bool hostinfer_broadcast(Infer *c) {
+    if (!host_arity(c, 1, 1)) return false;
+    Shape s = *host_shape(c, 0);
+    for (uint32_t i = 1; i < c->n->n_inputs; i++) {
+        const Shape a = s, b = *host_shape(c, i);
+        if (!shape_broadcast(&c->g->dims, &a, &b, &s)) return infer_error(c, "the shapes of its inputs do not broadcast");
+    }
+    return host_set(c, 0, host_type(c, 0), &s);
+}

@@ -1,0 +1,8 @@
+/* Element-wise host functions of real numbers, computed in double. */
+#ifndef TFOPT_HOSTOPS_SPECIAL_H
+#define TFOPT_HOSTOPS_SPECIAL_H
+#include "hostops/host.h"
+
+int32_t tfopt_special1(TfoptHostCall *call, double (*f)(double));
+int32_t tfopt_special2(TfoptHostCall *call, double (*f)(double, double));
+#endif
