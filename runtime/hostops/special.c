@@ -35,8 +35,7 @@ static double digamma(double x) {
     double shift = 0;
     if (x <= 0 && floor(x) == x) return NAN;
     if (x < 0) {
-        const double frac = x - floor(x);
-        shift = -PI / tan(PI * frac);
+        shift = -PI / tan(PI * (x - rint(x)));
         x = 1 - x;
     }
     while (x < 12) {
