@@ -94,8 +94,8 @@ int32_t tfopt_host_stateless_normal_v2(TfoptHostCall *call) { return stateless(c
 int32_t tfopt_host_stateless_truncated_normal_v2(TfoptHostCall *call) { return stateless(call, TFOPT_TRUNCATED_NORMAL, true); }
 
 int32_t tfopt_host_random_uniform_int(TfoptHostCall *call) {
-    int64_t low;
-    uint64_t range;
+    int64_t low = 0;
+    uint64_t range = 0;
     TfoptPhilox p;
     int32_t status = shaped_output(call, &call->inputs[0], NULL);
     if (status == TFOPT_OK && tfopt_elements(&call->outputs[0]) > 0) status = check_range(call, &call->inputs[1], &call->inputs[2], &low, &range);
