@@ -17,6 +17,7 @@ static const Rule rules[] = {
     {"double cast", OP_CAST, 0, rule_double_cast},
     {"operand need not be broadcast", OP_NONE, OP_FLAG_EWISE | OP_FLAG_CONTRACTION, rule_drop_broadcast},
     {"constant without unit dims", OP_NONE, OP_FLAG_EWISE, rule_drop_unit_dims},
+    {"reshape behind element-wise op", OP_NONE, OP_FLAG_EWISE, rule_reshape_behind},
     {"reshape of reshape", OP_RESHAPE, 0, rule_reshape_chain},
     {"broadcast of broadcast", OP_BROADCAST, 0, rule_broadcast_chain},
     {"slice of everything", OP_SLICE, 0, rule_slice_whole},

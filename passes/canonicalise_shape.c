@@ -213,3 +213,29 @@ ValueId rule_dynamic_slice_constant(Rewriter *w, NodeId id) {
     }
     return emit_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
 }
+
+/* An element-wise op goes before a reshape of its operand, so that it stands next to what computes it: every other operand is reshaped from
+   the same shape, or is a constant that varies along a last axis which the reshape keeps. */
+ValueId rule_reshape_behind(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id);
+    const Shape *from = NULL;
+    ValueId inputs[3] = {{0}};
+    Shape to = *shape_at(w->g, n->outputs[0]);
+    for (uint32_t i = 0; i < n->n_inputs; i++) {
+        const Node *reshape = match_only(w, n->inputs[i], OP_RESHAPE);
+        inputs[i] = n->inputs[i];
+        if (value_const(w->g, n->inputs[i])) continue;
+        if (!reshape || value_const(w->g, reshape->inputs[0]) || !shape_equal(shape_at(w->g, n->inputs[i]), &to)) return (ValueId){0};
+        if (from && !shape_equal(from, shape_at(w->g, reshape->inputs[0]))) return (ValueId){0};
+        from = shape_at(w->g, reshape->inputs[0]);
+        inputs[i] = reshape->inputs[0];
+    }
+    if (!from) return (ValueId){0};
+    bool same_last = from->rank > 0 && to.rank > 0 && dim_equal(from->dims[from->rank - 1], to.dims[to.rank - 1]);
+    for (uint32_t i = 0; i < n->n_inputs; i++) {
+        const Shape *c = shape_at(w->g, n->inputs[i]);
+        if (value_const(w->g, n->inputs[i]) && c->rank != 0 && !(c->rank == 1 && same_last)) return (ValueId){0};
+    }
+    ValueId moved = emit_like(w, id, n->n_inputs, inputs);
+    return moved.i ? emit_reshape(w, moved, &to, n->name) : moved;
+}

@@ -35,32 +35,45 @@ static bool is_foldable(const Unit *u, NodeId id) {
     return !u->machine || cost_node(g, id, u->machine).ns <= MOST_NS;
 }
 
-static bool fold_node(Unit *u, NodeId id) {
+/* Makes constants of all results of node id; false when it cannot be evaluated: an error (an index out of range, a division by zero) is the
+   running model's, and the node may never be reached. */
+static bool evaluate(Unit *u, NodeId id, ValueId *made) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
     uint32_t n_outputs = n->n_outputs;
     Tensor *in = NEW_ARRAY(u->scratch, Tensor, n->n_inputs + 1), *out = NEW_ARRAY(u->scratch, Tensor, n_outputs);
     for (uint32_t i = 0; i < n->n_inputs; i++) in[i] = *value_const(g, n->inputs[i]);
-    /* An error (an index out of range, a division by zero) is the running model's: the node may never be reached. */
     Diag d;
     diag_init(&d, u->scratch, NULL);
-    double ns = u->machine ? cost_node(g, id, u->machine).ns : 0;
     if (!ref_eval_node(g, id, in, out, u->scratch, &d)) return false;
     for (uint32_t i = 0; i < n_outputs; i++) {
         n = node_at(g, id);
         Shape s = tensor_shape(&out[i]);
-        ValueId old = n->outputs[i];
-        if (out[i].dtype != value_at(g, old)->dtype || !shape_equal(&s, &value_at(g, old)->shape)) BUG("fold: node '%s' evaluates to another type than inferred", n->name);
-        if (out[i].dtype != DTYPE_STRING) {
-            out[i].data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
-        } else {
-            StringElement *s_data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
-            for (int64_t k = 0; k < tensor_count(&out[i]); k++) s_data[k].data = arena_strndup(g->arena, s_data[k].data, s_data[k].size);
-            out[i].data = s_data;
-        }
-        ValueId folded = build_const(g, n->region, &out[i], n->name);
-        graph_replace_uses(g, old, folded);
+        const Value *old = value_at(g, n->outputs[i]);
+        if (out[i].dtype != old->dtype || !shape_equal(&s, &old->shape)) BUG("fold: node '%s' evaluates to another type than inferred", n->name);
+        out[i].data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
+        StringElement *strings = (StringElement *)(uintptr_t)out[i].data;
+        for (int64_t k = 0; out[i].dtype == DTYPE_STRING && k < tensor_count(&out[i]); k++)
+            strings[k].data = arena_strndup(g->arena, strings[k].data, strings[k].size);
+        made[i] = build_const(g, n->region, &out[i], n->name);
     }
+    return true;
+}
+
+ValueId fold_now(Unit *u, ValueId v) {
+    NodeId id = value_at(u->g, v)->def;
+    ValueId made;
+    if (node_at(u->g, id)->n_outputs != 1 || !is_foldable(u, id) || !evaluate(u, id, &made)) return v;
+    graph_remove(u->g, id);
+    return made;
+}
+
+static bool fold_node(Unit *u, NodeId id) {
+    Graph *g = u->g;
+    double ns = u->machine ? cost_node(g, id, u->machine).ns : 0;
+    ValueId *made = NEW_ARRAY(u->scratch, ValueId, node_at(g, id)->n_outputs);
+    if (!evaluate(u, id, made)) return false;
+    for (uint32_t i = 0; i < node_at(g, id)->n_outputs; i++) graph_replace_uses(g, node_at(g, id)->outputs[i], made[i]);
     rewrite_record(u, "fold", "evaluated", node_at(g, id)->name, ns, 0);
     graph_remove(g, id);
     return true;

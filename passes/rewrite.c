@@ -45,7 +45,8 @@ ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const
     /* A rule that makes a node that cannot be is a mistake of ours, but a harmless one: the rewrite does not happen. */
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
-    return build_op(w->g, w->r, op, name, n_inputs, inputs, n_attrs, attrs, &d);
+    ValueId v = build_op(w->g, w->r, op, name, n_inputs, inputs, n_attrs, attrs, &d);
+    return v.i ? fold_now(w->u, v) : v;
 }
 
 ValueId emit_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name) {
@@ -69,13 +70,15 @@ ValueId emit_like(Rewriter *w, NodeId id, uint32_t n_inputs, const ValueId *inpu
 ValueId emit_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name) {
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
-    return build_reshape(w->g, w->r, x, to, name, &d);
+    ValueId v = build_reshape(w->g, w->r, x, to, name, &d);
+    return v.i && v.i != x.i ? fold_now(w->u, v) : v;
 }
 
 ValueId emit_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name) {
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
-    return build_transpose(w->g, w->r, x, rank, perm, name, &d);
+    ValueId v = build_transpose(w->g, w->r, x, rank, perm, name, &d);
+    return v.i && v.i != x.i ? fold_now(w->u, v) : v;
 }
 
 static bool matches(const Rule *rule, const Node *n) {
@@ -100,7 +103,8 @@ static bool apply(Rewriter *w, const char *pass, const Rule *rule, NodeId id) {
         return false;
     }
     double ns_after = 0;
-    for (uint32_t i = before; i < w->g->nodes.len; i++) ns_after += cost_of(w->u, (NodeId){i});
+    for (uint32_t i = before; i < w->g->nodes.len; i++)
+        if (!node_at(w->g, (NodeId){i})->dead) ns_after += cost_of(w->u, (NodeId){i});
     rewrite_record(w->u, pass, rule->name, node_at(w->g, id)->name, w->ns_before, ns_after);
     graph_replace_uses(w->g, old, made);
     if (made.i < w->n_uses && old.i < w->n_uses) w->uses[made.i] += w->uses[old.i];

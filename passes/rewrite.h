@@ -37,7 +37,7 @@ const Node *match(const Graph *g, ValueId v, OpId op);
 const Node *match_only(const Rewriter *w, ValueId v, OpId op);
 /* Of a binary node n: whether one input is made by `op` (or is a constant for OP_CONST); its index, else -1. Prefers input 0. */
 int match_side(const Graph *g, const Node *n, OpId op);
-/* A binary or unary node in the region of the rule, named like `like`. */
+/* New nodes in the region of the rule; {0} inputs are passed on. Those of constants only are evaluated at once. */
 ValueId emit_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
 ValueId emit_unary(Rewriter *w, OpId op, ValueId x, const char *name);
 ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs);
@@ -47,6 +47,8 @@ ValueId emit_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name);
 ValueId emit_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name);
 const Shape *shape_at(const Graph *g, ValueId v);
 DType dtype_at(const Graph *g, ValueId v);
+/* v, or the constant that it is when its node has only constant inputs and may be folded (fold.c). The emit_ functions do that. */
+ValueId fold_now(Unit *u, ValueId v);
 /* Drops unused nodes of all regions: what pass dce does. */
 bool drop_unused(Graph *g, Arena *scratch);
 #endif
