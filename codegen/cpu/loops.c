@@ -105,6 +105,7 @@ void loops_hoist(Loops *l, const Stmt *loop, bool runs) {
     Hoist h = {.runs = runs, .modified = NEW_ARRAY(l->arena, bool, l->n_slots), .stored = NEW_ARRAY(l->arena, bool, l->k->params.len + 1),
                .vars = NEW_ARRAY(l->arena, bool, l->k->n_vars + 1), .seen = NEW_ARRAY(l->arena, bool, l->k->exprs.len + 1)};
     h.vars[loop->ref] = true;
+    if (l->jam.n > 1) h.vars[l->jam.loop->ref] = true; /* differs between the vectors that go together */
     loops_modified(l, loop->body, h.modified);
     find_changes(&h, loop->body);
     hoist_body(l, &h, loop->body);
@@ -112,29 +113,57 @@ void loops_hoist(Loops *l, const Stmt *loop, bool runs) {
 
 /* ---- loops */
 
+static void enter_vector(Loops *l, int which) {
+    Jam *jam = &l->jam;
+    eval_set_mask(l->v, jam->mask[which]);
+    l->mask = jam->mask[which];
+    eval_set_var(l->v, jam->loop->ref, jam->at[which], loops_var_range(l, jam->loop));
+    for (uint32_t i = 0; i < jam->n_slots; i++) loops_set_slot(l, jam->slots[i], jam->state[jam->slots[i]][which]);
+}
+static void leave_vector(Loops *l, int which) {
+    Jam *jam = &l->jam;
+    for (uint32_t i = 0; i < jam->n_slots; i++) jam->state[jam->slots[i]][which] = loops_slot(l, jam->slots[i]);
+}
+
+/* Values of slot in all vectors that go together, or the one there is. */
+static int read_slot(const Loops *l, uint32_t slot, EmitValue *out) {
+    if (l->jam.n <= 1) {
+        out[0] = loops_slot(l, slot);
+        return 1;
+    }
+    for (int u = 0; u < l->jam.n; u++) out[u] = l->jam.state[slot][u];
+    return l->jam.n;
+}
+static void write_slot(Loops *l, uint32_t slot, const EmitValue *values) {
+    if (l->jam.n <= 1) loops_set_slot(l, slot, values[0]);
+    else for (int u = 0; u < l->jam.n; u++) l->jam.state[slot][u] = values[u];
+}
+
 void loops_counted(Loops *l, const Stmt *s, EmitValue lo, EmitValue hi, EmitValue step, LoopTurn *turn, void *data) {
     bool *modified = NEW_ARRAY(l->arena, bool, l->n_slots);
     uint32_t *carried = NEW_ARRAY(l->arena, uint32_t, l->n_slots);
-    EmitValue *io = NEW_ARRAY(l->arena, EmitValue, l->n_slots);
-    int n = 0;
+    EmitValue *io = NEW_ARRAY(l->arena, EmitValue, l->n_slots * MAX_UNROLL);
+    const EmitValue gone[MAX_UNROLL] = {{NULL}};
+    int n = 0, n_io = 0, each = 1;
     loops_modified(l, s->body, modified);
     for (uint32_t i = 0; i < l->n_slots; i++) {
-        EmitValue value = loops_slot(l, i);
-        if (!modified[i] || !value.v) continue;
-        carried[n] = i;
-        io[n++] = value;
+        if (!modified[i]) continue;
+        each = read_slot(l, i, io + n_io);
+        if (!io[n_io].v) continue;
+        carried[n++] = i;
+        n_io += each;
     }
     loops_clobber(l, s->body);
-    EmitValue i = emit_for_begin(l->e, lo, hi, step, n, io);
+    EmitValue i = emit_for_begin(l->e, lo, hi, step, n_io, io);
     eval_scope_begin(l->v);
-    for (int c = 0; c < n; c++) loops_set_slot(l, carried[c], io[c]);
+    for (int c = 0; c < n; c++) write_slot(l, carried[c], io + c * each);
     turn(l, s, i, data);
-    for (int c = 0; c < n; c++) io[c] = loops_slot(l, carried[c]);
+    for (int c = 0; c < n; c++) read_slot(l, carried[c], io + c * each);
     eval_scope_end(l->v);
-    emit_for_end(l->e, n, io);
+    emit_for_end(l->e, n_io, io);
     for (uint32_t c = 0; c < l->k->n_accs; c++)
-        if (modified[c]) loops_set_slot(l, c, (EmitValue){NULL}); /* set inside only: gone */
-    for (int c = 0; c < n; c++) loops_set_slot(l, carried[c], io[c]);
+        if (modified[c]) write_slot(l, c, gone); /* set inside only: gone */
+    for (int c = 0; c < n; c++) write_slot(l, carried[c], io + c * each);
 }
 
 Range loops_var_range(Loops *l, const Stmt *s) {
@@ -148,14 +177,26 @@ static void serial_turn(Loops *l, const Stmt *s, EmitValue i, void *data) {
     loops_body(l, s->body);
 }
 
-static void serial(Loops *l, const Stmt *s, bool unroll) {
-    enum { MAX_UNROLLED = 64 };
-    int64_t extent;
+/* Statements that s becomes when all loops in it are unrolled; a large number where one's extent is not known. */
+static int64_t unrolled_size(Loops *l, const Stmt *s) {
+    enum { LARGE = 1 << 20 };
+    int64_t size = 0;
+    for (; s && size < LARGE; s = s->next) {
+        Range r = eval_range(l->v, s->kind == STMT_FOR ? s->extent : (ExprId){0});
+        size += s->kind != STMT_FOR ? 1 : r.min == r.max && r.max <= 64 ? r.max * unrolled_size(l, s->body) : LARGE;
+    }
+    return size;
+}
+
+static void serial(Loops *l, const Stmt *s) {
+    enum { MAX_UNROLLED = 64, MAX_SMALL = 40 };
     Range r = eval_range(l->v, s->extent);
-    extent = r.max;
     if (r.max <= 0) return;
-    if (r.min == r.max && (r.max == 1 || (unroll && r.max <= MAX_UNROLLED))) {
-        for (int64_t i = 0; i < extent; i++) {
+    bool known = r.min == r.max;
+    /* Windows inside a vector loop: a few turns of a few statements are cheaper without a loop around them. */
+    bool small = known && l->lanes && r.max * unrolled_size(l, s->body) * (l->jam.n > 1 ? l->jam.n : 1) <= MAX_SMALL;
+    if (known && (r.max == 1 || small || (s->mode == FOR_UNROLL && r.max <= MAX_UNROLLED))) {
+        for (int64_t i = 0; i < r.max; i++) {
             EmitValue at = emit_index(l->e, i);
             eval_set_var(l->v, s->ref, at, (Range){i, i});
             loops_body(l, s->body);
@@ -195,24 +236,34 @@ static void fail(Loops *l, const Stmt *s) {
     l->out_of_range = emit_binary(l->e, EMIT_OR, l->out_of_range, where);
 }
 
+static void statement(Loops *l, const Stmt *s) {
+    EmitValue value;
+    switch (s->kind) {
+    case STMT_STORE:
+        value = evaluate(l, s->value);
+        eval_store(l->v, s->ref, s->index, value, s->pred);
+        break;
+    case STMT_ACC:
+        value = evaluate(l, s->value);
+        eval_set_acc(l->v, s->ref, value);
+        break;
+    case STMT_UPDATE: update(l, s); break;
+    case STMT_FAIL: fail(l, s); break;
+    case STMT_FOR: BUG("a loop is no simple statement");
+    }
+}
+
 void loops_body(Loops *l, const Stmt *s) {
     for (; s; s = s->next) {
-        switch (s->kind) {
-        case STMT_FOR:
-            if (s->mode != FOR_VECTOR || !loops_vector(l, s)) serial(l, s, s->mode == FOR_UNROLL);
-            break;
-        case STMT_STORE: {
-            EmitValue value = evaluate(l, s->value);
-            eval_store(l->v, s->ref, s->index, value, s->pred);
-            break;
+        if (s->kind == STMT_FOR) {
+            if (s->mode != FOR_VECTOR || !loops_vector(l, s)) serial(l, s);
+            continue;
         }
-        case STMT_ACC: {
-            EmitValue value = evaluate(l, s->value);
-            eval_set_acc(l->v, s->ref, value);
-            break;
-        }
-        case STMT_UPDATE: update(l, s); break;
-        case STMT_FAIL: fail(l, s); break;
+        if (l->jam.n <= 1) statement(l, s);
+        for (int u = 0; l->jam.n > 1 && u < l->jam.n; u++) {
+            enter_vector(l, u);
+            statement(l, s);
+            leave_vector(l, u);
         }
     }
 }

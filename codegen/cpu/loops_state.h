@@ -5,11 +5,26 @@
 #include "codegen/cpu/eval.h"
 #include "codegen/cpu/loops.h"
 
+enum { MAX_UNROLL = 4 };
+
+/* Several vectors of one VECTOR loop that go through its body together, statement by statement, so that inner loops run once for all of
+   them and their chains of operations overlap. */
+typedef struct {
+    int n;                         /* 0 or 1: none */
+    const Stmt *loop;
+    EmitValue at[MAX_UNROLL];      /* index of lane 0 */
+    EmitValue mask[MAX_UNROLL];    /* lanes that exist */
+    uint32_t *slots;               /* those that the body changes */
+    uint32_t n_slots;
+    EmitValue (*state)[MAX_UNROLL]; /* per slot number: its values */
+} Jam;
+
 typedef struct {
     Arena *arena;
     Emit *e;
     Eval *v;
     const Kernel *k;
+    Jam jam;
     uint32_t n_slots;       /* accumulators and the two flags */
     EmitValue out_of_range; /* flag, i1 of the lanes or scalar; {NULL}: cannot happen */
     EmitValue mask;         /* of the current vector turn */

@@ -5,10 +5,9 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_UNROLL = 4 };
-
 typedef struct {
     int lanes, unroll;
+    bool together;        /* the vectors of a turn go through the body together: it has loops of its own */
     uint32_t *slots;      /* accumulators and flags from outside that the body changes */
     OpId *ops;
     int n_slots;
@@ -123,7 +122,8 @@ static bool plan(Loops *l, const Stmt *s, Vectors *p) {
     }
     if (p->lanes < 2) return false;
     bool reduces = p->n_slots > 0;
-    p->unroll = !survey.flat ? 1 : survey.cost <= 6 || (reduces && survey.cost <= 24) ? MAX_UNROLL : survey.cost <= 40 ? 2 : 1;
+    p->together = !survey.flat;
+    p->unroll = p->together ? (survey.cost <= 24 ? MAX_UNROLL : survey.cost <= 60 ? 2 : 1) : survey.cost <= 6 || (reduces && survey.cost <= 24) ? MAX_UNROLL : survey.cost <= 40 ? 2 : 1;
     return true;
 }
 
@@ -172,6 +172,46 @@ static void one_vector(Loops *l, const Stmt *s, Vectors *p, EmitValue i, int whi
     l->mask.v = NULL;
 }
 
+/* Like one_vector for n neighbours at once, the last one with a mask. */
+static void vectors_together(Loops *l, const Stmt *s, Vectors *p, EmitValue first, int n, EmitValue last_mask) {
+    l->jam = (Jam){.n = n, .loop = s, .slots = NEW_ARRAY(l->arena, uint32_t, l->n_slots), .state = arena_alloc(l->arena, sizeof *l->jam.state * l->n_slots)};
+    bool *modified = NEW_ARRAY(l->arena, bool, l->n_slots);
+    loops_modified(l, s->body, modified);
+    for (int i = 0; i < p->n_slots; i++)
+        for (int u = 0; u < n; u++) l->jam.state[p->slots[i]][u] = p->partial[i][u];
+    for (uint32_t i = 0; i < l->n_slots; i++)
+        if (modified[i]) l->jam.slots[l->jam.n_slots++] = i;
+    for (int u = 0; u < n; u++) {
+        EmitValue offset = emit_index(l->e, (int64_t)u * p->lanes);
+        l->jam.at[u] = u ? emit_binary(l->e, EMIT_IADD, first, offset) : first;
+    }
+    l->jam.mask[n - 1] = last_mask;
+    l->lanes = p->lanes;
+    eval_set_vector(l->v, s->ref, p->lanes);
+    eval_set_var(l->v, s->ref, first, loops_var_range(l, s));
+    loops_body(l, s->body);
+    for (int i = 0; i < p->n_slots; i++)
+        for (int u = 0; u < n; u++) p->partial[i][u] = l->jam.state[p->slots[i]][u];
+    l->jam.n = 0;
+    forget_inner(l, s, p);
+    eval_set_vector(l->v, s->ref, 0);
+    l->lanes = 0;
+    l->mask.v = NULL;
+}
+
+static void some_vectors(Loops *l, const Stmt *s, Vectors *p, EmitValue first, int n, EmitValue last_mask) {
+    if (p->together && n > 1) {
+        vectors_together(l, s, p, first, n, last_mask);
+        return;
+    }
+    const EmitValue none = {NULL};
+    for (int u = 0; u < n; u++) {
+        EmitValue offset = emit_index(l->e, (int64_t)u * p->lanes);
+        EmitValue at = u ? emit_binary(l->e, EMIT_IADD, first, offset) : first;
+        one_vector(l, s, p, at, u, u == n - 1 ? last_mask : none);
+    }
+}
+
 typedef struct {
     Vectors *p;
     int unroll;
@@ -186,21 +226,14 @@ static void vector_loop(Loops *l, const Stmt *s, Turn t, EmitValue lo, EmitValue
     for (int i = 0; i < n; i++) io[i] = p->partial[i / t.unroll][i % t.unroll];
     EmitValue by = emit_index(l->e, step);
     loops_clobber(l, s->body);
-    EmitValue at = emit_for_begin(l->e, lo, hi, by, n, io);
+    EmitValue at = emit_for_begin(l->e, lo, hi, by, n, io), mask = {NULL};
     eval_scope_begin(l->v);
     for (int i = 0; i < n; i++) p->partial[i / t.unroll][i % t.unroll] = io[i];
-    for (int u = 0; u < t.unroll; u++) {
-        EmitValue first = at, mask = {NULL};
-        if (u) {
-            EmitValue offset = emit_index(l->e, (int64_t)u * p->lanes);
-            first = emit_binary(l->e, EMIT_IADD, at, offset);
-        }
-        if (t.end.v) {
-            EmitValue live = emit_binary(l->e, EMIT_ISUB, t.end, first);
-            mask = emit_mask(l->e, live, p->lanes);
-        }
-        one_vector(l, s, p, first, u, mask);
+    if (t.end.v) {
+        EmitValue live = emit_binary(l->e, EMIT_ISUB, t.end, at);
+        mask = emit_mask(l->e, live, p->lanes);
     }
+    some_vectors(l, s, p, at, t.unroll, mask);
     for (int i = 0; i < n; i++) io[i] = p->partial[i / t.unroll][i % t.unroll];
     eval_scope_end(l->v);
     emit_for_end(l->e, n, io);
@@ -256,8 +289,10 @@ bool loops_vector(Loops *l, const Stmt *s) {
     if (extent.max <= 0) return true;
     bool known = extent.min == extent.max, masks = emit_isa(l->e)->masks;
     int64_t n = extent.max, whole = p.lanes, turn = (int64_t)p.lanes * p.unroll;
-    if (known && n < turn) { /* short: single vectors, straight */
-        p.unroll = n / whole ? (int)(n / whole) : 1;
+    /* What is too short for a turn goes at once, the masked rest included. */
+    if (known && n < turn) {
+        int pieces = (int)(masks ? (n + whole - 1) / whole : n / whole);
+        p.unroll = pieces > 0 ? pieces : 1;
         turn = whole * p.unroll;
     }
     loops_hoist(l, s, extent.min > 0);
@@ -267,28 +302,17 @@ bool loops_vector(Loops *l, const Stmt *s) {
     EmitValue zero = emit_index(l->e, 0), none = {NULL};
     if (known) {
         int64_t turns = n / turn, at = turns * turn;
-        if (turns == 1) {
-            for (int u = 0; u < p.unroll; u++) {
-                EmitValue i = emit_index(l->e, u * whole);
-                one_vector(l, s, &p, i, u, none);
-            }
-        } else if (turns > 1) {
-            EmitValue hi = emit_index(l->e, at);
-            vector_loop(l, s, (Turn){&p, p.unroll, none}, zero, hi, turn);
-        }
-        for (int u = 0; n - at >= whole; at += whole, u++) {
-            EmitValue i = emit_index(l->e, at);
-            one_vector(l, s, &p, i, u, none);
-        }
-        if (n > at && masks) {
-            EmitValue i = emit_index(l->e, at), mask = emit_const_mask(l->e, p.lanes, (int)(n - at));
-            one_vector(l, s, &p, i, 0, mask);
-            at = n;
-        }
+        EmitValue hi = emit_index(l->e, at);
+        if (turns == 1) some_vectors(l, s, &p, zero, p.unroll, none);
+        else if (turns > 1) vector_loop(l, s, (Turn){&p, p.unroll, none}, zero, hi, turn);
+        int left = (int)((n - at) / whole), rest = masks ? (int)((n - at) % whole) : 0;
+        EmitValue mask = rest ? emit_const_mask(l->e, p.lanes, rest) : none;
+        if (left + (rest > 0)) some_vectors(l, s, &p, hi, left + (rest > 0), mask);
+        at = masks ? n : at + left * whole;
         combine_partials(l, &p);
         if (n > at) {
-            EmitValue lo = emit_index(l->e, at), hi = emit_index(l->e, n), step = emit_index(l->e, 1);
-            loops_counted(l, s, lo, hi, step, scalar_turn, NULL);
+            EmitValue from = emit_index(l->e, at), to = emit_index(l->e, n), step = emit_index(l->e, 1);
+            loops_counted(l, s, from, to, step, scalar_turn, NULL);
         }
     } else {
         EmitValue end = eval_scalar(l->v, s->extent);
