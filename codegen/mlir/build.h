@@ -1,4 +1,4 @@
-/* build: what the files of this room share. An emitter is an MLIR module under construction: every operation goes through build_op, at the
+/* build: what the files of this room share. An emitter is an MLIR module under construction: every operation goes through mlir_op, at the
    end of the current block; constants and stack arrays go to the top of the function's entry block, where they dominate every use. */
 #ifndef TFOPT_MLIR_BUILD_H
 #define TFOPT_MLIR_BUILD_H
@@ -45,7 +45,7 @@ static inline MlirAttribute i64_attribute(Emit *e, int64_t v) { return mlirInteg
 /* The MLIR type of t in registers. */
 MlirType build_type(Emit *e, EmitType t);
 /* An operation at the end of the current block. `region` (may be NULL) are n_regions regions that the operation takes over. */
-MlirOperation build_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands, const EmitValue *operands,
+MlirOperation mlir_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands, const EmitValue *operands,
                        int n_attributes, const MlirNamedAttribute *attributes, int n_regions, const MlirRegion *regions);
 /* One with one result and no region. */
 EmitValue build_value(Emit *e, const char *name, MlirType result, int n_operands, const EmitValue *operands, int n_attributes,

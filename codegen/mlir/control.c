@@ -19,14 +19,14 @@ EmitValue emit_for_begin(Emit *e, EmitValue lo, EmitValue hi, EmitValue step, in
     MlirRegion region = mlirRegionCreate();
     MlirBlock body = mlirBlockCreate(n + 1, types, locations);
     mlirRegionAppendOwnedBlock(region, body);
-    MlirOperation op = build_op(e, "scf.for", n, types + 1, n + 3, operands, 0, NULL, 1, &region);
+    MlirOperation op = mlir_op(e, "scf.for", n, types + 1, n + 3, operands, 0, NULL, 1, &region);
     vec_push(e->arena, &e->scopes, (Scope){.outer = e->block, .op = op});
     e->block = body;
     for (int i = 0; i < n; i++) io[i].v = mlirBlockGetArgument(body, i + 1).ptr;
     return (EmitValue){mlirBlockGetArgument(body, 0).ptr};
 }
 
-static void yield(Emit *e, int n, const EmitValue *values) { build_op(e, "scf.yield", 0, NULL, n, values, 0, NULL, 0, NULL); }
+static void yield(Emit *e, int n, const EmitValue *values) { mlir_op(e, "scf.yield", 0, NULL, n, values, 0, NULL, 0, NULL); }
 
 static void close(Emit *e, int n, EmitValue *io) {
     Scope s = e->scopes.data[--e->scopes.len];
@@ -46,7 +46,7 @@ void emit_if_begin(Emit *e, EmitValue condition, int n, const EmitType *types) {
     MlirBlock then = mlirBlockCreate(0, NULL, NULL), otherwise = mlirBlockCreate(0, NULL, NULL);
     mlirRegionAppendOwnedBlock(regions[0], then);
     mlirRegionAppendOwnedBlock(regions[1], otherwise);
-    MlirOperation op = build_op(e, "scf.if", n, results, 1, &condition, 0, NULL, 2, regions);
+    MlirOperation op = mlir_op(e, "scf.if", n, results, 1, &condition, 0, NULL, 2, regions);
     vec_push(e->arena, &e->scopes, (Scope){e->block, op, otherwise});
     e->block = then;
 }

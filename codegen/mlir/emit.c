@@ -85,7 +85,7 @@ EmitType emit_type(const Emit *e, EmitValue v) {
     return (EmitType){DTYPE_NONE, lanes};
 }
 
-MlirOperation build_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands, const EmitValue *operands,
+MlirOperation mlir_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands, const EmitValue *operands,
                        int n_attributes, const MlirNamedAttribute *attributes, int n_regions, const MlirRegion *regions) {
     _Static_assert(sizeof(EmitValue) == sizeof(MlirValue), "an EmitValue is an MlirValue");
     MlirOperationState s = mlirOperationStateGet(text_ref(name), e->location);
@@ -105,7 +105,7 @@ MlirOperation build_op(Emit *e, const char *name, int n_results, const MlirType 
 
 EmitValue build_value(Emit *e, const char *name, MlirType result, int n_operands, const EmitValue *operands, int n_attributes,
                       const MlirNamedAttribute *attributes) {
-    MlirOperation op = build_op(e, name, 1, &result, n_operands, operands, n_attributes, attributes, 0, NULL);
+    MlirOperation op = mlir_op(e, name, 1, &result, n_operands, operands, n_attributes, attributes, 0, NULL);
     return (EmitValue){mlirOperationGetResult(op, 0).ptr};
 }
 
@@ -153,7 +153,7 @@ void emit_kernel_begin(Emit *e, const char *name, EmitValue *out_buffers, EmitVa
     const char *width = arena_printf(e->arena, "%d", e->isa->vector_bits); /* or LLVM would split 512-bit vectors on some CPUs */
     a[n++] = named(e, "prefer_vector_width", mlirStringAttrGet(e->context, text_ref(width)));
     e->block = mlirModuleGetBody(e->module);
-    build_op(e, "llvm.func", 0, NULL, 0, NULL, n, a, 1, &region);
+    mlir_op(e, "llvm.func", 0, NULL, 0, NULL, n, a, 1, &region);
     e->block = e->entry = entry;
     map_init(&e->constants, e->arena);
     *out_buffers = (EmitValue){mlirBlockGetArgument(entry, 0).ptr};
@@ -164,7 +164,7 @@ void emit_kernel_begin(Emit *e, const char *name, EmitValue *out_buffers, EmitVa
 
 void emit_kernel_end(Emit *e, EmitValue status) {
     CHECK(e->scopes.len == 0);
-    build_op(e, "llvm.return", 0, NULL, 1, &status, 0, NULL, 0, NULL);
+    mlir_op(e, "llvm.return", 0, NULL, 1, &status, 0, NULL, 0, NULL);
 }
 
 static void declare(Emit *e, const char *name, MlirType function) {
@@ -174,7 +174,7 @@ static void declare(Emit *e, const char *name, MlirType function) {
     MlirNamedAttribute a[3] = {named(e, "sym_name", mlirStringAttrGet(e->context, text_ref(name))), named(e, "function_type", mlirTypeAttrGet(function)),
                                named(e, "no_unwind", mlirUnitAttrGet(e->context))};
     e->block = mlirModuleGetBody(e->module);
-    build_op(e, "llvm.func", 0, NULL, 0, NULL, 3, a, 1, &empty);
+    mlir_op(e, "llvm.func", 0, NULL, 0, NULL, 3, a, 1, &empty);
     e->block = here;
 }
 
@@ -209,7 +209,7 @@ EmitValue emit_intrinsic(Emit *e, const char *name, EmitType result, int n, cons
                                named(e, "operandSegmentSizes", mlirDenseI32ArrayGet(e->context, 2, sizes)),
                                named(e, "op_bundle_sizes", mlirDenseI32ArrayGet(e->context, 0, NULL))};
     if (result.dtype == DTYPE_NONE) {
-        build_op(e, "llvm.call_intrinsic", 0, NULL, n, args, 3, a, 0, NULL);
+        mlir_op(e, "llvm.call_intrinsic", 0, NULL, n, args, 3, a, 0, NULL);
         return (EmitValue){NULL};
     }
     return build_value(e, "llvm.call_intrinsic", build_type(e, result), n, args, 3, a);

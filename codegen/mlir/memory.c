@@ -81,14 +81,14 @@ void emit_store(Emit *e, EmitValue pointer, int64_t disp, EmitValue v, EmitValue
     if (mask.v) {
         EmitValue operands[3] = {v, at, mask};
         MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)bytes));
-        build_op(e, "llvm.intr.masked.store", 0, NULL, 3, operands, 1, &a, 0, NULL);
+        mlir_op(e, "llvm.intr.masked.store", 0, NULL, 3, operands, 1, &a, 0, NULL);
         return;
     }
     bool streams = (flags & EMIT_NONTEMPORAL) != 0; /* such stores exist for whole aligned vectors only: the caller has seen to it */
     EmitValue operands[2] = {v, at};
     MlirNamedAttribute a[2] = {named(e, "alignment", i64_attribute(e, streams && t.lanes ? bytes * t.lanes : bytes)),
                                named(e, "nontemporal", mlirUnitAttrGet(e->context))};
-    build_op(e, "llvm.store", 0, NULL, 2, operands, streams ? 2 : 1, a, 0, NULL);
+    mlir_op(e, "llvm.store", 0, NULL, 2, operands, streams ? 2 : 1, a, 0, NULL);
 }
 
 EmitValue emit_gather(Emit *e, EmitValue pointer, EmitValue indexes, EmitType t, EmitValue mask) {
@@ -108,11 +108,11 @@ void emit_scatter(Emit *e, EmitValue pointer, EmitValue indexes, EmitValue v, Em
     if (!mask.v) mask = emit_const_mask(e, t.lanes, t.lanes);
     EmitValue operands[3] = {v, pointers, mask};
     MlirNamedAttribute a = named(e, "alignment", i32_attribute(e, (int32_t)element_alignment(t.dtype)));
-    build_op(e, "llvm.intr.masked.scatter", 0, NULL, 3, operands, 1, &a, 0, NULL);
+    mlir_op(e, "llvm.intr.masked.scatter", 0, NULL, 3, operands, 1, &a, 0, NULL);
 }
 
 void emit_prefetch(Emit *e, EmitValue pointer, int64_t disp_bytes) {
     EmitValue at = emit_address(e, pointer, DTYPE_U8, (EmitValue){NULL}, disp_bytes);
     MlirNamedAttribute a[3] = {named(e, "rw", i32_attribute(e, 0)), named(e, "hint", i32_attribute(e, 3)), named(e, "cache", i32_attribute(e, 1))};
-    build_op(e, "llvm.intr.prefetch", 0, NULL, 1, &at, 3, a, 0, NULL);
+    mlir_op(e, "llvm.intr.prefetch", 0, NULL, 1, &at, 3, a, 0, NULL);
 }
