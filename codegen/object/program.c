@@ -108,8 +108,9 @@ static uint32_t name_number(Tables *t, const char *name) {
 static uint32_t kernel_number(Tables *t, uint32_t kernel) {
     if (!t->kernel_numbers[kernel]) {
         const char *symbol = arena_printf(t->w->arena, "%s%s", t->kernel_prefix, t->p->kernels.data[kernel]->name);
-        vec_push(t->w->arena, &t->kernels, (DataPointer){t->kernels.len * sizeof(void *), symbol, 0});
-        t->kernel_numbers[kernel] = t->kernels.len;
+        uint32_t number = t->kernels.len;
+        vec_push(t->w->arena, &t->kernels, (DataPointer){number * sizeof(void *), symbol, 0});
+        t->kernel_numbers[kernel] = number + 1;
     }
     return t->kernel_numbers[kernel] - 1;
 }

@@ -1,0 +1,297 @@
+/* compile: the whole way, in the order of the stages:
+
+     model file ─ read, import ─► graph ─ copy, passes ─► graph ─ per --cpu:
+   lower, schedule, plan ─► programs ─ kernels' code, descriptor, weights ─► one
+   object ─ link ─► artefact
+
+   Stages after an error are not entered; within a stage all errors are
+   collected. */
+#include "driver/compile.h"
+
+#include "base/file.h"
+#include "codegen/object/object.h"
+#include "export/export.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MOST_PROGRAMS = 16, MOST_STAGES = 32 };
+
+typedef struct {
+    const CompileOptions *o;
+    struct {
+        const char *what;
+        double seconds;
+    } stages[MOST_STAGES];
+    uint32_t n_stages;
+    double started;
+} Clock;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void begin_stage(Clock *c, const char *what, double fraction) {
+    double time = now();
+    if (c->n_stages) c->stages[c->n_stages - 1].seconds = time - c->started;
+    c->started = time;
+    if (c->n_stages < MOST_STAGES) c->stages[c->n_stages++].what = what;
+    if (c->o->progress) c->o->progress(what, fraction);
+}
+
+static void end_stages(Clock *c) {
+    if (!c->n_stages) return;
+    c->stages[c->n_stages - 1].seconds = now() - c->started;
+    if (c->o->progress) c->o->progress("done", 1);
+    double total = 0;
+    for (uint32_t i = 0; i < c->n_stages; i++) total += c->stages[i].seconds;
+    for (uint32_t i = 0; c->o->time && i < c->n_stages; i++)
+        fprintf(stderr, "%9.1f ms %5.1f %%  %s\n", c->stages[i].seconds * 1e3,
+                100 * c->stages[i].seconds / (total > 0 ? total : 1), c->stages[i].what);
+    if (c->o->time) fprintf(stderr, "%9.1f ms          in all\n", total * 1e3);
+}
+
+static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *d) {
+    if (!c->arena) c->arena = d->arena;
+    begin_stage(clock, "reading", 0);
+    c->tf = tf_read(c->arena, o->model, &o->read, d);
+    if (!c->tf) return false;
+    begin_stage(clock, "importing", 0.05);
+    c->original = import_graph(c->arena, c->tf, &o->import, d);
+    return c->original != NULL && d->n_errors == 0;
+}
+
+static const char *triple_of(Arena *arena, const CompileOptions *o) {
+    return o->triple ? o->triple : llvm_default_triple(arena);
+}
+
+/* More is better: wider vectors, then more instructions. */
+static bool is_better(const IsaRow *a, const IsaRow *b) {
+    if (a->vector_bits != b->vector_bits) return a->vector_bits > b->vector_bits;
+    return strlen(a->checks) > strlen(b->checks);
+}
+
+/* Rows of the --cpu list, best first; what is named twice is compiled once. */
+static bool find_isas(Arena *arena, const CompileOptions *o, const IsaRow **out, uint32_t *out_n, Diag *d) {
+    const char *triple = triple_of(arena, o), *list = o->cpus && *o->cpus ? o->cpus : "native";
+    uint32_t n = 0;
+    while (*list) {
+        size_t length = strcspn(list, ",");
+        const IsaRow *row = isa_find(arena, arena_strndup(arena, list, length), triple, d);
+        list += length + (list[length] == ',');
+        if (!row) continue;
+        bool known = false;
+        for (uint32_t i = 0; i < n; i++) known = known || strcmp(out[i]->name, row->name) == 0;
+        if (known) continue;
+        if (n == MOST_PROGRAMS)
+            return diag_usage(d, "--cpu: at most %d kinds of processor go into one artefact", MOST_PROGRAMS);
+        uint32_t at = n++;
+        for (; at > 0 && is_better(row, out[at - 1]); at--) out[at] = out[at - 1];
+        out[at] = row;
+    }
+    *out_n = n;
+    return d->n_errors == 0 && (n > 0 || diag_usage(d, "--cpu names no processor"));
+}
+
+static void run_passes(Compilation *c, const CompileOptions *o, const Machine *machine, Diag *d) {
+    Unit u = {
+        .g = c->graph, .machine = machine, .options = &o->passes, .arena = c->arena, .scratch = arena_new(), .d = d};
+    passes_run(&u);
+    c->graph = u.g;
+    c->rewrites = u.rewrites.data;
+    c->n_rewrites = u.rewrites.len;
+    arena_free(u.scratch);
+}
+
+/* Up to the rewritten graph; leaves the rows of the --cpu list in isas. */
+static bool rewrite_graph(Compilation *c, const CompileOptions *o, const IsaRow **isas, uint32_t *n, Clock *clock,
+                          Diag *d) {
+    if (!find_isas(c->arena ? c->arena : d->arena, o, isas, n, d) || !import(c, o, clock, d)) return false;
+    begin_stage(clock, "rewriting the graph", 0.15);
+    c->graph = graph_copy(c->arena, c->original);
+    run_passes(c, o, machine_find(isas[0]->cpu, isas[0]->level), d);
+    return d->n_errors == 0;
+}
+
+static bool build_programs(Compilation *c, const CompileOptions *o, Clock *clock, Diag *d) {
+    const IsaRow *isas[MOST_PROGRAMS];
+    uint32_t n = 0;
+    if (!rewrite_graph(c, o, isas, &n, clock, d)) return false;
+    begin_stage(clock, "making kernels", 0.3);
+    c->programs = NEW_ARRAY(c->arena, Program *, n);
+    LowerOptions lower = {.threads = o->threads, .fast_math = o->passes.fast_math, .max_memory = o->max_memory};
+    for (uint32_t i = 0; i < n; i++) {
+        Program *p = program_build(c->arena, c->graph, machine_find(isas[i]->cpu, isas[i]->level), isas[i], &lower, d);
+        if (p) c->programs[c->n_programs++] = p;
+    }
+    return c->n_programs == n && d->n_errors == 0;
+}
+
+/* "out/ResNet-50.v2.so" → "ResNet_50_v2". */
+static const char *model_name(Arena *arena, const CompileOptions *o, const char *out_path) {
+    const char *given = o->name ? o->name : out_path, *slash = strrchr(given, '/');
+    if (slash && !o->name) given = slash + 1;
+    size_t length = strlen(given);
+    const char *dot = o->name ? NULL : strrchr(given, '.');
+    if (dot && dot != given) length = (size_t)(dot - given);
+    char *name = arena_printf(arena, "m%.*s", (int)(length < 200 ? length : 200), given);
+    for (char *p = name; *p; p++)
+        if (!isalnum((unsigned char)*p)) *p = '_';
+    if (strcmp(name, "m_") == 0 || name[1] == 0) return "model"; /* "-" */
+    return isalpha((unsigned char)name[1]) || name[1] == '_' ? name + 1 : name;
+}
+
+static bool write_text(Arena *arena, const Str *text, const char *path, Diag *d) {
+    if (strcmp(path, "-") != 0) return file_write(arena, path, str_text(text), text->len, d);
+    return fwrite(str_text(text), 1, text->len, stdout) == text->len ||
+           diag_error(d, NULL, NULL, "cannot write to standard output");
+}
+
+static bool copy_text(Arena *arena, const char *from, const char *to, Diag *d) {
+    FileMap map;
+    if (!file_map(&map, arena, from, d)) return false;
+    Str text;
+    str_init(&text, arena);
+    str_add_bytes(&text, map.data, map.size);
+    file_unmap(&map);
+    return write_text(arena, &text, to, d);
+}
+
+static bool emit_kernels(Compilation *c, const CompileOptions *o, const ObjectModel *m, LlvmUnit *u, Str *mlir_dump,
+                         Diag *d) {
+    for (uint32_t i = 0; i < c->n_programs; i++) {
+        CpuOptions cpu = {.prefix = object_kernel_prefix(c->arena, m->name, c->programs[i]),
+                          .triple = m->triple,
+                          .fast_math = o->passes.fast_math,
+                          .mlir_dump = mlir_dump};
+        if (!cpu_emit(c->programs[i], &cpu, u, d)) return false;
+    }
+    return true;
+}
+
+static bool write_header(Arena *arena, const ObjectModel *m, const char *path, Diag *d) {
+    Str text;
+    str_init(&text, arena);
+    object_header(m, &text);
+    return write_text(arena, &text, path, d);
+}
+
+/* Objects and archives come with a header beside them. */
+static bool write_header_beside(Arena *arena, const ObjectModel *m, const char *out_path, Diag *d) {
+    const char *dot = strrchr(out_path, '.'), *slash = strrchr(out_path, '/');
+    if (dot && slash && dot < slash) dot = NULL;
+    size_t stem = dot ? (size_t)(dot - out_path) : strlen(out_path);
+    return write_header(arena, m, arena_printf(arena, "%.*s.h", (int)stem, out_path), d);
+}
+
+static bool make_artefact(Compilation *c, const ObjectModel *m, LlvmUnit *u, EmitKind kind, const char *out_path,
+                          const char *temp_dir, Clock *clock, Diag *d) {
+    static const ArtefactKind artefacts[] = {[EMIT_KIND_OBJECT] = ARTEFACT_OBJECT,
+                                             [EMIT_KIND_ARCHIVE] = ARTEFACT_ARCHIVE,
+                                             [EMIT_KIND_SHARED] = ARTEFACT_SHARED,
+                                             [EMIT_KIND_EXECUTABLE] = ARTEFACT_EXECUTABLE};
+    const char *object = arena_printf(c->arena, "%s/object.o", temp_dir);
+    if (!object_describe(c->arena, u, m, temp_dir, d)) return false;
+    begin_stage(clock, "generating code", 0.6);
+    if (!llvm_unit_emit(u, LLVM_OBJECT, object, d)) return false;
+    begin_stage(clock, "linking", 0.95);
+    if (!object_link(c->arena, artefacts[kind], object, m, out_path, temp_dir, d)) return false;
+    return (kind != EMIT_KIND_OBJECT && kind != EMIT_KIND_ARCHIVE) || write_header_beside(c->arena, m, out_path, d);
+}
+
+/* From programs to code, in a unit of its own. */
+static bool make_code(Compilation *c, const CompileOptions *o, const ObjectModel *m, EmitKind kind,
+                      const char *out_path, const char *temp_dir, Clock *clock, Diag *d) {
+    const char *arch = arena_strndup(c->arena, m->triple, strcspn(m->triple, "-"));
+    const IsaRow *baseline = isa_find(c->arena, strcmp(arch, "x86_64") == 0 ? "x86-64-v2" : arch, m->triple, d);
+    LlvmUnit *u = baseline ? llvm_unit_new(c->arena, m->triple, baseline, d) : NULL;
+    if (!u) return false;
+    Str dump;
+    str_init(&dump, c->arena);
+    begin_stage(clock, "emitting kernels", 0.4);
+    bool ok = emit_kernels(c, o, m, u, kind == EMIT_KIND_MLIR ? &dump : NULL, d);
+    if (ok && kind == EMIT_KIND_MLIR) {
+        ok = write_text(c->arena, &dump, out_path, d);
+    } else if (ok && (kind == EMIT_KIND_ASM || kind == EMIT_KIND_LLVM)) {
+        const char *path = arena_printf(c->arena, "%s/text", temp_dir);
+        ok = llvm_unit_emit(u, kind == EMIT_KIND_ASM ? LLVM_ASSEMBLY : LLVM_IR, path, d) &&
+             copy_text(c->arena, path, out_path, d);
+    } else if (ok) {
+        ok = make_artefact(c, m, u, kind, out_path, temp_dir, clock, d);
+    }
+    llvm_unit_free(u);
+    return ok;
+}
+
+/* The rewritten graph as a GraphDef. */
+static bool write_graphdef(Compilation *c, const char *out_path, Diag *d) {
+    if (strcmp(out_path, "-") == 0) return export_graph(c->graph, stdout, d);
+    FileOut out;
+    if (!file_create(&out, c->arena, out_path, d)) return false;
+    if (export_graph(c->graph, out.stream, d)) return file_commit(&out, false, d);
+    file_discard(&out);
+    return false;
+}
+
+static bool write_graph(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Clock *clock,
+                        Diag *d) {
+    const IsaRow *isas[MOST_PROGRAMS];
+    uint32_t n = 0;
+    if (!rewrite_graph(c, o, isas, &n, clock, d)) return false;
+    if (kind == EMIT_KIND_PB) return write_graphdef(c, out_path, d);
+    Str text;
+    str_init(&text, c->arena);
+    graph_print(c->graph, &text, false);
+    return write_text(c->arena, &text, out_path, d);
+}
+
+static bool write_kernels(Compilation *c, const char *out_path, Diag *d) {
+    Str text;
+    str_init(&text, c->arena);
+    for (uint32_t i = 0; i < c->n_programs; i++) program_print(c->programs[i], &text);
+    return write_text(c->arena, &text, out_path, d);
+}
+
+static bool compile(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Clock *clock,
+                    Diag *d) {
+    if (kind == EMIT_KIND_GRAPH || kind == EMIT_KIND_PB) return write_graph(c, o, kind, out_path, clock, d);
+    if (!build_programs(c, o, clock, d)) return false;
+    if (kind == EMIT_KIND_KERNELS) return write_kernels(c, out_path, d);
+    ObjectModel m = {.name = model_name(c->arena, o, out_path),
+                     .triple = triple_of(c->arena, o),
+                     .precision = o->precision ? o->precision : "fp32",
+                     .programs = (const Program *const *)c->programs,
+                     .n_programs = c->n_programs};
+    if (kind == EMIT_KIND_HEADER) return write_header(c->arena, &m, out_path, d);
+    char *temp_dir = file_make_temp_dir(c->arena, d);
+    if (!temp_dir) return false;
+    bool ok = make_code(c, o, &m, kind, out_path, temp_dir, clock, d);
+    file_remove_tree(temp_dir);
+    return ok;
+}
+
+bool compile_import(Compilation *c, const CompileOptions *o, Diag *d) {
+    Clock clock = {.o = o};
+    bool ok = import(c, o, &clock, d);
+    end_stages(&clock);
+    return ok;
+}
+
+bool compile_programs(Compilation *c, const CompileOptions *o, Diag *d) {
+    Clock clock = {.o = o};
+    bool ok = build_programs(c, o, &clock, d);
+    end_stages(&clock);
+    return ok;
+}
+
+bool compile_to(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Diag *d) {
+    Clock clock = {.o = o};
+    bool ok = compile(c, o, kind, out_path, &clock, d);
+    end_stages(&clock);
+    return ok;
+}
