@@ -50,7 +50,7 @@ static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, boo
     for (int v = 1; v <= MAX_TILE_VECTORS && v <= vectors; v++) {
         int most_rows = rows_that_fit(registers, v);
         bool panel_in_l1 = k * (m > 1 ? v * lanes : n) * 4 <= 32 * 1024; /* a single row reads each panel once */
-        for (int r = 1; r <= most_rows && r <= m; r++) {
+        for (int r = 1; r <= most_rows && (r <= m || !m_is_const); r++) {
             if (!m_is_const && r != most_rows) continue; /* a run-time rest is done in smaller tiles whatever r is */
             int64_t full_m = m / r, rest_m = m % r, full_n = vectors / v, rest_n = vectors % v;
             double cycles = 0;
