@@ -182,6 +182,8 @@ static Dim named_symbol(Importer *im, Map *symbols, const char *name)
     int64_t min = 0;
     int64_t max = INT64_MAX;
     dim_bounds(im->options, name, &min, &max);
+    if (min == max)
+        return dim_const(min); /* --batch 8: not unknown any more */
     Dim d = dim_symbol(&im->g->dims, name, min, max);
     if (name)
         map_add(symbols, name, d.expr);

@@ -36,7 +36,7 @@ static uint32_t add_buffer(Lower *l, Buffer b) {
     Dim elements = shape_elements(&l->g->dims, &b.shape);
     b.bytes = dim_mul(&l->g->dims, elements, dim_const((int64_t)dtype_size(b.dtype)));
     int64_t count = shape_count(&b.shape);
-    bool huge = dim_is_const(b.bytes) && (count < 0 || count > INT64_MAX / 32);
+    bool huge = shape_is_const(&b.shape) && (count < 0 || count > INT64_MAX / 32);
     if (huge || (l->o->max_memory > 0 && dim_is_const(b.bytes) && b.bytes.value > l->o->max_memory)) {
         Str text;
         str_init(&text, l->scratch);
