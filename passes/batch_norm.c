@@ -68,7 +68,7 @@ static ValueId rule_scale_after(Rewriter *w, NodeId id) {
     rewrite_takes(w, n->inputs[0]);
     ValueId factor = along(w, c, rank, at, name);
     if (!factor.i) return factor;
-    inputs[1] = emit_binary(w, op, inputs[1], factor, name);
+    inputs[1] = insert_binary(w, op, inputs[1], factor, name);
     return emit_like(w, f_id, 2, inputs);
 }
 
@@ -82,9 +82,9 @@ static ValueId rule_scale_before_offset(Rewriter *w, NodeId id) {
     const char *name = n->name;
     OpId op = n->op;
     rewrite_takes(w, n->inputs[0]);
-    ValueId scaled = emit_binary(w, op, f, c, name);
-    ValueId offset = emit_binary(w, op, b, c, name);
-    return emit_binary(w, OP_ADD, scaled, offset, name);
+    ValueId scaled = insert_binary(w, op, f, c, name);
+    ValueId offset = insert_binary(w, op, b, c, name);
+    return insert_binary(w, OP_ADD, scaled, offset, name);
 }
 
 /* f(x * c, weights) = f(x, c * weights): exact with zero padding too, since padding is not scaled */
@@ -99,7 +99,7 @@ static ValueId rule_scale_in_front(Rewriter *w, NodeId id) {
     rewrite_takes(w, f->inputs[0]);
     ValueId factor = along(w, c, shape_at(w->g, inputs[1])->rank, at, name);
     if (!factor.i) return factor;
-    inputs[1] = emit_binary(w, OP_MUL, inputs[1], factor, name);
+    inputs[1] = insert_binary(w, OP_MUL, inputs[1], factor, name);
     return emit_like(w, id, 2, inputs);
 }
 
@@ -127,11 +127,11 @@ static ValueId rule_offset_in_front(Rewriter *w, NodeId id) {
         if (i != channels) axes[n_axes++] = i;
     ValueId offset = along(w, b, rank, at, name);
     if (!offset.i) return offset;
-    offset = emit_binary(w, OP_MUL, inputs[1], offset, name);
+    offset = insert_binary(w, OP_MUL, inputs[1], offset, name);
     Attr attrs[] = {attr_string("kind", "sum"), attr_ints(w->u->scratch, "axes", (size_t)n_axes, axes), attr_int("keep", 0)};
     offset = emit_op(w, OP_REDUCE, name, 1, &offset, 3, attrs);
     ValueId product = emit_like(w, id, 2, inputs);
-    return emit_binary(w, OP_ADD, product, offset, name);
+    return insert_binary(w, OP_ADD, product, offset, name);
 }
 
 static const Rule rules[] = {

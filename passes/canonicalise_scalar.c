@@ -50,8 +50,8 @@ ValueId rule_subtract_constant(Rewriter *w, NodeId id) {
     ValueId x = n->inputs[0], c = n->inputs[1];
     if (!is_constant(w->g, c) || is_constant(w->g, x) || !dtype_is_float(dtype_at(w->g, x))) return (ValueId){0};
     const char *name = n->name;
-    ValueId negative = emit_unary(w, OP_NEG, c, name);
-    return emit_binary(w, OP_ADD, x, negative, name);
+    ValueId negative = insert_unary(w, OP_NEG, c, name);
+    return insert_binary(w, OP_ADD, x, negative, name);
 }
 
 /* Whether all elements are of a size whose products and sums with their like neither overflow nor vanish. */
@@ -78,11 +78,11 @@ ValueId rule_join_constants(Rewriter *w, NodeId id) {
     ValueId x = inner->inputs[0], c1 = inner->inputs[1], c2 = n->inputs[1];
     const char *name = n->name;
     rewrite_takes(w, n->inputs[0]);
-    ValueId joined = emit_binary(w, op, c1, c2, name);
+    ValueId joined = insert_binary(w, op, c1, c2, name);
     if (!joined.i) return joined;
     int64_t size = shape_count(shape_at(w->g, joined));
     if (size > shape_count(shape_at(w->g, c1)) && size > shape_count(shape_at(w->g, c2))) return (ValueId){0};
-    return emit_binary(w, op, x, joined, name);
+    return insert_binary(w, op, x, joined, name);
 }
 
 ValueId rule_power(Rewriter *w, NodeId id) {
@@ -90,13 +90,13 @@ ValueId rule_power(Rewriter *w, NodeId id) {
     ValueId x = n->inputs[0];
     const char *name = n->name;
     if (!dtype_is_float(dtype_at(w->g, x)) || !shape_equal(shape_at(w->g, x), shape_at(w->g, n->outputs[0]))) return (ValueId){0};
-    if (value_is_splat(w->g, n->inputs[1], 2)) return emit_binary(w, OP_MUL, x, x, name);
+    if (value_is_splat(w->g, n->inputs[1], 2)) return insert_binary(w, OP_MUL, x, x, name);
     if (value_is_splat(w->g, n->inputs[1], 3)) {
-        ValueId square = emit_binary(w, OP_MUL, x, x, name);
-        return emit_binary(w, OP_MUL, square, x, name);
+        ValueId square = insert_binary(w, OP_MUL, x, x, name);
+        return insert_binary(w, OP_MUL, square, x, name);
     }
-    if (value_is_splat(w->g, n->inputs[1], 0.5)) return emit_unary(w, OP_SQRT, x, name);
-    if (value_is_splat(w->g, n->inputs[1], -0.5)) return emit_unary(w, OP_RSQRT, x, name);
+    if (value_is_splat(w->g, n->inputs[1], 0.5)) return insert_unary(w, OP_SQRT, x, name);
+    if (value_is_splat(w->g, n->inputs[1], -0.5)) return insert_unary(w, OP_RSQRT, x, name);
     return (ValueId){0};
 }
 
@@ -116,8 +116,8 @@ ValueId rule_divide_by_power_of_two(Rewriter *w, NodeId id) {
     ValueId x = n->inputs[0], c = n->inputs[1];
     const char *name = n->name;
     ValueId one = build_scalar_const(w->g, w->r, t->dtype, 1);
-    ValueId reciprocal = emit_binary(w, OP_DIV, one, c, name);
-    return emit_binary(w, OP_MUL, x, reciprocal, name);
+    ValueId reciprocal = insert_binary(w, OP_DIV, one, c, name);
+    return insert_binary(w, OP_MUL, x, reciprocal, name);
 }
 
 /* 1 / sqrt(x) */
@@ -127,7 +127,7 @@ ValueId rule_reciprocal_root(Rewriter *w, NodeId id) {
     rewrite_takes(w, n->inputs[1]);
     ValueId x = root->inputs[0];
     const char *name = n->name;
-    return as_result(w, id, emit_unary(w, OP_RSQRT, x, name));
+    return as_result(w, id, insert_unary(w, OP_RSQRT, x, name));
 }
 
 /* f(f(x)) = x for neg and not; abs needs only be taken once. */
@@ -135,7 +135,7 @@ ValueId rule_double_negation(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *inner;
     if ((n->op == OP_NEG || n->op == OP_NOT) && (inner = match(w->g, n->inputs[0], n->op))) return inner->inputs[0];
     if (n->op == OP_ABS && match(w->g, n->inputs[0], OP_ABS)) return n->inputs[0];
-    if (n->op == OP_ABS && (inner = match(w->g, n->inputs[0], OP_NEG))) return emit_unary(w, OP_ABS, inner->inputs[0], n->name);
+    if (n->op == OP_ABS && (inner = match(w->g, n->inputs[0], OP_NEG))) return insert_unary(w, OP_ABS, inner->inputs[0], n->name);
     return (ValueId){0};
 }
 
@@ -146,9 +146,9 @@ ValueId rule_negated_operand(Rewriter *w, NodeId id) {
     const char *name = n->name;
     OpId other = n->op == OP_ADD ? OP_SUB : OP_ADD;
     const Node *negative = match_only(w, n->inputs[1], OP_NEG);
-    if (negative && !value_const(w->g, negative->inputs[0])) return emit_binary(w, other, n->inputs[0], negative->inputs[0], name);
+    if (negative && !value_const(w->g, negative->inputs[0])) return insert_binary(w, other, n->inputs[0], negative->inputs[0], name);
     negative = n->op == OP_ADD ? match_only(w, n->inputs[0], OP_NEG) : NULL;
-    if (negative && !value_const(w->g, negative->inputs[0])) return emit_binary(w, OP_SUB, n->inputs[1], negative->inputs[0], name);
+    if (negative && !value_const(w->g, negative->inputs[0])) return insert_binary(w, OP_SUB, n->inputs[1], negative->inputs[0], name);
     return (ValueId){0};
 }
 

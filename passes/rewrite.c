@@ -49,11 +49,11 @@ ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const
     return v.i ? fold_now(w->u, v) : v;
 }
 
-ValueId emit_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name) {
+ValueId insert_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name) {
     return emit_op(w, op, name, 2, (ValueId[]){a, b}, 0, NULL);
 }
 
-ValueId emit_unary(Rewriter *w, OpId op, ValueId x, const char *name) {
+ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name) {
     return emit_op(w, op, name, 1, &x, 0, NULL);
 }
 

@@ -38,8 +38,8 @@ const Node *match_only(const Rewriter *w, ValueId v, OpId op);
 /* Of a binary node n: whether one input is made by `op` (or is a constant for OP_CONST); its index, else -1. Prefers input 0. */
 int match_side(const Graph *g, const Node *n, OpId op);
 /* New nodes in the region of the rule; {0} inputs are passed on. Those of constants only are evaluated at once. */
-ValueId emit_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
-ValueId emit_unary(Rewriter *w, OpId op, ValueId x, const char *name);
+ValueId insert_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
+ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name);
 ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs);
 /* A copy of node n with other inputs, named like n. */
 ValueId emit_like(Rewriter *w, NodeId n, uint32_t n_inputs, const ValueId *inputs);
