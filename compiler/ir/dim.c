@@ -257,8 +257,51 @@ static Sum *sum_of(const DimTable *t, Sum *s, Dim d) {
     return s;
 }
 
+/* Range of a sum, term by term. */
+static void sum_range(const DimTable *t, const Sum *s, int64_t *out_min, int64_t *out_max) {
+    int64_t low = s->constant, high = s->constant;
+    for (int i = 0; i < s->n; i++) {
+        int64_t term_min = s->terms[i].factor, term_max = term_min;
+        for (int k = 0; k < s->terms[i].degree; k++) {
+            int64_t a, b;
+            dim_range(t, s->terms[i].atoms[k], &a, &b);
+            int64_t p[4] = {saturating_mul(term_min, a), saturating_mul(term_min, b), saturating_mul(term_max, a), saturating_mul(term_max, b)};
+            term_min = smaller(smaller(p[0], p[1]), smaller(p[2], p[3]));
+            term_max = larger(larger(p[0], p[1]), larger(p[2], p[3]));
+        }
+        low = low == INT64_MIN || term_min == INT64_MIN ? INT64_MIN : saturating_add(low, term_min);
+        high = high == INT64_MAX || term_max == INT64_MAX ? INT64_MAX : saturating_add(high, term_max);
+    }
+    *out_min = low;
+    *out_max = high;
+}
+
+/* sum_range, made narrower where a term m * floor(y/m) stands beside the terms of y: it is y less at most m - 1. That is what the padding of
+   convolutions with an unknown size comes to. */
+static void tight_range(const DimTable *t, const Sum *s, int64_t *out_min, int64_t *out_max) {
+    sum_range(t, s, out_min, out_max);
+    for (int i = 0; i < s->n; i++) {
+        const DimExpr *e = expr_of(t, s->terms[i].atoms[0]);
+        if (s->terms[i].degree != 1 || e->kind != DIM_FLOORDIV || !dim_is_const(e->b) || e->b.value <= 1 || s->terms[i].factor % e->b.value != 0) continue;
+        int64_t m = e->b.value, times = s->terms[i].factor / m, low, high;
+        Sum unrounded = *s;
+        Term minus = s->terms[i];
+        minus.factor = saturating_mul(minus.factor, -1);
+        sum_add_term(t, &unrounded, &minus);
+        sum_add(t, &unrounded, e->a, times);
+        if (unrounded.overflow) continue;
+        sum_range(t, &unrounded, &low, &high);
+        int64_t rounding = saturating_mul(m - 1, times); /* taken away: 0 … rounding */
+        if (low != INT64_MIN) *out_min = larger(*out_min, saturating_add(low, times > 0 ? -rounding : 0));
+        if (high != INT64_MAX) *out_max = smaller(*out_max, saturating_add(high, times > 0 ? 0 : -rounding));
+    }
+}
+
 static Dim sum_compose(DimTable *t, const Sum *s) {
     if (s->overflow) return give_up(t);
+    int64_t low, high;
+    tight_range(t, s, &low, &high);
+    if (low == high && !is_unbounded(low)) return dim_const(low);
     Dim total = dim_const(s->constant);
     for (int i = 0; i < s->n; i++) {
         Dim d = s->terms[i].atoms[0];
@@ -266,7 +309,13 @@ static Dim sum_compose(DimTable *t, const Sum *s) {
         if (s->terms[i].factor != 1) d = cons(t, DIM_MUL, d, dim_const(s->terms[i].factor));
         total = i ? cons(t, DIM_ADD, total, d) : d;
     }
-    return s->n && s->constant ? cons(t, DIM_ADD, total, dim_const(s->constant)) : total;
+    if (s->n && s->constant) total = cons(t, DIM_ADD, total, dim_const(s->constant));
+    if (!dim_is_const(total) && expr_of(t, total)->kind == DIM_ADD) {
+        DimExpr *e = &t->exprs.data[total.expr];
+        e->min = larger(e->min, low);
+        e->max = smaller(e->max, high);
+    }
+    return total;
 }
 
 /* x * y into out; false when the degree grows too large. */

@@ -83,6 +83,23 @@ static void ranges_decide_minimum_and_maximum(void **state) {
     arena_free(f.arena);
 }
 
+/* Padding "SAME" of an unknown size: what is added is never negative, and the result is the size divided by the stride, rounded up. */
+static void padding_of_unknown_sizes_is_simple(void **state) {
+    (void)state;
+    Fixture f;
+    setup(&f);
+    Dim out = dim_ceildiv(&f.t, f.s, 4);
+    Dim padding = dim_sub(&f.t, dim_add(&f.t, dim_mul(&f.t, out, dim_const(4)), dim_const(3)), f.s); /* (out - 1) * 4 + 7 - in */
+    assert_true(dim_equal(dim_max(&f.t, padding, dim_const(0)), padding));
+    int64_t low, high;
+    dim_range(&f.t, padding, &low, &high);
+    assert_int_equal(low, 3);
+    assert_int_equal(high, 6);
+    Dim room = dim_sub(&f.t, dim_add(&f.t, f.s, padding), dim_const(7));
+    assert_true(dim_equal(dim_add(&f.t, dim_floordiv(&f.t, room, dim_const(4)), dim_const(1)), out));
+    arena_free(f.arena);
+}
+
 static void evaluates_and_substitutes(void **state) {
     (void)state;
     Fixture f;
@@ -179,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_polynomials_are_equal_dims), cmocka_unit_test(division_is_exact_where_it_can_be),
         cmocka_unit_test(ranges_decide_minimum_and_maximum), cmocka_unit_test(evaluates_and_substitutes),
+        cmocka_unit_test(padding_of_unknown_sizes_is_simple),
         cmocka_unit_test(text_reads_back), cmocka_unit_test(hostile_expressions_are_bounded),
         cmocka_unit_test(constants_saturate), cmocka_unit_test(symbol_names_are_unique_and_readable),
         cmocka_unit_test(broadcasting_with_symbols),
