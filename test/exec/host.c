@@ -3,7 +3,8 @@
    as hex floats. Further modes:
      --quiet-run   counts malloc and mmap calls inside tfopt_run (must be none), threads 0
      --strict      runs under seccomp's strict mode, where any system call but write and exit kills the process
-     --threads N   with a pool */
+     --threads N   with a pool
+     --expect FILE compares with the outputs printed to FILE, to 1e-5 */
 #include "tfopt.h"
 
 #include <linux/seccomp.h>
@@ -95,6 +96,28 @@ static void print_outputs(const TfoptSession *s, const TfoptModelData *m) {
     }
 }
 
+/* Whether the file holds the same names and, to 1e-5, the same numbers. */
+static int expect_outputs(const TfoptSession *s, const TfoptModelData *m, const char *path) {
+    FILE *f = fopen(path, "r");
+    if (!f) return fail(path, "cannot be read");
+    for (uint32_t i = 0; i < m->n_outputs; i++) {
+        TfoptTensor t;
+        int64_t n = 1;
+        char name[256];
+        tfopt_get_output(s, (int)i, &t);
+        for (int32_t d = 0; d < t.rank; d++) n *= t.dims[d];
+        if (fscanf(f, "%255s", name) != 1 || strcmp(name, m->outputs[i].name) != 0) return fail(path, "other outputs");
+        for (int64_t j = 0; j < n; j++) {
+            double want;
+            if (fscanf(f, "%la", &want) != 1) return fail(path, "fewer numbers");
+            double difference = (double)((const float *)t.data)[j] - want;
+            if (!(difference < 1e-5 && difference > -1e-5)) return fail(name, "other numbers");
+        }
+    }
+    fclose(f);
+    return 0;
+}
+
 static int count_allocations(TfoptSession *s) {
     if (tfopt_run(s)) return fail("run", tfopt_error(s));
     long before = allocations;
@@ -115,7 +138,7 @@ static void run_strictly(TfoptSession *s) {
 
 int main(int argc, char **argv) {
     int strict = 0, quiet = 0, threads = 0;
-    const char *path = NULL;
+    const char *path = NULL, *expected = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--strict") == 0)
             strict = 1;
@@ -123,6 +146,8 @@ int main(int argc, char **argv) {
             quiet = 1;
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc)
+            expected = argv[++i];
         else
             path = argv[i];
     }
@@ -145,6 +170,7 @@ int main(int argc, char **argv) {
     if (tfopt_run(s)) return fail("run", tfopt_error(s));
     if (strict) run_strictly(s);
     if (quiet && count_allocations(s)) return 1;
+    if (expected && expect_outputs(s, tfopt_model_info(m), expected)) return 1;
     print_outputs(s, tfopt_model_info(m));
     tfopt_session_free(s);
     tfopt_pool_free(pool);
