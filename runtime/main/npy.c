@@ -89,10 +89,10 @@ const char *npy_write(const char *path, const TfoptTensor *t) {
         snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[t->dtype].descr);
     uint64_t bytes = types[t->dtype].bytes;
     for (int32_t d = 0; d < t->rank; d++) {
-        n += snprintf(header + n, sizeof header - (size_t)n, "%" PRId64 ",", t->dims[d]);
+        n += snprintf(header + n, sizeof header - (size_t)n, "%s%" PRId64, d ? ", " : "", t->dims[d]);
         bytes *= (uint64_t)t->dims[d];
     }
-    n += snprintf(header + n, sizeof header - (size_t)n, "), }");
+    n += snprintf(header + n, sizeof header - (size_t)n, t->rank == 1 ? ",), }" : "), }");
     while ((n + 11) % 64) header[n++] = ' ';
     header[n++] = '\n';
     FILE *f = fopen(path, "wb");
