@@ -174,6 +174,13 @@ static Dim longest_of(Import *c, const Band *b)
     return dim_max(t, dim_min(t, rows, columns), dim_const(0));
 }
 
+/* 1 when a size is -1, else 0 */
+static Dim open_flag(Import *c, Dim size)
+{
+    DimTable *t = &c->g->dims;
+    return dim_sub(t, dim_const(0), dim_min(t, dim_const(0), dim_max(t, size, dim_const(-1))));
+}
+
 /* MatrixDiag (arg 1), MatrixDiagV2, V3 (diagonal, k, rows, columns, padding) */
 bool import_matrix_diag(Import *c)
 {
@@ -193,11 +200,14 @@ bool import_matrix_diag(Import *c)
         read_align(c, &b, strcmp(c->n->op, "MatrixDiagV2") == 0 ? "LEFT_LEFT" : "RIGHT_LEFT");
         Dim rows = dim_sub(t, b.longest, dim_min(t, b.hi, dim_const(0)));
         Dim columns = dim_add(t, b.longest, dim_max(t, b.lo, dim_const(0)));
-        bool rows_open = dim_is(size[0], -1);
-        bool columns_open = dim_is(size[1], -1);
         Dim square = dim_max(t, rows, columns);
-        b.rows = !rows_open ? size[0] : columns_open ? square : rows;
-        b.columns = !columns_open ? size[1] : rows_open ? square : columns;
+        /* both open: a square; one: as few as the diagonals need */
+        Dim rows_open = open_flag(c, size[0]);
+        Dim columns_open = open_flag(c, size[1]);
+        Dim more_rows = dim_mul(t, columns_open, dim_sub(t, square, rows));
+        Dim more_columns = dim_mul(t, rows_open, dim_sub(t, square, columns));
+        b.rows = resolve_rest(c, size[0], dim_add(t, rows, more_rows));
+        b.columns = resolve_rest(c, size[1], dim_add(t, columns, more_columns));
         padding = c->in[4];
     } else {
         padding = make_zero(c, dtype_of(c, c->in[0]));

@@ -30,7 +30,7 @@ bool import_rank(Import *c)
 
 /* A dim that stands for "the rest" if it is -1: known now, or a symbol that only turns out at run time to be -1.
    d when d >= 0, else rest: d + [d < 0] * (1 + rest), where [d < 0] is -min(d, 0) as d >= -1. */
-static Dim resolve_rest(const Import *c, Dim d, Dim rest)
+Dim resolve_rest(const Import *c, Dim d, Dim rest)
 {
     DimTable *t = &c->g->dims;
     int64_t min;

@@ -206,10 +206,16 @@ bool import_axes(Import *c, uint32_t input, int rank, int64_t *out, int *out_n)
 bool const_scalar(Import *c, uint32_t input, const char *what, double *out)
 {
     const Tensor *t = value_const(c->g, c->in[input]);
-    if (!t || tensor_count(t) != 1)
-        return unsupported(c, "%s is computed at run time; only a constant is compiled here", what);
-    *out = tensor_get_f64(t, 0);
-    return true;
+    const Value *v = value_at(c->g, c->in[input]);
+    if (t && tensor_count(t) == 1) {
+        *out = tensor_get_f64(t, 0);
+        return true;
+    }
+    if (v->content && shape_count(&v->shape) == 1 && dim_is_const(v->content[0])) {
+        *out = (double)v->content[0].value;
+        return true;
+    }
+    return unsupported(c, "%s is computed at run time; only a constant is compiled here", what);
 }
 
 /* ---- nodes */

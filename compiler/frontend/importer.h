@@ -173,6 +173,8 @@ ValueId make_activation(Import *c, const char *text, ValueId x);
 
 /* ---- import_shape.c: a scalar of any type, strings (empty) and complex numbers included */
 ValueId make_zero(Import *c, DType dtype);
+/* d, or `rest` where d is -1, which may turn out only at run time */
+Dim resolve_rest(const Import *c, Dim d, Dim rest);
 
 /* ---- import_norm.c: inference over the last axis */
 ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance, double epsilon);

@@ -198,14 +198,6 @@ bool ref_cumulate(RefCall *c) {
             }
         }
     }
-    /* TensorFlow's exclusive log-sum-exp starts from the lowest finite number, not from minus infinity. */
-    if (lse && exclusive) {
-        for (int64_t i = 0, n = outer * inner; i < n && size; i++) {
-            const int64_t at = (i / inner * size + (reverse ? size - 1 : 0)) * inner + i % inner;
-            if (w == WIDE_F32) ((float *)result)[at] = in->dtype == DTYPE_F16 ? -65504.0f : in->dtype == DTYPE_BF16 ? -0x1.fep127f : -FLT_MAX;
-            else ((double *)result)[at] = -DBL_MAX;
-        }
-    }
     ref_narrow_finish(out, result);
     return true;
 }
