@@ -39,7 +39,7 @@ typedef struct {
 
 /* Value of the kernel in TensorFlow's table: part 0 for distances below 1, part 1 for those from 1 to 2. x is a float there, the rest double. */
 static float cubic(int64_t offset, int part, double a) {
-    const double x = (double)((float)offset / TABLE + (float)part);
+    const double x = (double)((float)offset / (float)TABLE + (float)part);
     return (float)(part == 0 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((a * x - 5 * a) * x + 8 * a) * x - 4 * a);
 }
 
@@ -50,7 +50,7 @@ static CubicTap *cubic_taps(TfoptHostCall *call, int64_t in, int64_t out, bool a
     for (int64_t i = 0; taps && i < out; i++) {
         const float at = half_pixel ? ((float)i + 0.5f) * scale - 0.5f : (float)i * scale;
         const int64_t base = (int64_t)floorf(at);
-        const int64_t offset = lrintf((at - (float)base) * TABLE);
+        const int64_t offset = lrintf((at - (float)base) * (float)TABLE);
         const float weights[4] = {cubic(offset, 1, a), cubic(offset, 0, a), cubic(TABLE - offset, 0, a), cubic(TABLE - offset, 1, a)};
         float sum = 0;
         for (int k = 0; k < 4; k++) {
