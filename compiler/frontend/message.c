@@ -7,7 +7,14 @@
 
 ProtobufCMessage *message_new(Arena *arena, const ProtobufCMessageDescriptor *type) {
     ProtobufCMessage *m = arena_alloc(arena, type->sizeof_message);
-    type->message_init(m);
+    m->descriptor = type;
+    /* All else of proto3 is zero at first, but strings are never NULL. (type->message_init does the same by way of a function pointer of
+       another type than the function, which is undefined.) */
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCFieldDescriptor *f = &type->fields[i];
+        if (f->type == PROTOBUF_C_TYPE_STRING && f->label != PROTOBUF_C_LABEL_REPEATED && !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+            *(const char **)(void *)((char *)m + f->offset) = "";
+    }
     return m;
 }
 
