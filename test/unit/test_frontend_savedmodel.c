@@ -1,0 +1,135 @@
+/* SavedModels: signatures, variables from sharded, sliced and object-based checkpoints, assets, initialisers, and what can be wrong. */
+#include "frontend/tfgraph.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <cmocka.h>
+
+static Arena *arena;
+static Diag d;
+
+static int setup(void **state) {
+    (void)state;
+    arena = arena_new();
+    diag_init(&d, arena, NULL);
+    return 0;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    arena_free(arena);
+    return 0;
+}
+
+static bool has_message(const char *part) {
+    for (uint32_t i = 0; i < d.entries.len; i++)
+        if (strstr(d.entries.data[i].message, part)) return true;
+    return false;
+}
+
+static const Tensor *variable(const TfGraph *tf, const char *name) {
+    const MapEntry *e = map_find(&tf->variables, name);
+    assert_non_null(e);
+    return (const Tensor *)(uintptr_t)e->value;
+}
+
+static void test_sharded_and_partitioned(void **state) {
+    (void)state;
+    TfGraph *tf = tf_read(arena, "test/models/frontend/saved_tf1", NULL, &d);
+    assert_non_null(tf);
+    assert_string_equal(tf->signature, "serving_default");
+    assert_int_equal(tf->n_inputs, 1);
+    assert_string_equal(tf->inputs[0].tensor, "x:0");
+    assert_int_equal(tf->inputs[0].dtype, DTYPE_F32);
+    assert_int_equal(tf->inputs[0].shape.dims[1], 3);
+    const Tensor *part = variable(tf, "w/part_1"), *b = variable(tf, "b"), *names = variable(tf, "names");
+    assert_int_equal(part->dims[1], 3);
+    assert_true(tensor_get_f64(part, 8) == 8.0);
+    assert_int_equal(variable(tf, "w/part_2")->dims[1], 2);
+    assert_true(tensor_get_f64(b, 7) == 3.5);
+    const StringElement *s = names->data;
+    assert_int_equal(s[1].size, 0);
+    assert_int_equal(s[2].size, 200);
+    assert_memory_equal(s[0].data, "alpha", 5);
+}
+
+static void test_objects_tables_and_assets(void **state) {
+    (void)state;
+    TfGraph *tf = tf_read(arena, "test/models/frontend/saved_tf2/", NULL, &d);
+    assert_non_null(tf);
+    assert_int_equal(tf->n_inputs, 2);
+    assert_string_equal(tf->inputs[0].name, "word"); /* sorted by name */
+    assert_string_equal(tf->inputs[1].name, "x");
+    assert_string_equal(tf->outputs[0].name, "index");
+    assert_int_equal(tf->outputs[0].dtype, DTYPE_S64);
+    /* Two variables with one name: told apart by the restore function, not by name. */
+    uint32_t kernels = 0, biases = 0;
+    for (uint32_t i = 0; i < tf->variables.entries.len; i++) {
+        const Tensor *t = (const Tensor *)(uintptr_t)tf->variables.entries.data[i].value;
+        kernels += t->rank == 2 && tensor_get_f64(t, 5) == 5.0;
+        biases += t->rank == 1 && tensor_get_f64(t, 2) == 3.0;
+    }
+    assert_int_equal(kernels, 1);
+    assert_int_equal(biases, 1);
+    assert_int_equal(tf->n_init_nodes, 1);
+    assert_true(map_find(&tf->main.index, tf->init_nodes[0]) != NULL);
+    assert_int_equal(tf->assets.entries.len, 1);
+    assert_string_equal((const char *)(uintptr_t)tf->assets.entries.data[0].value, "words.txt");
+    assert_non_null(strstr(tf->assets_dir, "saved_tf2/assets"));
+}
+
+static void test_choice(void **state) {
+    (void)state;
+    const char *path = "test/models/frontend/saved_tf1";
+    TfGraph *tf = tf_read(arena, path, &(ReadOptions){.signature = "other"}, &d);
+    assert_non_null(tf);
+    assert_string_equal(tf->outputs[0].name, "b");
+    assert_null(tf_read(arena, path, &(ReadOptions){.signature = "none"}, &d));
+    assert_true(has_message("there is no signature 'none'; there are: other, serving_default"));
+    assert_null(tf_read(arena, path, &(ReadOptions){.tags = "serve,gpu"}, &d));
+    assert_true(has_message("no graph has the tags 'serve,gpu'; there are: serve"));
+    assert_non_null(tf_read(arena, "test/models/frontend/saved_tf1/saved_model.pb", NULL, &d));
+    assert_null(tf_read(arena, "test/models", NULL, &d));
+    assert_true(has_message("holds no saved_model.pb"));
+}
+
+/* A SavedModel in text form, written for the test. */
+static TfGraph *read_text(const char *text) {
+    const char *directory = file_make_temp_dir(arena, &d);
+    assert_true(file_write(arena, arena_printf(arena, "%s/saved_model.pbtxt", directory), text, strlen(text), &d));
+    TfGraph *tf = tf_read(arena, directory, NULL, &d);
+    file_remove_tree(directory);
+    return tf;
+}
+
+static void test_text_and_mistakes(void **state) {
+    (void)state;
+    TfGraph *tf = read_text("saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: 'serve' tags: 'x' } graph_def { node { name: 'i' op: 'Placeholder' } node { name: 's' op: 'Abs' } }\n"
+                            "signature_def { key: 'f' value { inputs { key: 'k' value { coo_sparse { values_tensor_name: 'i:0' indices_tensor_name: 'i:0' dense_shape_tensor_name: 's:0' } dtype: DT_FLOAT } } } } }");
+    assert_non_null(tf);
+    assert_string_equal(tf->signature, "f");
+    assert_int_equal(tf->n_inputs, 3);
+    assert_string_equal(tf->inputs[1].name, "k/values");
+    assert_null(read_text("meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Placeholder' } }\n"
+                          "collection_def { key: 'legacy_init_op' value { node_list { value: 'gone' } } }\n"
+                          "asset_file_def { tensor_info { name: 'i:0' } filename: '../../etc/passwd' }\n"
+                          "signature_def { key: 'serving_default' value { outputs { key: 'o' value { name: 'nowhere:0' } } } } }"));
+    assert_true(has_message("the signature's 'o' is tensor 'nowhere:0', which is not in the graph"));
+    assert_true(has_message("the initialiser 'gone' is not in the graph"));
+    assert_true(has_message("lies outside the model's assets folder"));
+    assert_null(read_text("meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Abs' } } signature_def { key: 'a' value { } } signature_def { key: 'b' value { } } }"));
+    assert_true(has_message("choose one with --signature: a, b"));
+    assert_null(read_text("saved_model_schema_version: 1"));
+    assert_true(has_message("holds no graph"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_sharded_and_partitioned, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_objects_tables_and_assets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_choice, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_text_and_mistakes, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
