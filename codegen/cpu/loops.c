@@ -220,7 +220,7 @@ static EmitValue evaluate(Loops *l, ExprId x) { return l->lanes ? eval_value(l->
 
 static void update(Loops *l, const Stmt *s) {
     EmitValue old = eval_acc(l->v, s->ref), value = evaluate(l, s->value);
-    EmitValue next = loops_combine(l, s->op, l->k->acc_types[s->ref], old, value);
+    EmitValue next = s->op == OP_SELECT ? value : loops_combine(l, s->op, l->k->acc_types[s->ref], old, value);
     if (s->pred.i && eval_range(l->v, s->pred).min < 1) {
         EmitValue where = evaluate(l, s->pred);
         next = emit_select(l->e, where, next, old);

@@ -74,7 +74,7 @@ static bool updating_op(const Loops *l, const Stmt *s, uint32_t slot, OpId *op) 
     for (; s; s = s->next) {
         if (s->kind == STMT_ACC && s->ref == slot) return false;
         if (s->kind == STMT_UPDATE && s->ref == slot) {
-            if (*op != OP_NONE && *op != s->op) return false;
+            if (s->op == OP_SELECT || (*op != OP_NONE && *op != s->op)) return false;
             *op = s->op;
         }
         if (eval_depends_on_acc(l->v, s->value, slot) || eval_depends_on_acc(l->v, s->index, slot) || eval_depends_on_acc(l->v, s->pred, slot) ||

@@ -136,12 +136,14 @@ static bool reduce_node(Lower *l, NodeId n) {
     Body *b = body_new(l, n, l->group_of[n.i], "reduce");
     ReduceLoops r = {0};
     reduce_loops(b, &in->shape, reduced, node_int(node, "keep", 0) != 0, &r);
+    bool is_mean = strcmp(kind, "mean") == 0;
     DType type = accumulator_type(in->dtype);
+    if (is_mean && dtype_is_int(type)) type = dtype_is_signed(type) ? DTYPE_S64 : DTYPE_U64; /* means of small types do not wrap around */
     uint32_t acc = body_acc(b, type);
     ExprId value = body_value(b, node->inputs[0], &r.in);
     value = body_cast(b, value, type);
     ExprId result = expr_acc(l->arena, b->k, acc);
-    if (strcmp(kind, "mean") == 0) {
+    if (is_mean) {
         Dim count = dim_const(1);
         for (int d = 0; d < in->shape.rank; d++)
             if (reduced[d]) count = dim_mul(&l->g->dims, count, in->shape.dims[d]);

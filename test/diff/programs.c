@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct {
     const char *name, *text;
@@ -166,7 +167,8 @@ static bool build(Arena *a, Case *c, const IsaRow *isa, const char *triple, Llvm
     if (!cpu_emit(c->program, &options, unit, d)) return false;
     const Program *const programs[] = {c->program};
     ObjectModel model = {.name = name, .triple = triple, .precision = "fp32", .programs = programs, .n_programs = 1};
-    return object_describe(a, unit, &model, folder, d);
+    const char *own = arena_printf(a, "%s/%s", folder, name); /* every model has its files of weights */
+    return mkdir(own, 0700) == 0 && object_describe(a, unit, &model, own, d);
 }
 
 static bool check(Arena *a, Case *c, void *library, int number, char *why, size_t n) {
