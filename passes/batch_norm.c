@@ -28,7 +28,7 @@ static ValueId along(Rewriter *w, ValueId c, int rank, int at, const char *name)
     Shape s = {.rank = rank};
     for (int i = 0; i < rank; i++) s.dims[i] = dim_const(1);
     s.dims[at] = dim_const(tensor_count(value_const(w->g, c)));
-    return emit_reshape(w, c, &s, name);
+    return insert_reshape(w, c, &s, name);
 }
 
 /* The dim of the weights along which the results' channels lie; -1 when there is not one. */
@@ -69,7 +69,7 @@ static ValueId rule_scale_after(Rewriter *w, NodeId id) {
     ValueId factor = along(w, c, rank, at, name);
     if (!factor.i) return factor;
     inputs[1] = insert_binary(w, op, inputs[1], factor, name);
-    return emit_like(w, f_id, 2, inputs);
+    return insert_like(w, f_id, 2, inputs);
 }
 
 /* (f + b) * c = f * c + b * c, where f is a contraction: brings its factor next to it */
@@ -100,7 +100,7 @@ static ValueId rule_scale_in_front(Rewriter *w, NodeId id) {
     ValueId factor = along(w, c, shape_at(w->g, inputs[1])->rank, at, name);
     if (!factor.i) return factor;
     inputs[1] = insert_binary(w, OP_MUL, inputs[1], factor, name);
-    return emit_like(w, id, 2, inputs);
+    return insert_like(w, id, 2, inputs);
 }
 
 static bool is_padded(const Node *f) {
@@ -129,8 +129,8 @@ static ValueId rule_offset_in_front(Rewriter *w, NodeId id) {
     if (!offset.i) return offset;
     offset = insert_binary(w, OP_MUL, inputs[1], offset, name);
     Attr attrs[] = {attr_string("kind", "sum"), attr_ints(w->u->scratch, "axes", (size_t)n_axes, axes), attr_int("keep", 0)};
-    offset = emit_op(w, OP_REDUCE, name, 1, &offset, 3, attrs);
-    ValueId product = emit_like(w, id, 2, inputs);
+    offset = insert_op(w, OP_REDUCE, name, 1, &offset, 3, attrs);
+    ValueId product = insert_like(w, id, 2, inputs);
     return insert_binary(w, OP_ADD, product, offset, name);
 }
 

@@ -22,7 +22,7 @@ static ValueId as_result(Rewriter *w, NodeId id, ValueId x) {
 ValueId rule_constant_right(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     if (!is_constant(w->g, n->inputs[0]) || is_constant(w->g, n->inputs[1])) return (ValueId){0};
-    return emit_like(w, id, 2, (ValueId[]){n->inputs[1], n->inputs[0]});
+    return insert_like(w, id, 2, (ValueId[]){n->inputs[1], n->inputs[0]});
 }
 
 /* What leaves an operand as it is: `value` in operand `side` (1: right only, 2: either). */
@@ -185,7 +185,7 @@ ValueId rule_double_cast(Rewriter *w, NodeId id) {
     rewrite_takes(w, n->inputs[0]);
     if (from == to) return x;
     Attr a = attr_type("dtype", to);
-    return emit_op(w, OP_CAST, n->name, 1, &x, 1, &a);
+    return insert_op(w, OP_CAST, n->name, 1, &x, 1, &a);
 }
 
 /* An operand that is broadcast and whose small form gives the same result. For matmul: in the batch dims only. */
@@ -203,7 +203,7 @@ ValueId rule_drop_broadcast(Rewriter *w, NodeId id) {
         ValueId *inputs = arena_memdup(w->u->scratch, n->inputs, n->n_inputs * sizeof *inputs);
         inputs[i] = small;
         /* The result's shape must not shrink: the others must span it. */
-        ValueId made = emit_like(w, id, n->n_inputs, inputs);
+        ValueId made = insert_like(w, id, n->n_inputs, inputs);
         n = node_at(w->g, id);
         if (made.i && shape_equal(shape_at(w->g, made), shape_at(w->g, n->outputs[0]))) return made;
     }
@@ -230,7 +230,7 @@ ValueId rule_drop_unit_dims(Rewriter *w, NodeId id) {
         t.rank = small.rank;
         for (int k = 0; k < t.rank; k++) t.dims[k] = small.dims[k].value;
         inputs[i] = build_const(w->g, w->r, &t, node_at(w->g, value_at(w->g, n->inputs[i])->def)->name);
-        return emit_like(w, id, n->n_inputs, inputs);
+        return insert_like(w, id, n->n_inputs, inputs);
     }
     return (ValueId){0};
 }

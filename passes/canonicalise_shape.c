@@ -14,7 +14,7 @@ static const int64_t *ints_attr(const Node *n, const char *name) {
 /* x in the shape of node id's result. */
 static ValueId reshape_as(Rewriter *w, NodeId id, ValueId x) {
     Shape to = *shape_at(w->g, node_at(w->g, id)->outputs[0]);
-    return emit_reshape(w, x, &to, node_at(w->g, id)->name);
+    return insert_reshape(w, x, &to, node_at(w->g, id)->name);
 }
 
 ValueId rule_reshape_chain(Rewriter *w, NodeId id) {
@@ -26,7 +26,7 @@ ValueId rule_reshape_chain(Rewriter *w, NodeId id) {
 ValueId rule_broadcast_chain(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *inner = match(w->g, n->inputs[0], OP_BROADCAST);
     if (shape_equal(shape_at(w->g, n->inputs[0]), shape_at(w->g, n->outputs[0]))) return n->inputs[0];
-    return inner ? emit_like(w, id, 1, inner->inputs) : (ValueId){0};
+    return inner ? insert_like(w, id, 1, inner->inputs) : (ValueId){0};
 }
 
 ValueId rule_slice_whole(Rewriter *w, NodeId id) {
@@ -40,10 +40,10 @@ ValueId rule_slice_whole(Rewriter *w, NodeId id) {
     return n->inputs[0];
 }
 
-static ValueId emit_slice(Rewriter *w, ValueId x, int rank, const Dim *begin, const Dim *size, const int64_t *strides, const char *name) {
+static ValueId insert_slice(Rewriter *w, ValueId x, int rank, const Dim *begin, const Dim *size, const int64_t *strides, const char *name) {
     Arena *a = w->u->scratch;
     Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size), attr_ints(a, "strides", (size_t)rank, strides)};
-    return emit_op(w, OP_SLICE, name, 1, &x, 3, attrs);
+    return insert_op(w, OP_SLICE, name, 1, &x, 3, attrs);
 }
 
 /* Element i of the outer slice is element begin + i*stride of the inner one's result. */
@@ -60,7 +60,7 @@ ValueId rule_slice_chain(Rewriter *w, NodeId id) {
         size[i] = dims_attr(n, "size")[i];
         if (__builtin_mul_overflow(ints_attr(n, "strides")[i], step.value, &strides[i])) return (ValueId){0};
     }
-    return emit_slice(w, inner->inputs[0], rank, begin, size, strides, n->name);
+    return insert_slice(w, inner->inputs[0], rank, begin, size, strides, n->name);
 }
 
 /* A slice that lies within one operand of a concat, with constant sizes along the axis. */
@@ -80,7 +80,7 @@ ValueId rule_slice_of_concat(Rewriter *w, NodeId id) {
             memcpy(begin, dims_attr(n, "begin"), (size_t)rank * sizeof *begin);
             begin[axis] = dim_const(first.value - at);
             rewrite_takes(w, n->inputs[0]);
-            return emit_slice(w, concat->inputs[i], rank, begin, dims_attr(n, "size"), ints_attr(n, "strides"), n->name);
+            return insert_slice(w, concat->inputs[i], rank, begin, dims_attr(n, "size"), ints_attr(n, "strides"), n->name);
         }
         at += extent.value;
     }
@@ -96,7 +96,7 @@ ValueId rule_concat_one(Rewriter *w, NodeId id) {
     for (uint32_t i = 0; i < n->n_inputs; i++)
         if (!dim_is(shape_at(w->g, n->inputs[i])->dims[axis], 0)) inputs[kept++] = n->inputs[i];
     if (kept == 1) return inputs[0];
-    return kept == 0 || kept == n->n_inputs ? (ValueId){0} : emit_like(w, id, kept, inputs);
+    return kept == 0 || kept == n->n_inputs ? (ValueId){0} : insert_like(w, id, kept, inputs);
 }
 
 ValueId rule_concat_flat(Rewriter *w, NodeId id) {
@@ -112,7 +112,7 @@ ValueId rule_concat_flat(Rewriter *w, NodeId id) {
         rewrite_takes(w, n->inputs[i]);
         for (uint32_t k = 0; k < inner->n_inputs; k++) vec_push(w->u->scratch, &inputs, inner->inputs[k]);
     }
-    return inputs.len == n->n_inputs ? (ValueId){0} : emit_like(w, id, inputs.len, inputs.data);
+    return inputs.len == n->n_inputs ? (ValueId){0} : insert_like(w, id, inputs.len, inputs.data);
 }
 
 /* Whether a is a slice with step 1 that takes everything but along `axis`. */
@@ -140,9 +140,9 @@ ValueId rule_concat_slices(Rewriter *w, NodeId id) {
         size[axis] = dim_add(&w->g->dims, size[axis], dims_attr(b, "size")[axis]);
         uint32_t n_inputs = n->n_inputs;
         ValueId *inputs = arena_memdup(w->u->scratch, n->inputs, n_inputs * sizeof *inputs);
-        inputs[i] = emit_slice(w, a->inputs[0], rank, dims_attr(a, "begin"), size, ints_attr(a, "strides"), n->name);
+        inputs[i] = insert_slice(w, a->inputs[0], rank, dims_attr(a, "begin"), size, ints_attr(a, "strides"), n->name);
         memmove(&inputs[i + 1], &inputs[i + 2], (n_inputs - i - 2) * sizeof *inputs);
-        return n_inputs == 2 ? inputs[0] : emit_like(w, id, n_inputs - 1, inputs);
+        return n_inputs == 2 ? inputs[0] : insert_like(w, id, n_inputs - 1, inputs);
     }
     return (ValueId){0};
 }
@@ -191,7 +191,7 @@ ValueId rule_gather_constant(Rewriter *w, NodeId id) {
     begin[axis] = dim_const(first);
     size[axis] = dim_const(count);
     strides[axis] = step;
-    ValueId slice = emit_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
+    ValueId slice = insert_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
     return slice.i ? reshape_as(w, id, slice) : slice;
 }
 
@@ -211,7 +211,7 @@ ValueId rule_dynamic_slice_constant(Rewriter *w, NodeId id) {
         begin[i] = dim_max(&w->g->dims, begin[i], dim_const(0));
         strides[i] = 1;
     }
-    return emit_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
+    return insert_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
 }
 
 /* An element-wise op goes before a reshape of its operand, so that it stands next to what computes it: every other operand is reshaped from
@@ -236,6 +236,6 @@ ValueId rule_reshape_behind(Rewriter *w, NodeId id) {
         const Shape *c = shape_at(w->g, n->inputs[i]);
         if (value_const(w->g, n->inputs[i]) && c->rank != 0 && !(c->rank == 1 && same_last)) return (ValueId){0};
     }
-    ValueId moved = emit_like(w, id, n->n_inputs, inputs);
-    return moved.i ? emit_reshape(w, moved, &to, n->name) : moved;
+    ValueId moved = insert_like(w, id, n->n_inputs, inputs);
+    return moved.i ? insert_reshape(w, moved, &to, n->name) : moved;
 }

@@ -17,7 +17,7 @@ ValueId rule_transpose_chain(Rewriter *w, NodeId id) {
     for (int i = 0; i < rank; i++) identity &= perm[i] == i;
     if (!inner && !identity) return (ValueId){0};
     if (inner) rewrite_takes(w, n->inputs[0]);
-    return emit_transpose(w, inner ? inner->inputs[0] : n->inputs[0], rank, perm, n->name);
+    return insert_transpose(w, inner ? inner->inputs[0] : n->inputs[0], rank, perm, n->name);
 }
 
 /* Dims of size 1 may stand anywhere: when the others keep their order nothing moves. */
@@ -32,7 +32,7 @@ ValueId rule_transpose_units(Rewriter *w, NodeId id) {
         last = from;
     }
     Shape to = *shape_at(w->g, n->outputs[0]);
-    return emit_reshape(w, n->inputs[0], &to, n->name);
+    return insert_reshape(w, n->inputs[0], &to, n->name);
 }
 
 /* Moving a transpose that has other uses too makes a second one. That pays where it will cancel: for the permutation that puts channels first. */
@@ -54,8 +54,8 @@ static ValueId permute_back(Rewriter *w, ValueId c, int rank, const int64_t *per
     for (int i = 0; i < rank; i++) full.dims[i] = i < rank - s->rank ? dim_const(1) : s->dims[i - (rank - s->rank)];
     int64_t inverse[MAX_RANK];
     for (int i = 0; i < rank; i++) inverse[perm[i]] = i;
-    ValueId wide = emit_reshape(w, c, &full, name);
-    return wide.i ? emit_transpose(w, wide, rank, inverse, name) : wide;
+    ValueId wide = insert_reshape(w, c, &full, name);
+    return wide.i ? insert_transpose(w, wide, rank, inverse, name) : wide;
 }
 
 /* Element-wise op: all operands are transposed alike, or constants (or have one element). */
@@ -84,8 +84,8 @@ ValueId rule_transpose_scalar(Rewriter *w, NodeId id) {
         inputs[i] = t && !value_const(w->g, x) && shape_at(w->g, x)->rank == rank && may_move(w, x) ? t->inputs[0] : permute_back(w, x, rank, perm, name);
         if (!inputs[i].i) return inputs[i];
     }
-    ValueId moved = emit_like(w, id, n_inputs, inputs);
-    return moved.i ? emit_transpose(w, moved, rank, perm, name) : moved;
+    ValueId moved = insert_like(w, id, n_inputs, inputs);
+    return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
 /* before/after lists (or begin, size …) in the order of dims before the transpose */
@@ -105,8 +105,8 @@ ValueId rule_transpose_pad(Rewriter *w, NodeId id) {
     Attr attrs[] = {attr_dims(a, "before", (size_t)rank, before), attr_dims(a, "after", (size_t)rank, after), attr_string("mode", node_string(n, "mode", "constant"))};
     const char *name = n->name;
     const int64_t *perm = perm_of(t);
-    ValueId moved = emit_op(w, OP_PAD, name, 2, (ValueId[]){t->inputs[0], n->inputs[1]}, 3, attrs);
-    return moved.i ? emit_transpose(w, moved, rank, perm, name) : moved;
+    ValueId moved = insert_op(w, OP_PAD, name, 2, (ValueId[]){t->inputs[0], n->inputs[1]}, 3, attrs);
+    return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
 ValueId rule_transpose_reduce(Rewriter *w, NodeId id) {
@@ -134,8 +134,8 @@ ValueId rule_transpose_reduce(Rewriter *w, NodeId id) {
         if (position[perm[i]] >= 0) rest[kept++] = position[perm[i]];
     Attr attrs[] = {*node_attr(n, "kind"), attr_ints(w->u->scratch, "axes", axes->n, moved_axes), attr_int("keep", keep)};
     const char *name = n->name;
-    ValueId moved = emit_op(w, OP_REDUCE, name, 1, t->inputs, 3, attrs);
-    return moved.i ? emit_transpose(w, moved, kept, rest, name) : moved;
+    ValueId moved = insert_op(w, OP_REDUCE, name, 1, t->inputs, 3, attrs);
+    return moved.i ? insert_transpose(w, moved, kept, rest, name) : moved;
 }
 
 ValueId rule_transpose_concat(Rewriter *w, NodeId id) {
@@ -152,8 +152,8 @@ ValueId rule_transpose_concat(Rewriter *w, NodeId id) {
     }
     Attr axis = attr_int("axis", perm[node_int(n, "axis", 0)]);
     const char *name = n->name;
-    ValueId moved = emit_op(w, OP_CONCAT, name, n->n_inputs, inputs, 1, &axis);
-    return moved.i ? emit_transpose(w, moved, rank, perm, name) : moved;
+    ValueId moved = insert_op(w, OP_CONCAT, name, n->n_inputs, inputs, 1, &axis);
+    return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
 ValueId rule_transpose_slice(Rewriter *w, NodeId id) {
@@ -170,8 +170,8 @@ ValueId rule_transpose_slice(Rewriter *w, NodeId id) {
     Arena *a = w->u->scratch;
     Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size), attr_ints(a, "strides", (size_t)rank, strides)};
     const char *name = n->name;
-    ValueId moved = emit_op(w, OP_SLICE, name, 1, t->inputs, 3, attrs);
-    return moved.i ? emit_transpose(w, moved, rank, perm, name) : moved;
+    ValueId moved = insert_op(w, OP_SLICE, name, 1, t->inputs, 3, attrs);
+    return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
 /* A transpose of the last two dims of an operand is a flag of matmul. */
@@ -193,7 +193,7 @@ ValueId rule_transpose_matmul(Rewriter *w, NodeId id) {
         memcpy(attrs, node_at(w->g, id)->attrs, n_attrs * sizeof *attrs);
         for (uint32_t i = 0; i < n_attrs; i++)
             if (strcmp(attrs[i].name, flags[side]) == 0) attrs[i].v.i = !attrs[i].v.i;
-        return emit_op(w, OP_MATMUL, node_at(w->g, id)->name, 2, inputs, n_attrs, attrs);
+        return insert_op(w, OP_MATMUL, node_at(w->g, id)->name, 2, inputs, n_attrs, attrs);
     }
     return (ValueId){0};
 }

@@ -38,7 +38,7 @@ ValueId rule_pad_into_window(Rewriter *w, NodeId id) {
     }
     ValueId inputs[2] = {pad->inputs[0], n->n_inputs > 1 ? n->inputs[1] : (ValueId){0}};
     rewrite_takes(w, n->inputs[0]);
-    return emit_op(w, n->op, n->name, n->n_inputs, inputs, n_attrs, attrs);
+    return insert_op(w, n->op, n->name, n->n_inputs, inputs, n_attrs, attrs);
 }
 
 /* batch_to_space(f(x)) = f(batch_to_space(x)) for an element-wise f whose other operands are constants along channels. */
@@ -61,14 +61,14 @@ ValueId rule_batch_to_space_last(Rewriter *w, NodeId id) {
         main_input = (int)i;
     }
     if (main_input < 0) return (ValueId){0};
-    inputs[main_input] = emit_like(w, id, 1, &inputs[main_input]);
-    return emit_like(w, def, node_at(w->g, def)->n_inputs, inputs);
+    inputs[main_input] = insert_like(w, id, 1, &inputs[main_input]);
+    return insert_like(w, def, node_at(w->g, def)->n_inputs, inputs);
 }
 
-static ValueId emit_blocks(Rewriter *w, OpId op, ValueId x, size_t n, const int64_t *block, const Dim *before, const Dim *after, const char *name) {
+static ValueId insert_blocks(Rewriter *w, OpId op, ValueId x, size_t n, const int64_t *block, const Dim *before, const Dim *after, const char *name) {
     Arena *a = w->u->scratch;
     Attr attrs[] = {attr_ints(a, "block", n, block), attr_dims(a, "before", n, before), attr_dims(a, "after", n, after)};
-    return emit_op(w, op, name, 1, &x, 3, attrs);
+    return insert_op(w, op, name, 1, &x, 3, attrs);
 }
 
 /* Whether `wide` is `narrow` with one dim of size 1 more, behind the batch. */
@@ -104,8 +104,8 @@ ValueId rule_space_to_batch_reshape(Rewriter *w, NodeId id) {
     memmove(&wide.dims[2], &wide.dims[1], (size_t)(wide.rank - 1) * sizeof *wide.dims);
     wide.dims[1] = dim_const(1);
     wide.rank++;
-    ValueId x = emit_reshape(w, blocks->inputs[0], &wide, name);
-    return x.i ? emit_blocks(w, OP_SPACE_TO_BATCH, x, count, block, before, after, name) : x;
+    ValueId x = insert_reshape(w, blocks->inputs[0], &wide, name);
+    return x.i ? insert_blocks(w, OP_SPACE_TO_BATCH, x, count, block, before, after, name) : x;
 }
 
 ValueId rule_batch_to_space_reshape(Rewriter *w, NodeId id) {
@@ -116,8 +116,8 @@ ValueId rule_batch_to_space_reshape(Rewriter *w, NodeId id) {
     size_t count = with_height(n, block, before, after);
     Shape to = *shape_at(w->g, n->outputs[0]);
     const char *name = n->name;
-    ValueId space = emit_blocks(w, OP_BATCH_TO_SPACE, reshape->inputs[0], count, block, before, after, name);
-    return space.i ? emit_reshape(w, space, &to, name) : space;
+    ValueId space = insert_blocks(w, OP_BATCH_TO_SPACE, reshape->inputs[0], count, block, before, after, name);
+    return space.i ? insert_reshape(w, space, &to, name) : space;
 }
 
 /* batch_to_space(conv(space_to_batch(x))) with step 1 is a convolution whose taps are `block` apart. What is padded and cropped around it is
@@ -156,7 +156,7 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
                     attr_dims(a, "after", spatial, after), attr_int("groups", node_int(conv, "groups", 1))};
     rewrite_takes(w, n->inputs[0]);
     rewrite_takes(w, conv->inputs[0]);
-    return emit_op(w, OP_CONV, conv->name, 2, (ValueId[]){blocks->inputs[0], conv->inputs[1]}, 5, attrs);
+    return insert_op(w, OP_CONV, conv->name, 2, (ValueId[]){blocks->inputs[0], conv->inputs[1]}, 5, attrs);
 }
 
 ValueId rule_resize_nothing(Rewriter *w, NodeId id) {
@@ -181,9 +181,9 @@ ValueId rule_matmul_flat(Rewriter *w, NodeId id) {
     ValueId inputs[2] = {n->inputs[0], n->inputs[1]};
     Shape to = *shape_at(w->g, n->outputs[0]);
     const char *name = n->name;
-    inputs[0] = emit_reshape(w, inputs[0], &rows, name);
-    inputs[1] = emit_reshape(w, inputs[1], &matrix, name);
+    inputs[0] = insert_reshape(w, inputs[0], &rows, name);
+    inputs[1] = insert_reshape(w, inputs[1], &matrix, name);
     if (!inputs[0].i || !inputs[1].i) return (ValueId){0};
-    ValueId product = emit_like(w, id, 2, inputs);
-    return product.i ? emit_reshape(w, product, &to, name) : product;
+    ValueId product = insert_like(w, id, 2, inputs);
+    return product.i ? insert_reshape(w, product, &to, name) : product;
 }

@@ -41,7 +41,7 @@ DType dtype_at(const Graph *g, ValueId v) {
     return value_at(g, v)->dtype;
 }
 
-ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs) {
+ValueId insert_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs) {
     /* A rule that makes a node that cannot be is a mistake of ours, but a harmless one: the rewrite does not happen. */
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
@@ -50,14 +50,14 @@ ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const
 }
 
 ValueId insert_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name) {
-    return emit_op(w, op, name, 2, (ValueId[]){a, b}, 0, NULL);
+    return insert_op(w, op, name, 2, (ValueId[]){a, b}, 0, NULL);
 }
 
 ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name) {
-    return emit_op(w, op, name, 1, &x, 0, NULL);
+    return insert_op(w, op, name, 1, &x, 0, NULL);
 }
 
-ValueId emit_like(Rewriter *w, NodeId id, uint32_t n_inputs, const ValueId *inputs) {
+ValueId insert_like(Rewriter *w, NodeId id, uint32_t n_inputs, const ValueId *inputs) {
     const Node *n = node_at(w->g, id);
     NodeSpec spec = {.op = n->op, .name = n->name, .tf_op = n->tf_op, .host = n->host, .inputs = inputs, .n_inputs = n_inputs,
                      .n_outputs = n->n_outputs, .attrs = n->attrs, .n_attrs = n->n_attrs};
@@ -67,14 +67,14 @@ ValueId emit_like(Rewriter *w, NodeId id, uint32_t n_inputs, const ValueId *inpu
     return made.i ? node_at(w->g, made)->outputs[0] : (ValueId){0};
 }
 
-ValueId emit_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name) {
+ValueId insert_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name) {
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
     ValueId v = build_reshape(w->g, w->r, x, to, name, &d);
     return v.i && v.i != x.i ? fold_now(w->u, v) : v;
 }
 
-ValueId emit_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name) {
+ValueId insert_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name) {
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
     ValueId v = build_transpose(w->g, w->r, x, rank, perm, name, &d);

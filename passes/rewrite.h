@@ -40,14 +40,14 @@ int match_side(const Graph *g, const Node *n, OpId op);
 /* New nodes in the region of the rule; {0} inputs are passed on. Those of constants only are evaluated at once. */
 ValueId insert_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
 ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name);
-ValueId emit_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs);
+ValueId insert_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs);
 /* A copy of node n with other inputs, named like n. */
-ValueId emit_like(Rewriter *w, NodeId n, uint32_t n_inputs, const ValueId *inputs);
-ValueId emit_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name);
-ValueId emit_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name);
+ValueId insert_like(Rewriter *w, NodeId n, uint32_t n_inputs, const ValueId *inputs);
+ValueId insert_reshape(Rewriter *w, ValueId x, const Shape *to, const char *name);
+ValueId insert_transpose(Rewriter *w, ValueId x, int rank, const int64_t *perm, const char *name);
 const Shape *shape_at(const Graph *g, ValueId v);
 DType dtype_at(const Graph *g, ValueId v);
-/* v, or the constant that it is when its node has only constant inputs and may be folded (fold.c). The emit_ functions do that. */
+/* v, or the constant that it is when its node has only constant inputs and may be folded (fold.c). The insert_ functions do that. */
 ValueId fold_now(Unit *u, ValueId v);
 /* Drops unused nodes of all regions: what pass dce does. */
 bool drop_unused(Graph *g, Arena *scratch);
