@@ -1,5 +1,5 @@
 /* graphs [--bench] [--kernels] [--asm FILE] [--cpu NAME] FILE...: graphs in text form (docs/ir.md, groups as `@n`) lowered, emitted and run against the reference
-   evaluator, for every level that this machine has (or NAME). Steps that are no kernels but copies are not run here: exec tests do that.
+   evaluator, for every level that this machine has (or NAME; aarch64 runs under qemu-user, where that and a cross compiler are installed). Steps that are no kernels but copies are not run here: exec tests do that.
    --bench: nanoseconds of every kernel, and how fast it moves its arguments; --kernels and --asm: what was made. */
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
@@ -78,10 +78,7 @@ static int run_step(Machinery *m, const Step *s, bool bench) {
         return 0;
     }
     const Kernel *k = m->p->kernels.data[s->kernel];
-    char name[256];
-    snprintf(name, sizeof name, "entry_%s", k->name);
-    TfoptKernelFn *run;
-    *(void **)&run = dlsym(m->handle, name);
+    TfoptKernelFn *run = ((TfoptKernelFn *const *)dlsym(m->handle, "kernel_table"))[s->kernel];
     int status = run(buffers, NULL, 0, s->units.value);
     if (!bench) return status;
     double best = 1e9, started = now();
@@ -94,6 +91,47 @@ static int run_step(Machinery *m, const Step *s, bool bench) {
     }
     printf("  %-24s %9.0f ns  %6.2f GB/s of arguments, %lld units, predicted %.0f ns\n", k->name, best * 1e9, bytes / best * 1e-9, (long long)s->units.value, k->cost.ns);
     return status;
+}
+
+/* ---- another machine: by a program of its own, under qemu */
+
+static void put(FILE *f, uint64_t n) { fwrite(&n, sizeof n, 1, f); }
+
+/* Writes buffers and steps for run_program, runs it, reads the buffers back. */
+static bool run_elsewhere(Arena *arena, Machinery *m, const char *folder, const char *object) {
+    const Program *p = m->p;
+    const char *data = arena_printf(arena, "%s/data", folder), *binary = arena_printf(arena, "%s/run", folder);
+    FILE *f = fopen(data, "wb");
+    put(f, p->buffers.len);
+    for (uint32_t i = 0; i < p->buffers.len; i++) {
+        const Buffer *b = &p->buffers.data[i];
+        bool view = b->kind == BUFFER_VIEW;
+        uint64_t bytes = view ? 0 : (uint64_t)b->bytes.value;
+        put(f, bytes);
+        fwrite(m->memory[i], 1, bytes, f);
+        put(f, view ? b->index + 1 : 0);
+        put(f, view ? (uint64_t)b->offset : 0);
+    }
+    put(f, p->blocks.data[0].steps.len);
+    for (uint32_t i = 0; i < p->blocks.data[0].steps.len; i++) {
+        const Step *s = &p->blocks.data[0].steps.data[i];
+        if (s->kind != STEP_KERNEL) return fclose(f), false;
+        put(f, s->kernel);
+        put(f, (uint64_t)s->units.value);
+        put(f, s->args.len);
+        for (uint32_t a = 0; a < s->args.len; a++) put(f, s->args.data[a]);
+    }
+    if (fclose(f)) return false;
+    const char *compile = arena_printf(arena, "aarch64-linux-gnu-gcc -static -O1 -Iruntime/include -o %s test/diff/run_program.c %s -lm", binary, object);
+    if (system(compile) != 0 || system(arena_printf(arena, "qemu-aarch64 %s %s", binary, data)) != 0) return false;
+    f = fopen(data, "rb");
+    fseek(f, 8, SEEK_SET);
+    for (uint32_t i = 0; i < p->buffers.len; i++) {
+        uint64_t bytes = 0;
+        if (fread(&bytes, 8, 1, f) != 1 || (bytes && fread(m->memory[i], bytes, 1, f) != 1)) return fclose(f), false;
+        fseek(f, 16, SEEK_CUR);
+    }
+    return fclose(f) == 0;
 }
 
 static bool close_enough(const Tensor *got, const Tensor *want, const char *file, const char *cpu, uint32_t output) {
@@ -149,8 +187,8 @@ static bool run_graph(const char *file, const IsaRow *isa, const char *triple, c
     double emitted = now();
     Str entries;
     str_init(&entries, arena);
-    for (uint32_t i = 0; i < p->kernels.len; i++)
-        str_printf(&entries, ".globl entry_%s\nentry_%s: jmp m_%s\n", p->kernels.data[i]->name, p->kernels.data[i]->name, p->kernels.data[i]->name);
+    str_add(&entries, ".section .data.rel.ro,\"aw\"\n.p2align 3\n.globl kernel_table\nkernel_table:\n");
+    for (uint32_t i = 0; i < p->kernels.len; i++) str_printf(&entries, ".quad m_%s\n", p->kernels.data[i]->name);
     llvm_unit_append_asm(unit, entries.data, entries.len);
     char *folder = file_make_temp_dir(arena, &d);
     const char *object = arena_printf(arena, "%s/k.o", folder), *library = arena_printf(arena, "%s/k.so", folder);
@@ -160,11 +198,18 @@ static bool run_graph(const char *file, const IsaRow *isa, const char *triple, c
     double generated = now();
     llvm_unit_free(unit);
     if (o->bench) printf("%s on %s: %u kernels, to LLVM %.1f ms, to object %.1f ms\n", file, isa->name, p->kernels.len, (emitted - started) * 1e3, (generated - generating) * 1e3);
-    if (system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) != 0) goto done;
-    Machinery m = {.p = p, .handle = dlopen(library, RTLD_NOW)};
+    Machinery m = {.p = p};
+    ok = place_buffers(arena, &m, inputs);
+    bool elsewhere = strcmp(isa->arch, "aarch64") == 0 && strncmp(llvm_default_triple(arena), "aarch64", 7) != 0;
+    if (elsewhere) {
+        ok = ok && run_elsewhere(arena, &m, folder, object);
+    } else {
+        ok = ok && system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) == 0;
+        m.handle = ok ? dlopen(library, RTLD_NOW) : NULL;
+        ok = m.handle != NULL;
+    }
     file_remove_tree(folder);
-    ok = m.handle && place_buffers(arena, &m, inputs);
-    for (uint32_t i = 0; ok && i < p->blocks.data[0].steps.len; i++) {
+    for (uint32_t i = 0; ok && !elsewhere && i < p->blocks.data[0].steps.len; i++) {
         const Step *s = &p->blocks.data[0].steps.data[i];
         ok = (s->kind == STEP_KERNEL || s->kind == STEP_COPY) && run_step(&m, s, o->bench) == 0;
     }
@@ -203,10 +248,17 @@ int main(int argc, char **argv) {
             if (o.cpu && l > 0) break;
             Diag unknown;
             diag_init(&unknown, arena, NULL);
-            const IsaRow *isa = isa_find(arena, o.cpu ? o.cpu : levels[l], triple, &unknown);
-            if (!isa || strcmp(isa->level, native->level) > 0) continue; /* levels sort by name */
+            const char *name = o.cpu ? o.cpu : levels[l], *target = triple;
+            bool emulated = strcmp(name, "aarch64") == 0 && strcmp(native->arch, "x86_64") == 0;
+            if (emulated && system("command -v qemu-aarch64 aarch64-linux-gnu-gcc >/dev/null") != 0) {
+                if (i == argc - 1) printf("aarch64: not run, there is no qemu-aarch64 or no cross compiler\n");
+                continue;
+            }
+            if (emulated) target = "aarch64-linux-gnu";
+            const IsaRow *isa = isa_find(arena, name, target, &unknown);
+            if (!isa || (!emulated && strcmp(isa->level, native->level) > 0)) continue; /* levels sort by name */
             done++;
-            wrong += !run_graph(argv[i], isa, triple, &o);
+            wrong += !run_graph(argv[i], isa, target, &o);
         }
     }
     printf("%d of %d right\n", done - wrong, done);
