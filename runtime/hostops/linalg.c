@@ -97,7 +97,7 @@ static int32_t square_input(TfoptHostCall *call, TfoptMatrices *m) {
 }
 
 int32_t tfopt_host_cholesky(TfoptHostCall *call) {
-    TfoptMatrices m;
+    TfoptMatrices m = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
@@ -161,7 +161,7 @@ int32_t tfopt_host_matrix_solve(TfoptHostCall *call) {
 }
 
 static int32_t determinant(TfoptHostCall *call, bool logarithm) {
-    TfoptMatrices m;
+    TfoptMatrices m = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
@@ -193,7 +193,7 @@ int32_t tfopt_host_log_matrix_determinant(TfoptHostCall *call) {
 }
 
 int32_t tfopt_host_lu(TfoptHostCall *call) {
-    TfoptMatrices m;
+    TfoptMatrices m = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
@@ -230,7 +230,7 @@ static bool solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool 
 
 int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *rhs = &call->inputs[1];
-    TfoptMatrices m, r;
+    TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     if (!tfopt_matrices(rhs, &r) || r.rows != m.rows || (r.batches != m.batches && m.batches != 1 && r.batches != 1)) return tfopt_invalid(call, "matrix and rhs do not fit");
@@ -251,7 +251,7 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
 /* Least squares by the normal equations ("fast"), or by singular values. */
 int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
     const TfoptTensor *rhs = &call->inputs[1];
-    TfoptMatrices m, r;
+    TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &m) || !tfopt_matrices(rhs, &r) || r.rows != m.rows || r.batches != m.batches) return tfopt_invalid(call, "matrix and rhs do not fit");
     const double l2 = call->n_inputs > 2 ? tfopt_real_at(&call->inputs[2], 0) : 0;
     const bool fast = tfopt_call_int(call, "fast", 1) != 0, tall = m.rows >= m.columns;
@@ -299,7 +299,7 @@ int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
 /* ---- tridiagonal: rows of `diagonals` are above, on and below the diagonal; the last of the first and the first of the last are unused */
 int32_t tfopt_host_tridiagonal_solve(TfoptHostCall *call) {
     const TfoptTensor *bands = &call->inputs[0], *rhs = &call->inputs[1];
-    TfoptMatrices m, r;
+    TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     if (!tfopt_matrices(bands, &m) || m.rows != 3 || !tfopt_matrices(rhs, &r) || r.rows != m.columns || r.batches != m.batches) return tfopt_invalid(call, "diagonals must be [..., 3, m] and rhs [..., m, k]");
     const bool pivoting = tfopt_call_int(call, "partial_pivoting", 1) != 0;
     const int64_t n = m.columns, k = r.columns;
@@ -370,7 +370,7 @@ int32_t tfopt_host_tridiagonal_matmul(TfoptHostCall *call) {
 /* bands [..., bands, m]: lower: diagonal first, then those below; upper: those above first, the diagonal last. */
 int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *bands = &call->inputs[0], *rhs = &call->inputs[1];
-    TfoptMatrices m, r;
+    TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     if (!tfopt_matrices(bands, &m) || !tfopt_matrices(rhs, &r) || r.rows != m.columns || (r.batches != m.batches && m.batches != 1)) return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
     const int64_t n = m.columns, k = r.columns;

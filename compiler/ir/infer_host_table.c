@@ -1,0 +1,30 @@
+/* Shape functions of the family table. A handle is a resource scalar whatever TensorFlow calls it (the first tables had string handles). */
+#include "ir/host_infer.h"
+
+bool hostinfer_hash_table(Infer *c) {
+    return host_arity(c, 0, 1) && host_scalar(c, 0, DTYPE_RESOURCE);
+}
+
+bool hostinfer_no_result(Infer *c) {
+    return host_arity(c, 2, 0);
+}
+
+bool hostinfer_table_find(Infer *c) {
+    if (!host_arity(c, 3, 1)) return false;
+    Shape s = *host_shape(c, 1);
+    const Shape *value = host_shape(c, 2);
+    if (s.rank + value->rank > MAX_RANK) return infer_error(c, "too many dimensions");
+    for (int i = 0; i < value->rank; i++) s.dims[s.rank++] = value->dims[i];
+    return host_set(c, 0, host_type(c, 2), &s);
+}
+
+bool hostinfer_table_size(Infer *c) {
+    return host_arity(c, 1, 1) && host_scalar(c, 0, DTYPE_S64);
+}
+
+bool hostinfer_table_export(Infer *c) {
+    if (!host_arity(c, 1, 2)) return false;
+    const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY));
+    host_vector(c, 0, node_type(c->n, "Tkeys", DTYPE_STRING), n);
+    return host_vector(c, 1, node_type(c->n, "Tvalues", DTYPE_S64), n);
+}

@@ -1,0 +1,251 @@
+/* Lookup tables. The op that makes a table keeps it in its state, for as long as the session lives, and gives a handle (the table's
+   address); the others work on the handle. Filling a table with what it holds already is skipped, so the initialisers of a graph may
+   run before every request. Keys are strings or integers; the bytes of strings are copied into the table. */
+#include "hostops/host.h"
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    uint64_t hash;
+    char *key;         /* one block: the key, then the value (of strings each size and text) */
+    uint64_t key_size;
+    char *value;
+    uint64_t value_size;
+    bool used, removed;
+} Entry;
+
+typedef struct {
+    Entry *entries;    /* open addressing */
+    uint64_t capacity, used, live;
+    uint64_t filled;   /* hash of the last import */
+    int32_t key_type, value_type;
+} Table;
+
+static void table_free(void *state) {
+    Table *t = state;
+    for (uint64_t i = 0; i < t->capacity; i++) free(t->entries[i].key);
+    free(t->entries);
+    free(t);
+}
+
+static uint64_t mix(uint64_t h, const void *data, uint64_t n) {
+    const uint8_t *p = data;
+    for (uint64_t i = 0; i < n; i++) h = (h ^ p[i]) * 0x100000001b3u;
+    return h;
+}
+
+/* The bytes that make element i: of a string its text, of others the element. */
+static TfoptString element(const TfoptTensor *t, int64_t i) {
+    if (t->dtype == TFOPT_STRING) return ((const TfoptString *)t->data)[i];
+    const uint64_t size = tfopt_dtype_bytes(t->dtype);
+    return (TfoptString){(const char *)t->data + (uint64_t)i * size, size};
+}
+
+static Entry *find(const Table *t, TfoptString key) {
+    const uint64_t raw = mix(0xcbf29ce484222325u, key.data, key.size), hash = raw ^ raw >> 29;
+    if (t->capacity == 0) return NULL;
+    for (uint64_t at = hash & (t->capacity - 1);; at = (at + 1) & (t->capacity - 1)) {
+        Entry *e = &t->entries[at];
+        if (!e->used) return e;
+        if (e->hash == hash && e->key_size == key.size && memcmp(e->key, key.data, key.size) == 0) return e;
+    }
+}
+
+static bool grow(Table *t) {
+    const uint64_t capacity = t->capacity ? t->capacity * 2 : 64;
+    Entry *entries = calloc(capacity, sizeof *entries);
+    if (!entries) return false;
+    for (uint64_t i = 0; i < t->capacity; i++) {
+        if (!t->entries[i].used) continue;
+        uint64_t at = t->entries[i].hash & (capacity - 1);
+        while (entries[at].used) at = (at + 1) & (capacity - 1);
+        entries[at] = t->entries[i];
+    }
+    free(t->entries);
+    t->entries = entries;
+    t->capacity = capacity;
+    return true;
+}
+
+/* Value elements [first, first + n) as one block: strings with their sizes in front. */
+static uint64_t value_bytes(const TfoptTensor *t, int64_t first, int64_t n) {
+    uint64_t bytes = 0;
+    for (int64_t i = first; i < first + n; i++) bytes += element(t, i).size + (t->dtype == TFOPT_STRING ? sizeof(uint64_t) : 0);
+    return bytes;
+}
+
+static bool insert(Table *t, TfoptString key, const TfoptTensor *values, int64_t first, int64_t n) {
+    if (t->used * 2 >= t->capacity && !grow(t)) return false;
+    Entry *e = find(t, key);
+    const uint64_t size = value_bytes(values, first, n);
+    char *block = malloc(key.size + size + 1);
+    if (!block) return false;
+    if (key.size) memcpy(block, key.data, key.size);
+    char *to = block + key.size;
+    for (int64_t i = first; i < first + n; i++) {
+        const TfoptString v = element(values, i);
+        if (values->dtype == TFOPT_STRING) {
+            memcpy(to, &v.size, sizeof v.size);
+            to += sizeof v.size;
+        }
+        if (v.size) memcpy(to, v.data, v.size);
+        to += v.size;
+    }
+    if (!e->used) {
+        const uint64_t raw = mix(0xcbf29ce484222325u, key.data, key.size);
+        e->hash = raw ^ raw >> 29;
+        e->used = true;
+        t->used++;
+        t->live++;
+    } else if (e->removed) {
+        t->live++;
+    }
+    e->removed = false;
+    free(e->key);
+    e->key = block;
+    e->key_size = key.size;
+    e->value = block + key.size;
+    e->value_size = size;
+    return true;
+}
+
+int32_t tfopt_host_hash_table(TfoptHostCall *call) {
+    if (!*call->state) {
+        Table *t = calloc(1, sizeof *t);
+        if (!t) return tfopt_no_memory(call);
+        t->key_type = (int32_t)tfopt_call_int(call, "key_dtype", TFOPT_STRING);
+        t->value_type = (int32_t)tfopt_call_int(call, "value_dtype", TFOPT_S64);
+        *call->state = t;
+        *call->free_state = table_free;
+    }
+    uint64_t *handle = tfopt_output_scalar(call, 0);
+    if (!handle) return tfopt_no_memory(call);
+    *handle = (uint64_t)(uintptr_t)*call->state;
+    return TFOPT_OK;
+}
+
+static Table *table_of(const TfoptHostCall *call) {
+    return (Table *)(uintptr_t)*(const uint64_t *)call->inputs[0].data;
+}
+
+/* Elements of one value when there are `keys` keys; -1 when they do not fit. */
+static int64_t value_length(const TfoptTensor *keys, const TfoptTensor *values) {
+    const int64_t n = tfopt_elements(keys), m = tfopt_elements(values);
+    if (n == 0) return m == 0 ? 1 : -1;
+    return m % n == 0 ? m / n : -1;
+}
+
+static int32_t fill(TfoptHostCall *call, bool replace) {
+    const TfoptTensor *keys = &call->inputs[1], *values = &call->inputs[2];
+    Table *t = table_of(call);
+    const int64_t n = tfopt_elements(keys), length = value_length(keys, values);
+    if (length < 0) return tfopt_invalid(call, "keys and values do not fit");
+    if (keys->dtype != t->key_type || values->dtype != t->value_type) return tfopt_invalid(call, "keys or values have another type than the table");
+    uint64_t content = mix(0xcbf29ce484222325u, &n, sizeof n);
+    for (int64_t i = 0; i < n; i++) content = mix(content, element(keys, i).data, element(keys, i).size) * 31 + element(keys, i).size;
+    for (int64_t i = 0; i < n * length; i++) content = mix(content, element(values, i).data, element(values, i).size) * 31 + element(values, i).size;
+    if (replace && content == t->filled) return TFOPT_OK;
+    if (replace) {
+        for (uint64_t i = 0; i < t->capacity; i++) free(t->entries[i].key);
+        free(t->entries);
+        t->entries = NULL;
+        t->capacity = t->used = t->live = 0;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (!insert(t, element(keys, i), values, i * length, length)) return tfopt_no_memory(call);
+    }
+    t->filled = replace ? content : 0;
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_table_import(TfoptHostCall *call) { return fill(call, true); }
+int32_t tfopt_host_table_insert(TfoptHostCall *call) { return fill(call, false); }
+
+int32_t tfopt_host_table_remove(TfoptHostCall *call) {
+    Table *t = table_of(call);
+    const TfoptTensor *keys = &call->inputs[1];
+    for (int64_t i = 0, n = tfopt_elements(keys); i < n; i++) {
+        Entry *e = find(t, element(keys, i));
+        if (!e || !e->used || e->removed) continue;
+        e->removed = true;
+        t->live--;
+    }
+    t->filled = 0;
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_table_size(TfoptHostCall *call) {
+    int64_t *out = tfopt_output_scalar(call, 0);
+    if (!out) return tfopt_no_memory(call);
+    *out = (int64_t)table_of(call)->live;
+    return TFOPT_OK;
+}
+
+/* A copy of a stored value into elements [first, …) of out. */
+static bool read_value(TfoptHostCall *call, const Entry *e, const TfoptTensor *out, int64_t first, int64_t length) {
+    const char *from = e->value, *end = e->value + e->value_size;
+    if (out->dtype != TFOPT_STRING) {
+        const uint64_t size = tfopt_dtype_bytes(out->dtype);
+        if (e->value_size != (uint64_t)length * size) return false;
+        memcpy((char *)out->data + (uint64_t)first * size, from, e->value_size);
+        return true;
+    }
+    for (int64_t i = 0; i < length; i++) {
+        uint64_t size;
+        if ((uint64_t)(end - from) < sizeof size) return false;
+        memcpy(&size, from, sizeof size);
+        from += sizeof size;
+        char *text = tfopt_call_alloc(call, (int64_t)size + 1, 1);
+        if (!text) return false;
+        memcpy(text, from, size);
+        from += size;
+        ((TfoptString *)out->data)[first + i] = (TfoptString){text, size};
+    }
+    return true;
+}
+
+/* (table, keys, default): the default's shape is that of a value. */
+int32_t tfopt_host_table_find(TfoptHostCall *call) {
+    const Table *t = table_of(call);
+    const TfoptTensor *keys = &call->inputs[1], *missing = &call->inputs[2];
+    int64_t dims[TFOPT_MAX_RANK];
+    if (keys->rank + missing->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "too many dimensions");
+    if (keys->dtype != t->key_type || missing->dtype != t->value_type) return tfopt_invalid(call, "keys or default have another type than the table");
+    for (int32_t i = 0; i < keys->rank; i++) dims[i] = keys->dims[i];
+    for (int32_t i = 0; i < missing->rank; i++) dims[keys->rank + i] = missing->dims[i];
+    char *out = tfopt_host_output(call, 0, keys->rank + missing->rank, dims);
+    if (!out) return tfopt_no_memory(call);
+    const int64_t n = tfopt_elements(keys), length = tfopt_elements(missing);
+    const uint64_t bytes = (uint64_t)length * tfopt_dtype_bytes(missing->dtype);
+    for (int64_t i = 0; i < n; i++) {
+        const Entry *e = find(t, element(keys, i));
+        if (e && e->used && !e->removed) {
+            if (!read_value(call, e, &call->outputs[0], i * length, length)) return tfopt_invalid(call, "the table's values have another size than the default");
+        } else if (bytes) {
+            memcpy(out + (uint64_t)i * bytes, missing->data, bytes);
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* Keys and values in the order of the table's slots. */
+int32_t tfopt_host_table_export(TfoptHostCall *call) {
+    const Table *t = table_of(call);
+    if (!tfopt_output_1d(call, 0, (int64_t)t->live) || !tfopt_output_1d(call, 1, (int64_t)t->live)) return tfopt_no_memory(call);
+    int64_t n = 0;
+    for (uint64_t i = 0; i < t->capacity; i++) {
+        const Entry *e = &t->entries[i];
+        if (!e->used || e->removed) continue;
+        if (call->outputs[0].dtype == TFOPT_STRING) {
+            char *text = tfopt_call_alloc(call, (int64_t)e->key_size + 1, 1);
+            if (!text) return tfopt_no_memory(call);
+            memcpy(text, e->key, e->key_size);
+            ((TfoptString *)call->outputs[0].data)[n] = (TfoptString){text, e->key_size};
+        } else {
+            memcpy((char *)call->outputs[0].data + (uint64_t)n * e->key_size, e->key, e->key_size);
+        }
+        if (!read_value(call, e, &call->outputs[1], n, 1)) return tfopt_invalid(call, "values are not scalars");
+        n++;
+    }
+    return TFOPT_OK;
+}
