@@ -34,7 +34,7 @@ static void householder(TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *q, 
 }
 
 int32_t tfopt_host_qr(TfoptHostCall *call) {
-    TfoptMatrices s;
+    TfoptMatrices s = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &s)) return tfopt_invalid(call, "matrices are needed");
     const int64_t m = s.rows, n = s.columns, least = m < n ? m : n, width = tfopt_call_int(call, "full_matrices", 0) ? m : least;
     TfoptComplex *a = tfopt_call_alloc(call, m * n + 1, sizeof *a), *q = tfopt_call_alloc(call, m * m + 1, sizeof *q), *v = tfopt_call_alloc(call, m + 1, sizeof *v);
@@ -132,7 +132,7 @@ void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v
 }
 
 int32_t tfopt_host_svd(TfoptHostCall *call) {
-    TfoptMatrices t;
+    TfoptMatrices t = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &t)) return tfopt_invalid(call, "matrices are needed");
     const int64_t m = t.rows, n = t.columns, least = m < n ? m : n, most = m > n ? m : n;
     const bool vectors = tfopt_call_int(call, "compute_uv", 1) != 0, full = tfopt_call_int(call, "full_matrices", 0) != 0;
@@ -165,7 +165,7 @@ int32_t tfopt_host_svd(TfoptHostCall *call) {
 }
 
 int32_t tfopt_host_self_adjoint_eig(TfoptHostCall *call) {
-    TfoptMatrices t;
+    TfoptMatrices t = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &t) || t.rows != t.columns) return tfopt_invalid(call, "input matrices must be square");
     const int64_t n = t.rows;
     const bool vectors = tfopt_call_int(call, "compute_v", 1) != 0;

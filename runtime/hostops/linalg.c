@@ -125,7 +125,7 @@ int32_t tfopt_host_cholesky(TfoptHostCall *call) {
 
 /* Solutions of a x = rhs, or of adjoint(a) x = rhs. */
 static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) {
-    TfoptMatrices m, r = {0, 0, 0};
+    TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
@@ -348,7 +348,7 @@ int32_t tfopt_host_tridiagonal_solve(TfoptHostCall *call) {
 
 int32_t tfopt_host_tridiagonal_matmul(TfoptHostCall *call) {
     const TfoptTensor *upper = &call->inputs[0], *main_ = &call->inputs[1], *lower = &call->inputs[2], *rhs = &call->inputs[3];
-    TfoptMatrices r;
+    TfoptMatrices r = {0, 0, 0};
     if (!tfopt_matrices(rhs, &r)) return tfopt_invalid(call, "rhs must be a matrix");
     const int64_t n = r.rows, k = r.columns;
     if (tfopt_elements(upper) != r.batches * n || tfopt_elements(main_) != r.batches * n || tfopt_elements(lower) != r.batches * n) return tfopt_invalid(call, "the diagonals do not fit rhs");
