@@ -190,6 +190,22 @@ static bool read_init(TfGraph *tf, const Pb__MetaGraphDef *m, Diag *d) {
     return ok;
 }
 
+/* Makes the node that stands for an asset (a placeholder, or a constant with a path on the writer's machine) a constant with the file's path. */
+static void set_asset_path(TfGraph *tf, const char *tensor, const char *file) {
+    uint64_t at = map_get(&tf->main.index, arena_strndup(tf->arena, tensor, strcspn(tensor, ":")), UINT64_MAX);
+    if (at == UINT64_MAX || !tf->assets_dir) return;
+    StringElement *path = NEW(tf->arena, StringElement);
+    path->data = arena_printf(tf->arena, "%s/%s", tf->assets_dir, file);
+    path->size = strlen(path->data);
+    TfNode *n = &tf->main.nodes[at];
+    n->op = "Const";
+    n->n_inputs = n->n_controls = 0;
+    n->attrs = NEW_ARRAY(tf->arena, TfAttr, 2);
+    n->n_attrs = 2;
+    n->attrs[0] = (TfAttr){.name = "dtype", .kind = TF_ATTR_TYPE, .v.i = dtype_info(DTYPE_STRING)->tf};
+    n->attrs[1] = (TfAttr){.name = "value", .kind = TF_ATTR_TENSOR, .v.tensor = {.dtype = DTYPE_STRING, .data = path}};
+}
+
 static bool read_assets(TfGraph *tf, const char *directory, const Pb__MetaGraphDef *m, Diag *d) {
     bool ok = true;
     tf->assets_dir = arena_printf(tf->arena, "%s/assets", directory);
@@ -200,8 +216,8 @@ static bool read_assets(TfGraph *tf, const char *directory, const Pb__MetaGraphD
         if (!asset->tensor_info || asset->tensor_info->encoding_case != PB__TENSOR_INFO__ENCODING_NAME) continue;
         if (!*file || *file == '/' || strstr(file, ".."))
             ok = diag_error(d, NULL, NULL, "the asset '%s' lies outside the model's assets folder", file);
-        else
-            map_add(&tf->assets, asset->tensor_info->name, (uint64_t)(uintptr_t)file);
+        else if (map_add(&tf->assets, asset->tensor_info->name, (uint64_t)(uintptr_t)file))
+            set_asset_path(tf, asset->tensor_info->name, file);
     }
     return ok;
 }

@@ -140,7 +140,7 @@ static bool restore_by_name(Restore *r) {
     return ok;
 }
 
-bool read_variables(TfGraph *tf, const char *directory, Diag *d) {
+static bool read_checkpoint(TfGraph *tf, const char *directory, Diag *d) {
     const char *prefix = arena_printf(tf->arena, "%s/variables/variables", directory);
     if (!file_exists(arena_printf(tf->arena, "%s.index", prefix))) return true;
     Restore r = {.tf = tf, .d = d, .checkpoint = checkpoint_open(tf->arena, prefix, d)};
@@ -151,5 +151,37 @@ bool read_variables(TfGraph *tf, const char *directory, Diag *d) {
     ok = ok && restore_by_name(&r);
     for (uint32_t i = 0; i < r.checkpoint->values.len; i++) /* the weights are part of what was compiled */
         tf->hash = hash_bytes(tf->hash, r.checkpoint->values.data[i].data, r.checkpoint->values.data[i].len);
+    return ok;
+}
+
+/* Variables that the model's initialisers set to a constant (asset paths above all), unless the checkpoint has them. */
+static void restore_by_init(TfGraph *tf) {
+    static const char *const assigns[] = {"Assign", "AssignVariableOp", NULL};
+    const TfBody *body = &tf->main;
+    bool *seen = NEW_ARRAY(tf->arena, bool, body->n_nodes);
+    VEC(uint32_t) stack = {0};
+    for (uint32_t i = 0; i < tf->n_init_nodes; i++) {
+        uint32_t node = (uint32_t)map_get(&body->index, tf->init_nodes[i], 0);
+        if (!seen[node]) vec_push(tf->arena, &stack, node);
+        seen[node] = true;
+    }
+    while (stack.len) {
+        const TfNode *n = &body->nodes[stack.data[--stack.len]];
+        for (uint32_t k = 0; k < n->n_controls + n->n_inputs; k++) {
+            uint32_t from = k < n->n_controls ? n->controls[k] : n->inputs[k - n->n_controls].node;
+            if (!seen[from]) vec_push(tf->arena, &stack, from);
+            seen[from] = true;
+        }
+        if (!is_one_of(n->op, assigns) || n->n_inputs < 2) continue;
+        const TfNode *variable = &body->nodes[follow(body, n->inputs[0]).node];
+        const TfAttr *value = tf_attr(&body->nodes[follow(body, n->inputs[1]).node], "value");
+        if (!is_variable(variable) || !value || value->kind != TF_ATTR_TENSOR || tf_attr_type(variable, "dtype", DTYPE_NONE) != value->v.tensor.dtype) continue;
+        map_add(&tf->variables, variable->name, (uint64_t)(uintptr_t)&value->v.tensor);
+    }
+}
+
+bool read_variables(TfGraph *tf, const char *directory, Diag *d) {
+    bool ok = read_checkpoint(tf, directory, d);
+    restore_by_init(tf);
     return ok;
 }

@@ -88,7 +88,7 @@ typedef struct {
     const char **init_nodes;   /* table initialisers and init ops of a SavedModel */
     uint32_t n_init_nodes;
     const char *assets_dir;    /* SavedModel's assets folder or NULL */
-    Map assets;                /* tensor name of a file-name constant → asset file name, pointer as uint64_t */
+    Map assets;                /* tensor name of a file-name constant → asset file name, pointer as uint64_t; it holds the whole path already */
     uint64_t hash;             /* of the file's bytes */
     int producer;              /* versions.producer */
 } TfGraph;

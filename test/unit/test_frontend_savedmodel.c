@@ -77,6 +77,10 @@ static void test_objects_tables_and_assets(void **state) {
     assert_int_equal(tf->assets.entries.len, 1);
     assert_string_equal((const char *)(uintptr_t)tf->assets.entries.data[0].value, "words.txt");
     assert_non_null(strstr(tf->assets_dir, "saved_tf2/assets"));
+    /* The constant that stands for the asset has its path, and so has the variable that the initialiser sets to it. */
+    const StringElement *path = variable(tf, "Variable")->data;
+    assert_int_equal(path->size, strlen(tf->assets_dir) + strlen("/words.txt"));
+    assert_string_equal(path->data, arena_printf(arena, "%s/words.txt", tf->assets_dir));
 }
 
 static void test_choice(void **state) {
