@@ -85,7 +85,7 @@ static const TensorInput *find_override(const Scope *s, TfInput t)
 /* Whether the walk has to import the node behind this tensor first. */
 static bool needs_node(const Scope *s, TfInput t)
 {
-    return !(t.node & TF_ARG) && !find_override(s, t);
+    return t.node < s->body->n_nodes && !find_override(s, t);
 }
 
 static ValueId value_of(Scope *s, TfInput t, const TfNode *user)
@@ -97,6 +97,10 @@ static ValueId value_of(Scope *s, TfInput t, const TfNode *user)
     const TensorInput *override = find_override(s, t);
     if (override)
         return override->value;
+    if (t.node >= s->body->n_nodes) {
+        diag_error(s->im->d, user ? user->name : NULL, user ? user->op : NULL, "uses a value from outside of its function or loop");
+        return (ValueId){0};
+    }
     if (s->state[t.node] != NODE_DONE)
         return (ValueId){0};
     if (t.output >= s->n_results[t.node]) {
@@ -174,6 +178,8 @@ bool import_partitioned_call(Import *c)
 
 static bool dispatch(Import *c)
 {
+    if (!c->n->op)
+        return bad(c, "has no op type");
     const TfOpRow *row = import_row(c);
     const TfFunction *f;
     if (row) {
@@ -278,7 +284,7 @@ bool scope_effects(Scope *s, uint32_t root)
         while (top->next < n->n_inputs + n->n_controls && !pushed) {
             uint32_t i = top->next++;
             uint32_t from = i < n->n_inputs ? n->inputs[i].node : n->controls[i - n->n_inputs];
-            if ((from & TF_ARG) || s->effect_seen[from])
+            if (from >= s->body->n_nodes || s->effect_seen[from])
                 continue;
             s->effect_seen[from] = true;
             vec_push(a, &stack, (Frame){from, 0});
