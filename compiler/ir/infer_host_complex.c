@@ -105,9 +105,9 @@ static bool fft_shape(Infer *c, bool half, DType t) {
 }
 
 bool hostinfer_rfft(Infer *c) {
-    return fft_shape(c, true, host_type(c, 0) == DTYPE_F64 ? DTYPE_C128 : DTYPE_C64);
+    return host_arity(c, 2, 1) && fft_shape(c, true, host_type(c, 0) == DTYPE_F64 ? DTYPE_C128 : DTYPE_C64);
 }
 
 bool hostinfer_irfft(Infer *c) {
-    return fft_shape(c, false, part_of(host_type(c, 0)));
+    return host_arity(c, 2, 1) && fft_shape(c, false, part_of(host_type(c, 0)));
 }
