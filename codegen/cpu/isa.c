@@ -89,6 +89,25 @@ static const IsaRow *cpu_row(Arena *arena, const IsaRow *level, const char *name
     return row;
 }
 
+/* Whether a CPU of the table has just the features beyond its level that this machine has. */
+static bool same_features(const char *arch, const char *listed, const char *host) {
+    for (size_t i = 0; i < ARRAY_LEN(features); i++)
+        if (strcmp(features[i].arch, arch) == 0 && list_has(listed, '\0', features[i].llvm) != list_has(host, '+', features[i].llvm)) return false;
+    return true;
+}
+
+/* LLVM's name of this machine, unless its features belie that (virtual machines report models that they are not): then the first CPU of the
+   table that has them. */
+static const char *native_name(Arena *arena, const IsaRow *level, const char *host) {
+    const char *name = llvm_host_cpu(arena), *found = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(cpus); i++) {
+        if (strcmp(cpus[i].level, level->name) != 0 || !same_features(level->arch, cpus[i].features, host)) continue;
+        if (strcmp(cpus[i].name, name) == 0) return name;
+        if (!found) found = cpus[i].name;
+    }
+    return found ? found : name;
+}
+
 /* This machine: the highest level all of whose LLVM-named checks it has. */
 static const IsaRow *native_row(Arena *arena, const char *triple, Diag *d) {
     if (!arch_matches(strtok_r(arena_strdup(arena, llvm_default_triple(arena)), "-", &(char *){NULL}), triple)) {
@@ -109,7 +128,7 @@ static const IsaRow *native_row(Arena *arena, const char *triple, Diag *d) {
         diag_usage(d, "this machine lacks the instructions of x86-64-v2, the least that code is made for");
         return NULL;
     }
-    return cpu_row(arena, best, llvm_host_cpu(arena), host, '+');
+    return cpu_row(arena, best, native_name(arena, best, host), host, '+');
 }
 
 const IsaRow *isa_find(Arena *arena, const char *name, const char *triple, Diag *d) {

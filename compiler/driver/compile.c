@@ -70,6 +70,9 @@ static const char *triple_of(Arena *arena, const CompileOptions *o) {
     return o->triple ? o->triple : llvm_default_triple(arena);
 }
 
+/* The numbers of the CPU that code is tuned for. */
+static const Machine *machine_of(const IsaRow *isa) { return machine_find(isa->tune ? isa->tune : isa->cpu, isa->level); }
+
 /* More is better: wider vectors, then more instructions. */
 static bool is_better(const IsaRow *a, const IsaRow *b) {
     if (a->vector_bits != b->vector_bits) return a->vector_bits > b->vector_bits;
@@ -114,7 +117,7 @@ static bool rewrite_graph(Compilation *c, const CompileOptions *o, const IsaRow 
     if (!find_isas(c->arena ? c->arena : d->arena, o, isas, n, d) || !import(c, o, clock, d)) return false;
     begin_stage(clock, "rewriting the graph", 0.15);
     c->graph = graph_copy(c->arena, c->original);
-    run_passes(c, o, machine_find(isas[0]->cpu, isas[0]->level), d);
+    run_passes(c, o, machine_of(isas[0]), d);
     return d->n_errors == 0;
 }
 
@@ -126,7 +129,7 @@ static bool build_programs(Compilation *c, const CompileOptions *o, Clock *clock
     c->programs = NEW_ARRAY(c->arena, Program *, n);
     LowerOptions lower = {.threads = o->threads, .fast_math = o->passes.fast_math, .max_memory = o->max_memory};
     for (uint32_t i = 0; i < n; i++) {
-        Program *p = program_build(c->arena, c->graph, machine_find(isas[i]->cpu, isas[i]->level), isas[i], &lower, d);
+        Program *p = program_build(c->arena, c->graph, machine_of(isas[i]), isas[i], &lower, d);
         if (p) c->programs[c->n_programs++] = p;
     }
     return c->n_programs == n && d->n_errors == 0;
