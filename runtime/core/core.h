@@ -142,7 +142,7 @@ bool core_cpu_has(const char *features, char missing[64]);
 
 /* model.c */
 TfoptStatus core_model_check(const TfoptModelData *data, const TfoptProgram **out, char *why, size_t why_bytes);
-char *core_open_error(void); /* this thread's text of 512 bytes */
+char *core_open_error(void); /* this thread's text of ERROR_TEXT bytes */
 
 /* layout.c: lays the tables out in `memory` (NULL: only counts) and fills them; the bytes they take. */
 size_t core_layout(TfoptSession *s, void *memory);

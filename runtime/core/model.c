@@ -7,7 +7,7 @@
 #include <string.h>
 
 char *core_open_error(void) {
-    static _Thread_local char text[512];
+    static _Thread_local char text[ERROR_TEXT];
     return text;
 }
 
@@ -45,7 +45,7 @@ TfoptStatus tfopt_open_data(const TfoptModelData *data, TfoptModel **out) {
     *out = NULL;
     why[0] = 0;
     const TfoptProgram *program = NULL;
-    TfoptStatus status = core_model_check(data, &program, why, 512);
+    TfoptStatus status = core_model_check(data, &program, why, ERROR_TEXT);
     if (status) return status;
     TfoptModel *m = malloc(sizeof *m);
     if (!m) return TFOPT_NO_MEMORY;

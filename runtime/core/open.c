@@ -23,7 +23,7 @@ TfoptStatus tfopt_open(const char *path, TfoptModel **out) {
     free(with_folder);
     if (!library) {
         const char *text = dlerror();
-        snprintf(why, 512, "%s", text ? text : "dlopen failed");
+        snprintf(why, ERROR_TEXT, "%s", text ? text : "dlopen failed");
         return TFOPT_CANNOT_LOAD;
     }
     void *symbol = dlsym(library, TFOPT_MODEL_SYMBOL);
@@ -31,7 +31,7 @@ TfoptStatus tfopt_open(const char *path, TfoptModel **out) {
     _Static_assert(sizeof get == sizeof symbol, "POSIX: dlsym's pointers may be functions");
     memcpy(&get, &symbol, sizeof get);
     if (!get) {
-        snprintf(why, 512, "%s: not compiled by tfoptc (no %s)", path, TFOPT_MODEL_SYMBOL);
+        snprintf(why, ERROR_TEXT, "%s: not compiled by tfoptc (no %s)", path, TFOPT_MODEL_SYMBOL);
         dlclose(library);
         return TFOPT_CANNOT_LOAD;
     }

@@ -24,6 +24,7 @@ static TfoptStatus start(TfoptSession *s) {
 
 TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *options, TfoptSession **out) {
     *out = NULL;
+    core_open_error()[0] = 0;
     if (options && options->alloc && !options->free && !options->arena) return TFOPT_INVALID_ARGUMENT;
     TfoptSession probe = {.data = m->data, .program = m->program};
     if (options) probe.options = *options;
@@ -45,10 +46,12 @@ TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *op
         s->threads = m->program->max_threads ? (int)m->program->max_threads : 1;
     if (s->threads == 1) s->pool = NULL;
     TfoptStatus status = start(s);
-    if (status == TFOPT_OK)
+    if (status == TFOPT_OK) {
         *out = s;
-    else
+    } else {
+        memcpy(core_open_error(), s->error, sizeof s->error); /* there is no session to ask */
         tfopt_session_free(s);
+    }
     return status;
 }
 

@@ -7,7 +7,11 @@
      tfopt_run(session);
      TfoptTensor y; tfopt_get_output(session, 0, &y);
 
-   A model is read-only and shared by any number of sessions and threads. A session is used by one thread at a time. */
+   Threads: a model is read-only and shared by any number of sessions and threads. A session is used by one thread at a time. A pool is
+   shared by any number of sessions; runs that use it wait for one another.
+   Ownership: a model must outlive its sessions, a pool too. Input memory stays the caller's and is read during runs; output memory given
+   by tfopt_set_output stays the caller's and is written during runs; what tfopt_get_output points to belongs to the session and is
+   overwritten by its next run. Strings of an output live until the next run. */
 #ifndef TFOPT_H
 #define TFOPT_H
 #include "tfopt_abi.h"
@@ -28,7 +32,7 @@ const char *tfopt_status_text(TfoptStatus s);
 TfoptStatus tfopt_open(const char *path, TfoptModel **out);
 /* The same for a model that is linked in: data is <name>_model_data(). */
 TfoptStatus tfopt_open_data(const TfoptModelData *data, TfoptModel **out);
-/* What the last failing tfopt_open of this thread had to say; "" if nothing. */
+/* What the last tfopt_open, tfopt_open_data or tfopt_session_new of this thread that failed had to say; "" if nothing. */
 const char *tfopt_open_error(void);
 void tfopt_close(TfoptModel *m);
 const TfoptModelData *tfopt_model_info(const TfoptModel *m); /* ports, signature, precision, target, hash */

@@ -146,6 +146,8 @@ static void test_symbolic_chain(void **state) {
     int64_t n = 8;
     size_t bytes = tfopt_typed_bytes(&data, &n);
     assert_true(bytes > 0 && tfopt_typed_bytes(&data, (int64_t[]){0}) == 0);
+    assert_true(bytes <= tfopt_table_bytes(&program) +
+                             3 * 64); /* what headers say for static models; here the arena is 32 bytes */
     void *arena = aligned_alloc(64, (bytes + 63) / 64 * 64);
     float y[8] = {0};
     const void *inputs[] = {eight};
@@ -315,6 +317,7 @@ static void test_errors(void **state) {
     TfoptSessionOptions small = {.arena = &data, .arena_bytes = 1};
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_OK);
     assert_int_equal(tfopt_session_new(m, &small, &s), TFOPT_NO_MEMORY);
+    assert_non_null(strstr(tfopt_open_error(), "arena"));
     tfopt_close(m);
     program.features = "sse2-of-the-future,avx2";
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_WRONG_CPU);
