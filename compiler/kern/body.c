@@ -220,15 +220,18 @@ static bool same_position(Body *b, const Shape *shape, const Position *x, const 
     return flat_p.i == flat_q.i;
 }
 
-/* An element of a small integer tensor whose elements are known Dims. */
+/* An element of a small integer tensor whose elements are known Dims. A symbol that is set while running may not be set yet here: only what
+   the node itself takes from Dims may have one. */
 static bool content_number(Body *b, const Value *value, const Position *at, ExprId *out) {
     if (!value->content) return false;
+    bool from_dims = value->def.i && lower_node(b->l, value->def)->op == OP_DIMS_TENSOR;
     int64_t i = 0;
     if (value->shape.rank == 1) {
         const Expr *e = at->has_at ? body_expr(b, at->at[0]) : body_expr(b, at->flat);
         if (e->kind != EXPR_CONST || !dim_is_const(value->shape.dims[0]) || e->i < 0 || e->i >= value->shape.dims[0].value) return false;
         i = e->i;
     }
+    if (!from_dims && !lower_known_at_bind(b->l, value->content[i])) return false;
     ExprId dim = index_dim(b, value->content[i]);
     *out = body_cast(b, dim, value->dtype);
     return true;

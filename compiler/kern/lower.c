@@ -25,8 +25,7 @@ Cost lower_cost(const Lower *l, double elements, double work, double bytes) {
 
 /* ---- buffers */
 
-/* Whether d follows from the shapes of the inputs, so that it is known when memory is planned. */
-static bool is_known_at_bind(const Lower *l, Dim d) {
+bool lower_known_at_bind(const Lower *l, Dim d) {
     for (uint32_t s = 0; s < l->g->dims.symbols.len && !dim_is_const(d); s++)
         if (!l->known_at_bind[s] && dim_uses(&l->g->dims, d, s)) return false;
     return true;
@@ -52,7 +51,7 @@ static uint32_t add_buffer(Lower *l, Buffer b) {
 uint32_t lower_temporary(Lower *l, DType dtype, const Shape *shape, const char *name) {
     Buffer b = {.kind = BUFFER_ARENA, .dtype = dtype, .shape = *shape, .name = name ? name : ""};
     Dim elements = shape_elements(&l->g->dims, shape);
-    if (!is_known_at_bind(l, elements)) b.kind = BUFFER_POOL;
+    if (!lower_known_at_bind(l, elements)) b.kind = BUFFER_POOL;
     return add_buffer(l, b);
 }
 

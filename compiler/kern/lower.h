@@ -57,7 +57,8 @@ bool lower_place(Lower *l, ValueId v, uint32_t buffer);
 uint32_t lower_new_block(Lower *l);
 /* Size for decisions: constants as they are, symbols their smallest value, at least 1. */
 int64_t lower_typical(const Lower *l, Dim d);
-bool lower_too_large(Lower *l, NodeId n, const char *what);
+/* Whether d follows from the shapes of the inputs, so that it is known when memory is planned. */
+bool lower_known_at_bind(const Lower *l, Dim d);
 
 /* ---- a kernel being written (body.c) */
 
