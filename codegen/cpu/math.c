@@ -87,11 +87,15 @@ static EmitValue clamp(Emit *e, EmitValue x, double lo, double hi) {
 }
 
 EmitValue math_exp(Emit *e, EmitValue x) {
-    x = clamp(e, x, -104.0, 89.0); /* below the smallest denormal, above the largest number */
+    /* What is below the smallest denormal is zero without computing it: underflow is slow, and masks of softmax are nothing else. */
+    EmitValue least = number(e, x, -0x1.9fep+6), zero = number(e, x, 0.0), most = number(e, x, 89.0);
+    EmitValue vanishes = emit_compare(e, EMIT_FLT, x, least);
+    x = emit_select(e, vanishes, zero, x);
+    x = emit_binary(e, EMIT_MINNUM, most, x); /* NaN stays */
     Reduced d = reduce_exp(e, x, 5);
     EmitValue one = number(e, x, 1.0);
-    EmitValue power = add(e, d.p, one);
-    return scale(e, power, d.n);
+    EmitValue power = add(e, d.p, one), scaled = scale(e, power, d.n);
+    return emit_select(e, vanishes, zero, scaled);
 }
 
 EmitValue math_expm1(Emit *e, EmitValue x) {
