@@ -4,6 +4,10 @@
 #include "hostops/host.h"
 #include <complex.h>
 
+#ifndef CMPLX /* glibc 2.36 has it for gcc only */
+#define CMPLX(real, imaginary) __builtin_complex((double)(real), (double)(imaginary))
+#endif
+
 typedef double complex TfoptComplex;
 TfoptComplex tfopt_complex_at(const TfoptTensor *t, int64_t i);
 /* Into a complex or real tensor (the real part then). */

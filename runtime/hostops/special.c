@@ -2,7 +2,7 @@
    converges fast and a continued fraction or asymptotic series elsewhere; results are rounded once to the element type. */
 #include "hostops/special.h"
 #include "hostops/broadcast.h"
-#include <complex.h>
+#include "hostops/complex.h"
 #include <math.h>
 
 static const double PI = 3.14159265358979323846, EULER = 0.57721566490153286061, TINY = 1e-300;
