@@ -141,6 +141,17 @@ static DType guess_dtype(const TfNode *n)
     return DTYPE_NONE;
 }
 
+/* Serialised examples come as a vector, whatever the placeholder says of its rank. */
+static bool is_parsed_as_examples(const TfGraph *tf, TfInput t)
+{
+    for (uint32_t i = 0; i < tf->main.n_nodes; i++) {
+        const TfNode *n = &tf->main.nodes[i];
+        if (strncmp(n->op, "ParseExample", 12) == 0 && n->n_inputs > 0 && n->inputs[0].node == t.node && n->inputs[0].output == t.output)
+            return true;
+    }
+    return false;
+}
+
 static void declared_type(const TfGraph *tf, ModelInput *in)
 {
     const TfNode *n = &tf->main.nodes[in->tensor.node];
@@ -158,6 +169,8 @@ static void declared_type(const TfGraph *tf, ModelInput *in)
         in->shape = shape->v.shape;
     if (in->shape.rank < 0 && shapes && shapes->kind == TF_ATTR_LIST_SHAPE && in->tensor.output < shapes->n)
         in->shape = shapes->v.shapes[in->tensor.output];
+    if (in->shape.rank < 0 && is_parsed_as_examples(tf, in->tensor))
+        in->shape = (TfShape){.rank = 1, .dims = {-1}};
     if (in->option && in->option->dtype != DTYPE_NONE)
         in->dtype = in->option->dtype;
 }
@@ -216,7 +229,7 @@ static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *sym
         s = o->shape;
     }
     if (s.rank < 0)
-        return diag_error(im->d, in->name, NULL, "the rank of this input is unknown; say its shape (--input '%s:?x…')", in->name);
+        return diag_error(im->d, in->name, NULL, "the rank of this input is unknown; say its shape (--input '%s=-1,…')", in->name);
     out->rank = s.rank;
     for (int i = 0; i < s.rank; i++) {
         const char *name = o && o->dim_names[i] ? o->dim_names[i] : i == 0 && batch ? "batch" : NULL;

@@ -356,6 +356,10 @@ ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype)
 
 ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims)
 {
+    if (!dtype_is_int(dtype)) {
+        bad(c, "sizes cannot be of type %s", dtype_info(dtype)->text);
+        return (ValueId){0};
+    }
     return build_dims(c->g, c->r, dtype, rank, n, dims, c->n->name);
 }
 
