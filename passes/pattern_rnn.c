@@ -1,0 +1,262 @@
+/* pattern_rnn: loops over time, and cells written one after the other, become lstm or gru over all steps: one product for the inputs of all steps,
+   and one step for the rest. A loop is one over time when it counts from 0 by 1 to the length of its input, reads one step of it a turn,
+   and writes only its states and outputs.      needs: canonical form, after control and cse      keeps: shapes, order */
+#include "rnn_cell.h"
+
+#include <string.h>
+
+/* ---- loops */
+
+typedef struct {
+    const Graph *g;
+    const Node *n;
+    const Region *condition, *body;
+    uint32_t counter, h, c, x; /* which carried values they are; c is h for a gru */
+    int64_t steps;
+    Cell cell;
+} TimeLoop;
+
+/* Carried value whose parameter of the body is v, or -1. */
+static int param_index(const Graph *g, const Region *body, ValueId v) {
+    const Value *value = value_at(g, v);
+    return !value->def.i && value->index < body->params.len && body->params.data[value->index].i == v.i ? (int)value->index : -1;
+}
+
+/* Whether carried value i starts at 0 and grows by 1. */
+static bool is_counter(const TimeLoop *l, uint32_t i) {
+    const Node *sum = match(l->g, l->body->results.data[i], OP_ADD);
+    return sum && sum->inputs[0].i == l->body->params.data[i].i && value_is_splat(l->g, sum->inputs[1], 1) && value_is_splat(l->g, l->n->inputs[i], 0);
+}
+
+/* Condition: counter < constant; a conjunction of such must agree in the counter, and the smallest bound counts. */
+static bool read_bound(const TimeLoop *l, ValueId v, int depth, int64_t *io_steps) {
+    const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
+    if (both && depth < 4) return read_bound(l, both->inputs[0], depth + 1, io_steps) && read_bound(l, both->inputs[1], depth + 1, io_steps);
+    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i) return false;
+    const Tensor *bound = value_const(l->g, less->inputs[1]);
+    if (!bound || tensor_count(bound) != 1) return false;
+    int64_t steps = tensor_get_i64(bound, 0);
+    if (steps < *io_steps) *io_steps = steps;
+    return true;
+}
+
+/* The cell's input is one step of a carried value that no turn changes, at the counter. */
+static bool reads_step(TimeLoop *l, ValueId x) {
+    const Node *gather = match(l->g, x, OP_GATHER);
+    if (!gather || node_int(gather, "axis", -1) != 0 || node_int(gather, "batch_dims", 0)) return false;
+    int series = param_index(l->g, l->body, gather->inputs[0]);
+    if (series < 0 || gather->inputs[1].i != l->body->params.data[l->counter].i) return false;
+    if (l->body->results.data[series].i != l->body->params.data[series].i) return false;
+    const Shape *s = shape_at(l->g, l->n->inputs[series]);
+    l->x = (uint32_t)series;
+    return s->rank == 3 && dim_is(s->dims[0], l->steps) && dim_is_const(s->dims[2]);
+}
+
+static bool find_cell(TimeLoop *l) {
+    for (uint32_t i = 0; i < l->body->params.len; i++) {
+        if (!cell_match(l->g, l->body->results.data[i], l->body->params.data[i], &l->cell)) continue;
+        l->h = l->c = i;
+        if (l->cell.op == OP_LSTM) {
+            int c = param_index(l->g, l->body, l->cell.c);
+            if (c < 0 || l->body->results.data[c].i != l->cell.new_c.i) continue;
+            l->c = (uint32_t)c;
+        }
+        if (reads_step(l, l->cell.x.input)) return true;
+    }
+    return false;
+}
+
+/* How the results of the loop come out of the op. */
+typedef enum { RESULT_UNKNOWN, RESULT_COUNTER, RESULT_H, RESULT_C, RESULT_SERIES, RESULT_OUTPUTS, RESULT_LAST } ResultKind;
+
+/* dynamic_update(v, h', [at, 0, 0]) with h' as one step */
+static ResultKind output_kind(const TimeLoop *l, uint32_t i) {
+    const Node *update = match(l->g, l->body->results.data[i], OP_DYNAMIC_UPDATE);
+    if (!update || update->inputs[0].i != l->body->params.data[i].i) return RESULT_UNKNOWN;
+    const Node *step = match(l->g, update->inputs[1], OP_RESHAPE);
+    const Shape *s = shape_at(l->g, l->n->outputs[i]);
+    if (!step || step->inputs[0].i != l->cell.new_h.i || s->rank != 3 || !dim_is(shape_at(l->g, update->inputs[1])->dims[0], 1)) return RESULT_UNKNOWN;
+    const Shape *h = shape_at(l->g, l->cell.new_h);
+    if (!dim_equal(s->dims[1], h->dims[0]) || !dim_equal(s->dims[2], h->dims[1])) return RESULT_UNKNOWN;
+    if (dim_is(s->dims[0], 1) && value_is_splat(l->g, update->inputs[2], 0)) return RESULT_LAST;
+    /* begin = concat of the counter and zeros */
+    const Node *begin = match(l->g, update->inputs[2], OP_CONCAT);
+    if (!begin || !dim_is(s->dims[0], l->steps)) return RESULT_UNKNOWN;
+    const Node *first = match(l->g, begin->inputs[0], OP_RESHAPE);
+    if (!first || first->inputs[0].i != l->body->params.data[l->counter].i) return RESULT_UNKNOWN;
+    for (uint32_t k = 1; k < begin->n_inputs; k++)
+        if (!value_is_splat(l->g, begin->inputs[k], 0)) return RESULT_UNKNOWN;
+    return RESULT_OUTPUTS;
+}
+
+static ResultKind result_kind(const TimeLoop *l, uint32_t i) {
+    if (i == l->counter || is_counter(l, i)) return RESULT_COUNTER;
+    if (i == l->h) return RESULT_H;
+    if (i == l->c) return RESULT_C;
+    if (l->body->results.data[i].i == l->body->params.data[i].i) return RESULT_SERIES;
+    return output_kind(l, i);
+}
+
+/* What stands for result i of the loop. */
+static ValueId make_result(Rewriter *w, const TimeLoop *l, uint32_t i, ResultKind kind, const ValueId *made) {
+    if (kind == RESULT_COUNTER) return build_scalar_const(w->g, w->r, dtype_at(w->g, l->n->outputs[i]), (double)l->steps);
+    if (kind == RESULT_H) return made[1];
+    if (kind == RESULT_C) return made[2];
+    if (kind == RESULT_OUTPUTS) return made[0];
+    if (kind == RESULT_SERIES) return l->n->inputs[i];
+    Shape s = *shape_at(w->g, l->n->outputs[i]);
+    return insert_reshape(w, made[1], &s, l->n->name);
+}
+
+static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
+    Graph *g = u->g;
+    const Node *n = node_at(g, id);
+    TimeLoop l = {.g = g, .n = n, .condition = region_at(g, n->regions[0]), .body = region_at(g, n->regions[1]), .counter = counter, .steps = INT64_MAX};
+    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) || l.steps < 1 || !find_cell(&l)) return false;
+    uint32_t n_results = n->n_outputs;
+    ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
+    uint32_t *uses = graph_count_uses(g, u->scratch);
+    for (uint32_t i = 0; i < n_results; i++) {
+        kinds[i] = result_kind(&l, i);
+        bool same = shape_equal(shape_at(g, n->inputs[i]), shape_at(g, n->outputs[i]));
+        if (kinds[i] == RESULT_UNKNOWN ? uses[n->outputs[i].i] != 0 : !same) return false;
+    }
+    Rewriter w = {.u = u, .g = g, .r = n->region, .uses = uses, .n_uses = g->values.len};
+    Cell cell = l.cell;
+    double ns = u->machine ? cost_node(g, id, u->machine).ns : 0;
+    NodeId op = cell_insert(&w, &cell, n->inputs[l.x], n->inputs[l.h], n->inputs[l.c], n->name);
+    if (!op.i) return false;
+    ValueId made[3] = {{0}};
+    memcpy(made, node_at(g, op)->outputs, node_at(g, op)->n_outputs * sizeof *made);
+    for (uint32_t i = 0; i < n_results; i++) {
+        if (kinds[i] == RESULT_UNKNOWN || !uses[n->outputs[i].i]) continue;
+        ValueId result = make_result(&w, &l, i, kinds[i], made);
+        CHECK(result.i);
+        graph_replace_uses(g, n->outputs[i], result);
+    }
+    rewrite_record(u, "pattern_rnn", cell.op == OP_LSTM ? "loop is an lstm" : "loop is a gru", n->name, ns, u->machine ? cost_node(g, op, u->machine).ns : 0);
+    graph_remove(g, id);
+    return true;
+}
+
+static bool try_loop(Unit *u, NodeId id) {
+    for (uint32_t i = 0; i < node_at(u->g, id)->n_inputs; i++)
+        if (replace_loop(u, id, i)) return true;
+    return false;
+}
+
+/* ---- cells one after the other */
+
+/* One step of a series, as unstack writes it: reshape(slice(series, step along axis 1)), in order; else the steps are joined. */
+static ValueId join_steps(Rewriter *w, const Cell *cells, uint32_t n, const char *name) {
+    ValueId series = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        const Node *step = match(w->g, cells[i].x.input, OP_RESHAPE), *slice = step ? match(w->g, step->inputs[0], OP_SLICE) : NULL;
+        const Shape *s = slice ? shape_at(w->g, slice->inputs[0]) : NULL;
+        const Dim *begin = slice ? node_attr(slice, "begin")->v.dims : NULL;
+        bool fits = s && s->rank == 3 && dim_is(s->dims[1], n) && dim_is(begin[0], 0) && dim_is(begin[1], i) && dim_is(begin[2], 0) &&
+                    dim_equal(shape_at(w->g, step->inputs[0])->dims[0], s->dims[0]) && dim_equal(shape_at(w->g, step->inputs[0])->dims[2], s->dims[2]);
+        if (!fits || (series.i && series.i != slice->inputs[0].i)) {
+            series = (ValueId){0};
+            break;
+        }
+        series = slice->inputs[0];
+    }
+    if (series.i) return insert_transpose(w, series, 3, (int64_t[]){1, 0, 2}, name);
+    ValueId *steps = NEW_ARRAY(w->u->scratch, ValueId, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const Shape *s = shape_at(w->g, cells[i].x.input);
+        Shape wide = {.rank = 3, .dims = {dim_const(1), s->dims[0], s->dims[1]}};
+        steps[i] = insert_reshape(w, cells[i].x.input, &wide, name);
+        if (!steps[i].i) return steps[i];
+    }
+    Attr axis = attr_int("axis", 0);
+    return insert_op(w, OP_CONCAT, name, n, steps, 1, &axis);
+}
+
+/* Step i of the op's outputs, as one step. */
+static ValueId take_step(Rewriter *w, ValueId outputs, uint32_t i, const char *name) {
+    const Shape *s = shape_at(w->g, outputs);
+    Dim begin[3] = {dim_const(i), dim_const(0), dim_const(0)}, size[3] = {dim_const(1), s->dims[1], s->dims[2]};
+    Shape flat = {.rank = 2, .dims = {s->dims[1], s->dims[2]}};
+    Arena *a = w->u->scratch;
+    Attr attrs[] = {attr_dims(a, "begin", 3, begin), attr_dims(a, "size", 3, size), attr_ints(a, "strides", 3, (int64_t[]){1, 1, 1})};
+    ValueId slice = insert_op(w, OP_SLICE, name, 1, &outputs, 3, attrs);
+    return slice.i ? insert_reshape(w, slice, &flat, name) : slice;
+}
+
+static ValueId as_state(Rewriter *w, ValueId v, const Shape *shape) {
+    Diag d;
+    diag_init(&d, w->u->scratch, NULL);
+    Shape to = *shape;
+    return build_broadcast(w->g, w->r, v, &to, "", &d);
+}
+
+enum { SHORTEST_CHAIN = 3 };
+
+/* A chain of lstm cells in node order: each takes the states of the one before. */
+static bool replace_chain(Unit *u, RegionId r, const Cell *cells, uint32_t n, const uint32_t *uses) {
+    Graph *g = u->g;
+    if (n < SHORTEST_CHAIN) return false;
+    for (uint32_t i = 0; i + 1 < n; i++)
+        if (uses[cells[i].new_c.i] > 2) return false; /* read by tanh and by the next cell; anybody else needs all inner states */
+    Rewriter w = {.u = u, .g = g, .r = r, .n_uses = 0};
+    const char *name = node_at(g, value_at(g, cells[n - 1].new_h)->def)->name;
+    const Shape *state = shape_at(g, cells[0].new_h);
+    ValueId h = as_state(&w, cells[0].h.input, state);
+    state = shape_at(g, cells[0].new_h);
+    ValueId c = as_state(&w, cells[0].c, state);
+    ValueId x = h.i && c.i ? join_steps(&w, cells, n, name) : (ValueId){0};
+    NodeId op = x.i && dim_is_const(shape_at(g, x)->dims[2]) ? cell_insert(&w, &cells[0], x, h, c, name) : (NodeId){0};
+    if (!op.i) return false;
+    ValueId outputs[3];
+    memcpy(outputs, node_at(g, op)->outputs, sizeof outputs);
+    for (uint32_t i = 0; i < n; i++) {
+        ValueId step = i + 1 < n ? take_step(&w, outputs[0], i, name) : outputs[1];
+        CHECK(step.i);
+        graph_replace_uses(g, cells[i].new_h, step);
+    }
+    graph_replace_uses(g, cells[n - 1].new_c, outputs[2]);
+    rewrite_record(u, "pattern_rnn", "chain of cells is an lstm", name, 0, u->machine ? cost_node(g, op, u->machine).ns : 0);
+    return true;
+}
+
+static bool try_chains(Unit *u, RegionId r) {
+    Graph *g = u->g;
+    VEC(Cell) cells = {0};
+    for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
+        const Node *n = node_at(g, region_at(g, r)->nodes.data[i]);
+        Cell cell;
+        if (!n->dead && n->op == OP_MUL && cell_match(g, n->outputs[0], (ValueId){0}, &cell) && cell.op == OP_LSTM) vec_push(u->scratch, &cells, cell);
+    }
+    uint32_t *uses = graph_count_uses(g, u->scratch);
+    bool *taken = NEW_ARRAY(u->scratch, bool, cells.len + 1), changed = false;
+    Cell *chain = NEW_ARRAY(u->scratch, Cell, cells.len + 1);
+    for (uint32_t first = 0; first < cells.len; first++) {
+        if (taken[first]) continue;
+        uint32_t n = 0;
+        chain[n++] = cells.data[first];
+        taken[first] = true;
+        for (uint32_t k = first + 1; k < cells.len; k++) {
+            const Cell *last = &chain[n - 1], *next = &cells.data[k];
+            if (taken[k] || next->h.input.i != last->new_h.i || next->c.i != last->new_c.i || !cell_same_weights(last, next)) continue;
+            chain[n++] = *next;
+            taken[k] = true;
+        }
+        changed |= replace_chain(u, r, chain, n, uses);
+    }
+    return changed;
+}
+
+bool pass_pattern_rnn(Unit *u) {
+    Graph *g = u->g;
+    bool changed = false;
+    for (uint32_t i = 1, n = g->nodes.len; i < n; i++)
+        if (!node_at(g, (NodeId){i})->dead && node_at(g, (NodeId){i})->op == OP_WHILE) changed |= try_loop(u, (NodeId){i});
+    for (uint32_t r = 1, n = g->regions.len; r < n; r++) changed |= try_chains(u, (RegionId){r});
+    if (changed) {
+        graph_sort(g);
+        drop_unused(g, u->scratch);
+    }
+    return changed;
+}
