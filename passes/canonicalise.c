@@ -17,6 +17,8 @@ static const Rule rules[] = {
     {"double cast", OP_CAST, 0, rule_double_cast},
     {"operand need not be broadcast", OP_NONE, OP_FLAG_EWISE | OP_FLAG_CONTRACTION, rule_drop_broadcast},
     {"constant without unit dims", OP_NONE, OP_FLAG_EWISE, rule_drop_unit_dims},
+    {"operand was squeezed", OP_NONE, OP_FLAG_EWISE, rule_operand_squeezed},
+    {"same operands", OP_NONE, OP_FLAG_COMMUTES, rule_same_operands},
     {"reshape behind element-wise op", OP_NONE, OP_FLAG_EWISE, rule_reshape_behind},
     {"reshape of reshape", OP_RESHAPE, 0, rule_reshape_chain},
     {"broadcast of broadcast", OP_BROADCAST, 0, rule_broadcast_chain},

@@ -6,7 +6,7 @@
 /* canonicalise_scalar.c */
 RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power, rule_divide_by_power_of_two, rule_double_negation,
     rule_select_known, rule_double_cast, rule_reciprocal_root, rule_negated_operand, rule_drop_broadcast,
-    rule_drop_unit_dims;
+    rule_drop_unit_dims, rule_operand_squeezed, rule_same_operands;
 /* canonicalise_shape.c */
 RuleFn rule_reshape_chain, rule_broadcast_chain, rule_slice_whole, rule_slice_chain, rule_slice_of_concat, rule_concat_one, rule_concat_flat,
     rule_concat_slices, rule_pad_nothing, rule_reverse_nothing, rule_reduce_units, rule_gather_constant, rule_dynamic_slice_constant,

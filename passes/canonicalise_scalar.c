@@ -234,3 +234,29 @@ ValueId rule_drop_unit_dims(Rewriter *w, NodeId id) {
     }
     return (ValueId){0};
 }
+
+/* An operand whose leading dims of size 1 were squeezed off: broadcasting puts them back, so the op reads what was squeezed. */
+ValueId rule_operand_squeezed(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id);
+    for (uint32_t i = 0; i < n->n_inputs; i++) {
+        const Node *reshape = match(w->g, n->inputs[i], OP_RESHAPE);
+        if (!reshape) continue;
+        const Shape *small = shape_at(w->g, n->inputs[i]), *wide = shape_at(w->g, reshape->inputs[0]);
+        int lead = wide->rank - small->rank;
+        bool fits = lead > 0 && wide->rank <= shape_at(w->g, n->outputs[0])->rank;
+        for (int k = 0; fits && k < wide->rank; k++) fits = k < lead ? dim_is(wide->dims[k], 1) : dim_equal(wide->dims[k], small->dims[k - lead]);
+        if (!fits) continue;
+        ValueId inputs[3] = {{0}};
+        memcpy(inputs, n->inputs, n->n_inputs * sizeof *inputs);
+        inputs[i] = reshape->inputs[0];
+        return insert_like(w, id, n->n_inputs, inputs);
+    }
+    return (ValueId){0};
+}
+
+/* x and x, max(x, x) … */
+ValueId rule_same_operands(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id);
+    bool idempotent = n->op == OP_AND || n->op == OP_OR || n->op == OP_MAX || n->op == OP_MIN;
+    return idempotent && n->inputs[0].i == n->inputs[1].i ? n->inputs[0] : (ValueId){0};
+}
