@@ -1,0 +1,89 @@
+/* Growing texts and UTF-8 (text.h). */
+#include "hostops/text.h"
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool reserve(TfoptText *t, uint64_t more) {
+    if (t->failed) return false;
+    if (t->size + more <= t->capacity) return true;
+    uint64_t capacity = t->capacity ? t->capacity * 2 : 64;
+    while (capacity < t->size + more) capacity *= 2;
+    char *data = tfopt_call_alloc(t->call, (int64_t)capacity, 1);
+    if (!data) {
+        t->failed = true;
+        return false;
+    }
+    if (t->size) memcpy(data, t->data, t->size);
+    t->data = data;
+    t->capacity = capacity;
+    return true;
+}
+
+void tfopt_text_add(TfoptText *t, const char *data, uint64_t n) {
+    if (n == 0 || !reserve(t, n)) return;
+    memcpy(t->data + t->size, data, n);
+    t->size += n;
+}
+
+void tfopt_text_char(TfoptText *t, char c) {
+    tfopt_text_add(t, &c, 1);
+}
+
+void tfopt_text_print(TfoptText *t, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    const int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n > 0 && reserve(t, (uint64_t)n + 1)) {
+        vsnprintf(t->data + t->size, (size_t)n + 1, format, again);
+        t->size += (uint64_t)n;
+    }
+    va_end(again);
+}
+
+TfoptString tfopt_text_take(TfoptText *t) {
+    const TfoptString s = {t->data ? t->data : "", t->size};
+    t->data = NULL;
+    t->size = t->capacity = 0;
+    return s;
+}
+
+uint32_t tfopt_utf8_next(TfoptString s, uint64_t *at, bool *bad) {
+    static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
+    const uint8_t *p = (const uint8_t *)s.data;
+    const uint8_t first = p[(*at)++];
+    if (first < 0x80) return first;
+    const uint32_t more = first >= 0xf0 && first < 0xf8 ? 3 : first >= 0xe0 ? 2 : 1;
+    uint32_t code = first & (0x3fu >> more);
+    bool good = first >= 0xc2 && first < 0xf5 && *at + more <= s.size;
+    for (uint32_t i = 0; i < more && good; i++) {
+        good = (p[*at + i] & 0xc0) == 0x80;
+        code = code << 6 | (p[*at + i] & 0x3fu);
+    }
+    if (!good || code < least[more] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+        if (bad) *bad = true;
+        return 0xfffd;
+    }
+    *at += more;
+    return code;
+}
+
+void tfopt_text_utf8(TfoptText *t, uint32_t code) {
+    if (code < 0x80) {
+        tfopt_text_char(t, (char)code);
+    } else if (code < 0x800) {
+        tfopt_text_char(t, (char)(0xc0 | code >> 6));
+        tfopt_text_char(t, (char)(0x80 | (code & 0x3f)));
+    } else if (code < 0x10000) {
+        tfopt_text_char(t, (char)(0xe0 | code >> 12));
+        tfopt_text_char(t, (char)(0x80 | (code >> 6 & 0x3f)));
+        tfopt_text_char(t, (char)(0x80 | (code & 0x3f)));
+    } else {
+        tfopt_text_char(t, (char)(0xf0 | code >> 18));
+        tfopt_text_char(t, (char)(0x80 | (code >> 12 & 0x3f)));
+        tfopt_text_char(t, (char)(0x80 | (code >> 6 & 0x3f)));
+        tfopt_text_char(t, (char)(0x80 | (code & 0x3f)));
+    }
+}
