@@ -166,7 +166,7 @@ int32_t tfopt_host_string_split(TfoptHostCall *call) {
     for (int64_t r = 0; r < rows; r++) {
         const TfoptString s = tfopt_strings(t)[r];
         uint64_t start = 0;
-        if (s.size == 0 && (skip_empty || delimiter.size == 0)) continue;
+        if (s.size == 0) continue; /* no part, not an empty one */
         for (uint64_t i = 0; i <= s.size; i++) {
             if (delimiter.size == 0) {
                 if (i < s.size && !add_part(&p, r, s.data + i, 1)) return tfopt_no_memory(call);
@@ -207,7 +207,6 @@ int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
             }
             continue;
         }
-        if (s.size == 0) continue;
         for (;;) {
             const char *found = most >= 0 && cuts >= most ? NULL : memmem(s.data + at, s.size - at, separator.data, separator.size);
             const uint64_t end = found ? (uint64_t)(found - s.data) : s.size;

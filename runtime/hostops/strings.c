@@ -157,7 +157,7 @@ int32_t tfopt_host_string_to_number(TfoptHostCall *call) {
             if (tfopt_is_float_type(out->dtype)) {
                 if (out->dtype == TFOPT_F32) tfopt_set_real(out, i, (double)strtof(text, &end));
                 else tfopt_set_real(out, i, strtod(text, &end));
-                good = *end == 0 && !strpbrk(text, "xX");
+                good = *end == 0;
             } else {
                 const bool is_unsigned = out->dtype == TFOPT_U32 || out->dtype == TFOPT_U64;
                 const long long v = is_unsigned ? (long long)strtoull(text, &end, 10) : strtoll(text, &end, 10);
