@@ -128,7 +128,7 @@ static TfInput value(Raise *r, Scope *s, TfInput v) {
     const TfNode *n = constant_behind(r, v, &constant);
     if (n) {
         TfNode copy = *n;
-        copy.n_controls = 0;
+        copy.n_inputs = copy.n_controls = 0; /* a Const has none; a damaged one may */
         TfInput made = recall(s, constant);
         if (!is_value(made)) {
             made = (TfInput){add_node(r, s, copy), 0};

@@ -222,6 +222,16 @@ static void test_mistakes(void **state) {
     assert_null(read_text(NODE("s", "Switch", "s")));
 }
 
+/* A Const with an input is nonsense, but must not carry that input into another body. */
+static void test_constant_with_inputs(void **state) {
+    (void)state;
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") "node { name: 'c' op: 'Const' input: 's' }\n"
+                            NODE("t", "Abs", "s:1") "node { name: 'm' op: 'Merge' input: 'c' input: 't' }");
+    assert_non_null(tf);
+    check_all(tf);
+    assert_int_equal(first(&attr_function(tf, first(&tf->main, "If"), "else_branch")->body, "Const")->n_inputs, 0);
+}
+
 /* Deeply nested branches are refused, not followed to the end of the stack. */
 static void test_depth_is_bounded(void **state) {
     (void)state;
@@ -246,6 +256,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_loop_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_control_edges_stay_outside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_constant_with_inputs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
