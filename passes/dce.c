@@ -1,4 +1,4 @@
-/* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, or because it sets a symbol that a needed node
+/* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without results, or because it sets a symbol that a needed node
    mentions in its sizes.      needs: order      keeps: everything else */
 #include "rewrite.h"
 
@@ -34,6 +34,14 @@ static void mark_value(Marker *m, ValueId v) {
     for (int k = 0; k < value->shape.rank; k++) mark_dim(m, value->shape.dims[k]);
 }
 
+/* Host calls without results are there for what they do (filling a table). */
+static void mark_effects(Marker *m, const Region *r) {
+    for (uint32_t i = 0; i < r->nodes.len; i++) {
+        const Node *n = node_at(m->g, r->nodes.data[i]);
+        if (n->op == OP_HOST && n->n_outputs == 0 && !n->dead) mark(m, r->nodes.data[i]);
+    }
+}
+
 static void mark_needs(Marker *m, NodeId id) {
     const Node *n = node_at(m->g, id);
     for (uint32_t i = 0; i < n->n_inputs; i++) mark_value(m, n->inputs[i]);
@@ -43,6 +51,7 @@ static void mark_needs(Marker *m, NodeId id) {
     for (uint32_t i = 0; i < n->n_regions; i++) {
         const Region *r = region_at(m->g, n->regions[i]);
         for (uint32_t k = 0; k < r->results.len; k++) mark_value(m, r->results.data[k]);
+        mark_effects(m, r);
     }
 }
 
@@ -51,6 +60,7 @@ bool drop_unused(Graph *g, Arena *scratch) {
     m.live = NEW_ARRAY(scratch, bool, g->nodes.len);
     m.known = NEW_ARRAY(scratch, bool, g->dims.exprs.len);
     const Region *root = region_at(g, g->root);
+    mark_effects(&m, root);
     for (uint32_t i = 0; i < root->results.len; i++) mark_value(&m, root->results.data[i]);
     while (m.stack.len) mark_needs(&m, m.stack.data[--m.stack.len]);
     bool dropped = false;
