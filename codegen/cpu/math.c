@@ -203,6 +203,43 @@ EmitValue math_erf(Emit *e, EmitValue x) {
     return emit_select(e, is_small, small, large);
 }
 
+EmitValue math_erfc(Emit *e, EmitValue x) {
+    /* For y = |x|: e^(-y^2) t P(t) with t = 1 / (1 + 0.35 y), and 2 less that for negative x. y^2 in two parts, since it is an exponent. */
+    static const double of_t[] = {0x1.9471980000000p-3, 0x1.93cb820000000p-3,  0x1.80634c0000000p-3, 0x1.378f7c0000000p-3,  0x1.25c5520000000p-3,
+                                  0x1.776a080000000p-4, -0x1.0ed62a0000000p-5, 0x1.7b90a60000000p-3, -0x1.48bfe40000000p-3, 0x1.3cea420000000p-5};
+    EmitValue limit = number(e, x, 10.2), one = number(e, x, 1.0), two = number(e, x, 2.0), zero = number(e, x, 0.0); /* erfc is 0 in f32 further out */
+    EmitValue size = emit_unary(e, EMIT_FABS, x);
+    EmitValue y = emit_binary(e, EMIT_MINNUM, limit, size);
+    EmitValue slope = number(e, x, 0x1.666666p-2);
+    EmitValue bottom = scalar_multiply_add(e, y, slope, one);
+    EmitValue t = has_reciprocal(e, bottom) ? reciprocal(e, bottom) : divide(e, one, bottom);
+    EmitValue p = math_polynomial(e, t, of_t, (int)ARRAY_LEN(of_t));
+    p = mul(e, p, t);
+    EmitValue square = mul(e, y, y);
+    EmitValue minus_square = emit_unary(e, EMIT_NEG, square), lost;
+    if (emit_isa(e)->fma) {
+        lost = emit_fma(e, y, y, minus_square);
+    } else { /* the same by halves of 12 bits, whose products are exact */
+        EmitValue bits = as_bits(e, y), upper_bits = bits_number(e, x, ~0xfff);
+        bits = emit_binary(e, EMIT_AND, bits, upper_bits);
+        EmitValue upper = as_float(e, bits);
+        EmitValue lower = sub(e, y, upper);
+        EmitValue both = mul(e, upper, lower);
+        both = add(e, both, both);
+        EmitValue upper_square = mul(e, upper, upper), lower_square = mul(e, lower, lower);
+        lost = sub(e, upper_square, square);
+        lost = add(e, lost, both);
+        lost = add(e, lost, lower_square);
+    }
+    EmitValue power = math_exp(e, minus_square);
+    EmitValue minus_lost = emit_unary(e, EMIT_NEG, lost);
+    EmitValue corrected = scalar_multiply_add(e, p, minus_lost, p);
+    EmitValue right = mul(e, power, corrected);
+    EmitValue left = sub(e, two, right);
+    EmitValue is_left = emit_compare(e, EMIT_FLT, x, zero);
+    return emit_select(e, is_left, left, right);
+}
+
 /* ---- logarithms: x = 2^n m, m in sqrt(1/2)..sqrt(2); log m = f - f^2/2 + f^3 P(f) with f = m - 1 */
 
 EmitValue math_log(Emit *e, EmitValue x) {

@@ -13,6 +13,7 @@ EmitValue math_cos(Emit *e, EmitValue x);
 EmitValue math_tanh(Emit *e, EmitValue x);
 EmitValue math_sigmoid(Emit *e, EmitValue x);
 EmitValue math_erf(Emit *e, EmitValue x);
+EmitValue math_erfc(Emit *e, EmitValue x);
 EmitValue math_softplus(Emit *e, EmitValue x);
 
 /* sum of c[i] * x^i, n coefficients. */

@@ -452,7 +452,7 @@ static const Way ways[N_OPS][N_OF] = {
     [OP_ACOSH] = {L("acosh", NULL), NO, NO, NO},
     [OP_ATANH] = {L("atanh", NULL), NO, NO, NO},
     [OP_ERF] = {L("erf", math_erf), NO, NO, NO},
-    [OP_ERFC] = {L("erfc", NULL), NO, NO, NO},
+    [OP_ERFC] = {L("erfc", math_erfc), NO, NO, NO},
     [OP_SIGMOID] = {{.way = FUNCTION, .function = wide_sigmoid, .f32 = math_sigmoid}, NO, NO, NO},
     [OP_SOFTPLUS] = {{.way = FUNCTION, .function = wide_softplus, .f32 = math_softplus}, NO, NO, NO},
     [OP_ISNAN] = {F(float_isnan), NO, NO, NO},
