@@ -162,6 +162,7 @@ static Index count_parts(Ctx *x, Index size, int64_t unit) {
 
 static void decode_unit(Ctx *x, Index number, Unit *u) {
     const Contraction *c = x->c;
+    u->number = number;
     Index m = offset_dim(x, c->m);
     Index n = offset_dim(x, c->n);
     Index m_parts = count_parts(x, m, c->unit_m);
@@ -239,7 +240,8 @@ bool contraction_emit(Emit *e, const Program *p, const Kernel *k, const char *sy
     Index number = loop_begin(&x, from, to, 1, 0, NULL);
     Unit unit;
     decode_unit(&x, number, &unit);
-    bool ok = c->kind == CONTRACT_GEMM ? gemm_emit(&x, &unit) : c->kind == CONTRACT_CONV ? conv_emit(&x, &unit) : depthwise_emit(&x, &unit);
+    static bool (*const families[])(Ctx *, const Unit *) = {[CONTRACT_GEMM] = gemm_emit, [CONTRACT_CONV] = conv_emit, [CONTRACT_DEPTHWISE] = depthwise_emit, [CONTRACT_WINOGRAD] = winograd_emit};
+    bool ok = families[c->kind](&x, &unit);
     loop_end(&x, 0, NULL);
     EmitValue status = emit_int(e, (EmitType){DTYPE_S32, 0}, 0);
     emit_kernel_end(e, status);

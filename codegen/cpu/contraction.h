@@ -49,6 +49,7 @@ void loop_end(Ctx *x, int n, EmitValue *io);
 typedef struct {
     Index batch;               /* batch entry; of a convolution: the image */
     Index group;               /* convolutions: 0 .. groups-1 */
+    Index number;              /* among all units */
     Index m_lo, m_hi;
     Index panel_lo, panel_hi;
 } Unit;
@@ -110,6 +111,7 @@ void partial_load(Ctx *x, Tile *t, Index batch, Index m, Index n, EmitValue mask
 bool gemm_emit(Ctx *x, const Unit *u);
 bool conv_emit(Ctx *x, const Unit *u);
 bool depthwise_emit(Ctx *x, const Unit *u);
+bool winograd_emit(Ctx *x, const Unit *u);
 
 /* Output pixels of one image row in blocks of at most tile_m; those that see the same taps form one run. */
 typedef struct {

@@ -394,6 +394,7 @@ void body_finish(Body *b, Dim units, Cost cost) {
     bool *used = NEW_ARRAY(l->scratch, bool, k->params.len + 1);
     mark_params(b, k, used);
     for (uint32_t i = 0; k->kind == KERNEL_CONTRACTION && i < 3; i++) used[i] = true;
+    if (k->contraction && k->contraction->scratch) used[k->contraction->scratch] = true;
     Compact c = {b, to, NEW_ARRAY(l->scratch, uint32_t, k->exprs.len + 1), NEW_ARRAY(l->scratch, uint32_t, k->params.len + 1)};
     Step *step = lower_step(l, STEP_KERNEL, b->node);
     for (int locals = 0; locals < 2; locals++)
@@ -403,6 +404,7 @@ void body_finish(Body *b, Dim units, Cost cost) {
             vec_push(l->arena, &to->params, k->params.data[i]);
             if (!locals) vec_push(l->arena, &step->args, b->args.data[i]);
         }
+    if (to->contraction && to->contraction->scratch) to->contraction->scratch = c.new_param[to->contraction->scratch];
     to->body = k->body;
     compact_body(&c, to->body);
     to->epilogue = compact_expr(&c, k->epilogue);

@@ -71,9 +71,11 @@ typedef enum { KERNEL_LOOPS, KERNEL_CONTRACTION } KernelKind;
    GEMM       A = a[b*a_batch + m*a_m + k*a_k]   (a_k is 1 or, for a transposed A, a_m is 1)
    CONV       m = flat output pixel of one image, k = (tap, input channel of the group), b = image * groups + group; A by taps, zero padding
    DEPTHWISE  one input channel each: out[image][pixel][c] = sum over taps of a[image][tap pixel][c / multiplier] * w[tap][c]
+   WINOGRAD   a 3x3 convolution of stride 1 by F(4x4, 3x3): m counts blocks of 4x4 output pixels, k = input channels, `scratch` is the number
+              of a parameter for what lies between the transforms, for each unit its part; the epilogue's VAR_M is the pixel as in CONV
    B: constant and packed at compile time (b_packed: layout see PackedB), or dense with strides (CONV: [taps][channels of a group][filters]).
    CONV with groups: n and k are those of one group, and its columns start at filter (b % groups) * n of the output pixel. */
-typedef enum { CONTRACT_GEMM, CONTRACT_CONV, CONTRACT_DEPTHWISE } ContractKind;
+typedef enum { CONTRACT_GEMM, CONTRACT_CONV, CONTRACT_DEPTHWISE, CONTRACT_WINOGRAD } ContractKind;
 
 typedef struct {
     int rank;                                    /* 1..3 spatial dims */
@@ -100,6 +102,7 @@ typedef struct {
     bool b_packed;
     PackedB packed;
     ConvGeometry conv;
+    uint32_t scratch;      /* WINOGRAD: parameter; 0: none */
     /* schedule: rows x vectors of the register tile, rows of a unit; chosen by kern/schedule.c from the machine row */
     int tile_m, tile_n;    /* tile_n in vectors */
     int64_t unit_m;        /* rows of M (GEMM), output pixels (CONV, DEPTHWISE: whole rows) of one unit */

@@ -95,6 +95,12 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
     }
     b->k->epilogue = stored;
     Dim units = contraction_units(&l->g->dims, c);
+    if (c->kind == CONTRACT_WINOGRAD) {
+        Dim elements = dim_mul(&l->g->dims, units, dim_const(winograd_scratch(c)));
+        const Shape line = {.rank = 1, .dims = {elements}};
+        uint32_t buffer = lower_temporary(l, DTYPE_F32, &line, "transformed");
+        c->scratch = body_out(b, buffer);
+    }
     double bytes = 0;
     for (uint32_t i = 0; i < b->args.len; i++) bytes += (double)lower_typical(l, l->p->buffers.data[b->args.data[i]].bytes);
     double outputs = (double)lower_typical(l, shape_elements(&l->g->dims, &out->shape));
@@ -324,6 +330,11 @@ static bool conv_node(Lower *l, NodeId id) {
     const Tensor *w_const = value_const(l->g, node->inputs[1]);
     MatrixLayout layout = {depthwise ? 1 : g.groups, c->k.value, c->n.value, depthwise ? 0 : group_filters, g.filters, 1};
     c->b_packed = w_const != NULL;
+    if (winograd_pays(c, l->p->machine, l->o->threads)) {
+        c->kind = CONTRACT_WINOGRAD;
+        c->m = dim_const(winograd_blocks(&g));
+        c->k = dim_const(g.channels);
+    }
     uint32_t a_buffer = lower_buffer(l, node->inputs[0]);
     double flops = 2 * (double)lower_typical(l, images) * (double)lower_typical(l, pixels_out) * (double)g.filters * (double)taps * (double)group_channels;
     bool retry;

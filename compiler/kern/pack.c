@@ -8,6 +8,7 @@ static int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / t
 int64_t packed_elements(const Contraction *c, const MatrixLayout *layout) {
     CHECK(c->packed.nr > 0 && c->packed.kg > 0);
     int64_t columns = round_up(layout->n, c->packed.nr), rows = round_up(layout->k, c->packed.kg), total;
+    if (c->kind == CONTRACT_WINOGRAD) rows = layout->k * 4; /* 36 products of what were 9 taps */
     if (__builtin_mul_overflow(columns, rows, &total) || __builtin_mul_overflow(total, layout->batch, &total)) return -1;
     return total;
 }
@@ -30,6 +31,10 @@ Tensor contraction_pack(Arena *arena, const Contraction *c, const Tensor *source
     const uint8_t *from = source->data;
     uint8_t *to = (uint8_t *)(uintptr_t)packed.data;
     if (total == 0) return packed;
+    if (c->kind == CONTRACT_WINOGRAD) {
+        winograd_pack(c, source->data, layout, (float *)(uintptr_t)packed.data);
+        return packed;
+    }
     if (c->kind == CONTRACT_DEPTHWISE) {
         int64_t padded = round_up(layout->n, nr);
         for (int64_t k = 0; k < layout->k; k++)

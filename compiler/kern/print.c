@@ -130,7 +130,7 @@ static void print_dim(Printer *p, const char *name, Dim d) {
 }
 
 static void print_contraction(Printer *p, const Contraction *c) {
-    static const char *const kinds[] = {"gemm", "conv", "depthwise"};
+    static const char *const kinds[] = {"gemm", "conv", "depthwise", "winograd"};
     str_printf(p->out, "  %s %s x %s -> %s", kinds[c->kind], dtype_info(c->a)->text, dtype_info(c->b)->text, dtype_info(c->acc)->text);
     print_dim(p, "batch", c->batch);
     print_dim(p, "m", c->m);

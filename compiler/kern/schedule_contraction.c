@@ -166,11 +166,19 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     if (!dim_is_const(g->out[x])) c->unit_m = 0;
 }
 
+static void schedule_winograd(Contraction *c, const Machine *machine, int lanes, int threads) {
+    c->unit_m = winograd_unit(c, machine, threads, 3 * lanes);
+    c->unit_n = 0;
+    choose_tile(c, machine->vector_registers, lanes, c->unit_m, true, c->n.value, c->k.value);
+    c->packed = (PackedB){c->tile_n * lanes, 1};
+}
+
 void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int threads) {
     Contraction *c = k->contraction;
     int lanes = m->vector_bits / dtype_info(c->acc)->bits;
     CHECK(lanes >= 1);
     if (c->kind == CONTRACT_GEMM) schedule_gemm(dims, c, m, lanes, threads);
+    else if (c->kind == CONTRACT_WINOGRAD) schedule_winograd(c, m, lanes, threads);
     else if (c->kind == CONTRACT_CONV) schedule_conv(dims, c, m, lanes, threads);
     else schedule_depthwise(dims, c, m, lanes, threads);
 }

@@ -159,6 +159,12 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
         ck->b = random_tensor(arena, c->dtype, c->k * c->filters, &state);
         ck->flops = 2.0 * (double)(c->batch * out_pixels) * (double)(c->k * c->filters);
     }
+    if (c->winograd) {
+        t->kind = CONTRACT_WINOGRAD;
+        t->m = dim_const(winograd_blocks(&t->conv));
+        t->k = dim_const(c->channels);
+        t->scratch = 5;
+    }
     contraction_schedule(&g->dims, k, machine, c->threads);
     ck->packed = c->dense_b ? ck->b : contraction_pack(arena, t, &ck->b, &layout);
     for (uint32_t s = 0; s < dim_slot_count(&g->dims); s++) ck->dims[s] = s < g->dims.symbols.len ? symbols[s] : 0;
@@ -178,6 +184,11 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
     add_param(arena, k, PARAM_OUT, c->acc, results);
     add_param(arena, k, PARAM_IN, c->acc, filters);
     add_param(arena, k, PARAM_IN, c->acc, results);
+    if (c->winograd) {
+        int64_t between = winograd_scratch(t) * ck->units;
+        ck->scratch = tensor_new(arena, c->acc, 1, &between);
+        add_param(arena, k, PARAM_OUT, c->acc, between);
+    }
     k->n_vars = 4;
     k->n_accs = 1;
     k->acc_types = NEW_ARRAY(arena, DType, 1);
@@ -305,6 +316,6 @@ bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
 
 int case_run(const CaseKernel *ck, int64_t begin, int64_t end) {
     void *buffers[] = {(void *)(uintptr_t)ck->a.data, (void *)(uintptr_t)ck->packed.data, (void *)(uintptr_t)ck->out.data,
-                       (void *)(uintptr_t)ck->bias.data, (void *)(uintptr_t)ck->residual.data};
+                       (void *)(uintptr_t)ck->bias.data, (void *)(uintptr_t)ck->residual.data, (void *)(uintptr_t)ck->scratch.data};
     return ck->run(buffers, ck->dims, begin, end);
 }

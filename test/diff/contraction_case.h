@@ -19,6 +19,7 @@ typedef struct {
     int64_t in[3], kernel[3], stride[3], dilation[3], before[3], after[3];
     int64_t channels, filters, groups;
     bool symbolic;              /* M of a GEMM, or the spatial sizes, known at run time only */
+    bool winograd;              /* 3x3 convolutions: by F(4x4, 3x3) */
     CaseEpilogue epilogue;
     int threads;
 } Case;
@@ -31,7 +32,7 @@ typedef struct {
     int64_t *dims;              /* slots at run time */
     double flops, bytes;
     Tensor a, b, bias, residual, out, expected;
-    Tensor packed;
+    Tensor packed, scratch;
     TfoptKernelFn *run;
 } CaseKernel;
 
