@@ -139,9 +139,17 @@ ValueId rule_double_negation(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* a + -b = a - b, a - -b = a + b */
+/* a + -b = a - b, a - -b = a + b, -a * constant = a * -constant */
 ValueId rule_negated_operand(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
+    if (n->op == OP_MUL && value_const(w->g, n->inputs[1]) && dtype_is_float(dtype_at(w->g, n->inputs[0]))) {
+        const Node *first = match_only(w, n->inputs[0], OP_NEG);
+        ValueId constant = n->inputs[1];
+        const char *product = n->name;
+        if (!first || value_const(w->g, first->inputs[0])) return (ValueId){0};
+        constant = insert_unary(w, OP_NEG, constant, product);
+        return insert_binary(w, OP_MUL, first->inputs[0], constant, product);
+    }
     if (n->op != OP_ADD && n->op != OP_SUB) return (ValueId){0};
     const char *name = n->name;
     OpId other = n->op == OP_ADD ? OP_SUB : OP_ADD;

@@ -174,26 +174,31 @@ ValueId rule_transpose_slice(Rewriter *w, NodeId id) {
     return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
-/* A transpose of the last two dims of an operand is a flag of matmul. */
+/* An operand that is transposed such that what lay along its last dim now lies along the one before: matmul reads it that way by its flag,
+   and the rest of the transpose, if there is one, moves whole rows. */
 ValueId rule_transpose_matmul(Rewriter *w, NodeId id) {
     static const char *const flags[] = {"transpose_a", "transpose_b"};
     const Node *n = node_at(w->g, id);
     for (int side = 0; side < 2; side++) {
         const Node *t = match(w->g, n->inputs[side], OP_TRANSPOSE);
-        if (!t) continue;
         int rank = shape_at(w->g, n->inputs[side])->rank;
-        bool swaps = perm_of(t)[rank - 1] == rank - 2 && perm_of(t)[rank - 2] == rank - 1;
-        for (int i = 0; i < rank - 2; i++) swaps &= perm_of(t)[i] == i;
-        if (!swaps) continue;
+        if (!t || perm_of(t)[rank - 2] != rank - 1) continue;
+        int64_t perm[MAX_RANK];
+        memcpy(perm, perm_of(t), (size_t)rank * sizeof *perm);
+        perm[rank - 2] = perm_of(t)[rank - 1];
+        perm[rank - 1] = rank - 1;
         ValueId inputs[2] = {n->inputs[0], n->inputs[1]};
-        inputs[side] = t->inputs[0];
-        rewrite_takes(w, n->inputs[side]);
         Attr attrs[3];
-        uint32_t n_attrs = node_at(w->g, id)->n_attrs;
-        memcpy(attrs, node_at(w->g, id)->attrs, n_attrs * sizeof *attrs);
+        uint32_t n_attrs = n->n_attrs;
+        const char *name = n->name;
+        CHECK(n_attrs <= ARRAY_LEN(attrs));
+        memcpy(attrs, n->attrs, n_attrs * sizeof *attrs);
+        rewrite_takes(w, inputs[side]);
+        inputs[side] = insert_transpose(w, t->inputs[0], rank, perm, name);
+        if (!inputs[side].i) return inputs[side];
         for (uint32_t i = 0; i < n_attrs; i++)
             if (strcmp(attrs[i].name, flags[side]) == 0) attrs[i].v.i = !attrs[i].v.i;
-        return insert_op(w, OP_MATMUL, node_at(w->g, id)->name, 2, inputs, n_attrs, attrs);
+        return insert_op(w, OP_MATMUL, name, 2, inputs, n_attrs, attrs);
     }
     return (ValueId){0};
 }

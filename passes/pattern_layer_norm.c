@@ -125,21 +125,42 @@ static ValueId rule_divided(Rewriter *w, NodeId id) {
     return insert_normalised(w, &s, n->name);
 }
 
+/* Whether v = a * b, in either order. */
+static bool is_product(const Graph *g, ValueId v, ValueId a, ValueId b) {
+    const Node *n = match(g, v, OP_MUL);
+    return n && ((n->inputs[0].i == a.i && n->inputs[1].i == b.i) || (n->inputs[1].i == a.i && n->inputs[0].i == b.i));
+}
+
+/* The offset of v = offset - mean * factor, or v = -mean * factor + offset; {0} when v is neither. */
+static ValueId shift_offset(const Graph *g, ValueId v, ValueId mean, ValueId factor) {
+    const Node *difference = match(g, v, OP_SUB), *sum = match(g, v, OP_ADD);
+    if (difference && is_product(g, difference->inputs[1], mean, factor)) return difference->inputs[0];
+    for (int side = 0; sum && side < 2; side++) {
+        const Node *product = match(g, sum->inputs[side], OP_MUL);
+        for (int k = 0; product && k < 2; k++) {
+            const Node *negative = match(g, product->inputs[k], OP_NEG);
+            if (negative && negative->inputs[0].i == mean.i && product->inputs[1 - k].i == factor.i) return sum->inputs[1 - side];
+        }
+    }
+    return (ValueId){0};
+}
+
 /* x * factor + (offset - mean * factor) = (x - mean) * factor + offset */
 static ValueId rule_moments(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     for (int side = 0; side < 2; side++) {
-        const Node *product = match(w->g, n->inputs[side], OP_MUL), *rest = match(w->g, n->inputs[1 - side], OP_SUB);
-        const Node *shift = rest ? match(w->g, rest->inputs[1], OP_MUL) : NULL;
+        const Node *product = match(w->g, n->inputs[side], OP_MUL);
         Statistics s;
         ValueId scale;
-        for (int k = 0; product && shift && k < 2; k++) {
+        for (int k = 0; product && k < 2; k++) {
             ValueId factor = product->inputs[k];
             if (!is_factor(w->g, factor, &s, &scale) || product->inputs[1 - k].i != s.x.i) continue;
-            bool same = (shift->inputs[0].i == factor.i && shift->inputs[1].i == s.mean.i) || (shift->inputs[1].i == factor.i && shift->inputs[0].i == s.mean.i);
-            if (!same) continue;
+            ValueId offset = shift_offset(w->g, n->inputs[1 - side], s.mean, factor);
+            if (!offset.i) continue;
+            rewrite_takes(w, n->inputs[side]);
+            rewrite_takes(w, n->inputs[1 - side]);
             const char *name = n->name;
-            ValueId offset = rest->inputs[0], y = insert_normalised(w, &s, name);
+            ValueId y = insert_normalised(w, &s, name);
             if (y.i && scale.i) y = insert_binary(w, OP_MUL, y, scale, name);
             return y.i ? insert_binary(w, OP_ADD, y, offset, name) : y;
         }
