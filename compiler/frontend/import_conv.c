@@ -78,15 +78,16 @@ bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel)
     return true;
 }
 
-/* The spatial sizes of a filter [K…, C, F], which must be known. Unknown channels are taken for those of the images. */
+/* The spatial sizes of a filter [K…, C, F], all of whose sizes must be known. */
 static bool filter_sizes(Import *c, ValueId filter, int spatial, int64_t *kernel)
 {
     Shape s = shape_copy(c, filter);
     if (s.rank != spatial + 2)
         return bad(c, "the filter has rank %d, needs %d", s.rank, spatial + 2);
-    for (int i = 0; i < spatial; i++) {
+    for (int i = 0; i < s.rank; i++)
         if (!dim_is_const(s.dims[i]))
             return unsupported(c, "the filter's size is known only at run time");
+    for (int i = 0; i < spatial; i++) {
         if (s.dims[i].value < 1 || s.dims[i].value > INT32_MAX)
             return bad(c, "the filter is empty");
         kernel[i] = s.dims[i].value;
@@ -165,10 +166,6 @@ static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter)
         return (ValueId){0};
     Shape s = shape_copy(c, filter);
     int64_t channels = s.dims[2].value;
-    if (!dim_is_const(s.dims[2]) || !dim_is_const(s.dims[3])) {
-        unsupported(c, "the filter's size is known only at run time");
-        return (ValueId){0};
-    }
     s.dims[3] = dim_const(channels * s.dims[3].value);
     s.dims[2] = dim_const(1);
     Dim have = dim_of(c, x, 3);

@@ -8,7 +8,7 @@ typedef struct {
     Dim begin, size;
     int64_t stride;
     bool shrink;         /* taken away after slicing */
-    ValueId at;          /* a scalar index that is only known at run time: gathered instead */
+    ValueId at;          /* an index, or a vector of them, that is only known at run time: gathered instead */
 } SliceDim;
 
 typedef struct {
@@ -18,6 +18,7 @@ typedef struct {
     int n_out;
 } SlicePlan;
 
+#define UNKNOWN_STRIDE INT64_MIN /* computed at run time */
 enum { BEGIN_MASK, END_MASK, ELLIPSIS_MASK, NEW_AXIS_MASK, SHRINK_MASK };
 
 /* A begin or end that may count from the end of the dim. lo..hi is where it is clamped to. */
@@ -75,6 +76,51 @@ static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const 
 /* Element i of a vector of integers as a scalar value. */
 static ValueId element(Import *c, ValueId vector, int64_t i) { return make_index(c, vector, 0, dim_const(i)); }
 
+/* A number of the run, counted from the end of the dim when negative, kept within low..high. */
+static ValueId wrap_and_clamp(Import *c, ValueId index, ValueId dim, ValueId low, ValueId high)
+{
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId negative = make_binary(c, OP_LT, index, zero);
+    ValueId wrapped = make_binary(c, OP_ADD, index, dim);
+    ValueId at = make_select(c, negative, wrapped, index);
+    at = make_binary(c, OP_MIN, at, high);
+    return make_binary(c, OP_MAX, at, low);
+}
+
+/* A dim whose stride is computed at run time: the vector of indices that it takes, whose length is a symbol. */
+static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, bool open_end, SliceDim *out)
+{
+    ValueId part[3];
+    for (uint32_t k = 0; k < 3; k++) {
+        ValueId x = element(c, c->in[k + 1], i);
+        part[k] = make_cast(c, x, DTYPE_S64);
+    }
+    ValueId stride = part[2];
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId minus_one = make_scalar_int(c, DTYPE_S64, -1);
+    ValueId length = make_dims(c, DTYPE_S64, 0, 1, &dim);
+    ValueId last = make_binary(c, OP_ADD, length, minus_one);
+    ValueId backwards = make_binary(c, OP_LT, stride, zero);
+    ValueId low = make_select(c, backwards, minus_one, zero);
+    ValueId high = make_select(c, backwards, last, length);
+    ValueId from = open_begin ? make_select(c, backwards, last, zero) : wrap_and_clamp(c, part[0], length, low, high);
+    ValueId to = open_end ? make_select(c, backwards, minus_one, length) : wrap_and_clamp(c, part[1], length, low, high);
+    /* ceil((to - from) / stride) for either sign */
+    ValueId span = make_binary(c, OP_SUB, from, to);
+    ValueId steps = make_binary(c, OP_FLOORDIV, span, stride);
+    ValueId count = make_unary(c, OP_NEG, steps);
+    count = make_binary(c, OP_MAX, count, zero);
+    Dim size[1];
+    int n = 0;
+    if (!load_content(c, count, 0, size, &n, 1, "the length of the slice"))
+        return false;
+    Shape line = {.rank = 1, .dims = {size[0]}};
+    ValueId index = make_iota(c, &line, 0, DTYPE_S64);
+    ValueId scaled = make_binary(c, OP_MUL, index, stride);
+    *out = (SliceDim){.size = dim, .stride = 1, .at = make_binary(c, OP_ADD, scaled, from)};
+    return !failed(out->at);
+}
+
 static bool elements_known(const Import *c, ValueId v)
 {
     return value_const(c->g, v) || value_at(c->g, v)->content;
@@ -112,7 +158,10 @@ static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const 
                 return bad(c, "indexes more dimensions than the value's %d", rank);
             bool shrink = (masks[SHRINK_MASK] & bit) != 0;
             SliceDim *d = &p->dims[p->n];
-            if (lazy && shrink)
+            if (strides[i] == UNKNOWN_STRIDE && !shrink) {
+                if (!plan_run_time_stride(c, i, s->dims[p->n], (masks[BEGIN_MASK] & bit) != 0, (masks[END_MASK] & bit) != 0, d))
+                    return false;
+            } else if (lazy && shrink)
                 *d = (SliceDim){.size = s->dims[p->n], .stride = 1, .shrink = true, .at = element(c, c->in[1], i)};
             else if (!plan_dim(c, d, s->dims[p->n], masks[BEGIN_MASK] & bit && !shrink ? NULL : &begin[i], masks[END_MASK] & bit ? NULL : &end[i],
                                strides[i], shrink))
@@ -149,6 +198,24 @@ static bool only_indices(const int64_t *masks, int n)
     return true;
 }
 
+/* The strides that are known; element by element, as they may be packed from known and unknown ones. */
+static bool read_strides(Import *c, int64_t *strides, int *n)
+{
+    int64_t count = shape_count(&value_at(c->g, c->in[3])->shape);
+    if (elements_known(c, c->in[3]) || count < 0 || count > 31)
+        return import_const_ints(c, 3, strides, n, 31);
+    *n = (int)count;
+    const Value *v = value_at(c->g, c->in[3]);
+    const Node *pack = v->def.i ? node_at(c->g, v->def) : NULL;
+    for (int i = 0; i < *n; i++) {
+        ValueId part = pack && pack->op == OP_CONCAT && (int)pack->n_inputs == *n ? pack->inputs[i] : (ValueId){0};
+        const Dim *content = failed(part) ? NULL : value_at(c->g, part)->content;
+        const Tensor *t = failed(part) ? NULL : value_const(c->g, part);
+        strides[i] = t ? tensor_get_i64(t, 0) : content && dim_is_const(content[0]) ? content[0].value : UNKNOWN_STRIDE;
+    }
+    return true;
+}
+
 bool import_strided_slice(Import *c)
 {
     ValueId x = c->in[0];
@@ -161,7 +228,7 @@ bool import_strided_slice(Import *c)
     int n_begin = 0;
     int n_end = 0;
     read_masks(c, masks);
-    if (!import_const_ints(c, 3, strides, &n, 31))
+    if (!read_strides(c, strides, &n))
         return false;
     bool lazy = only_indices(masks, n) && !elements_known(c, c->in[1]);
     if (!lazy && (!load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") || !load_content(c, c->in[2], INT32_MIN, end, &n_end, 31, "end")))
@@ -186,6 +253,11 @@ bool import_strided_slice(Import *c)
     for (int i = p.n - 1; i >= 0; i--) {
         if (failed(p.dims[i].at))
             continue;
+        if (!p.dims[i].shrink) {
+            x = make_gather(c, x, p.dims[i].at, i, 0, false);
+            p.dims[i].size = dim_of(c, x, i);
+            continue;
+        }
         /* negative indices count from the end */
         ValueId at = p.dims[i].at;
         ValueId zero = make_like(c, at, 0);

@@ -55,8 +55,24 @@ bool import_refuse(Import *c)
 
 /* ---- variables: a handle is the variable's value */
 
+/* Whether a call of the graph counts this variable up. (Optimisers and moving averages, which may be left in an exported graph, use other
+   ops, or variables that no output reads.) */
+static bool is_counted_up(const Import *c)
+{
+    const TfBody *body = &c->im->tf->main;
+    for (uint32_t i = 0; i < body->n_nodes; i++) {
+        const TfNode *n = &body->nodes[i];
+        if (strncmp(n->op, "AssignAdd", 9) == 0 && n->n_inputs > 0 && n->inputs[0].node < body->n_nodes &&
+            strcmp(body->nodes[n->inputs[0].node].name, c->n->name) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool import_variable(Import *c)
 {
+    if (is_counted_up(c))
+        return unsupported(c, "the graph changes this variable when it runs; a compiled model's variables are constants");
     const Tensor *value = (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, c->n->name, 0);
     if (!value) {
         const char *shared = attr_s(c, "shared_name", NULL);

@@ -142,6 +142,9 @@ bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, Region
     for (uint32_t i = 0; i < im->depth; i++)
         if (strcmp(im->calls[i], f->name) == 0)
             return diag_unsupported(im->d, caller->name, caller->op, "function '%s' calls itself; recursion is not compiled", f->name);
+    im->nodes_imported += f->body.n_nodes; /* what a scope costs, however little of it is used */
+    if (im->nodes_imported > IMPORT_MAX_NODES)
+        return diag_error(im->d, caller->name, caller->op, "the graph has more than %u nodes after inlining its functions", IMPORT_MAX_NODES);
     im->calls[im->depth++] = f->name;
     Scope *s = scope_new(im, &f->body, f, caller, r, args);
     bool ok = true;

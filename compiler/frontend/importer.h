@@ -6,7 +6,7 @@
 #include "frontend/import.h"
 
 enum { IMPORT_MAX_CALLS = 64, IMPORT_MAX_LOOP_TRIES = 12 };
-#define IMPORT_MAX_NODES 2000000u /* TensorFlow nodes imported, after inlining */
+#define IMPORT_MAX_NODES 4000000u /* TensorFlow nodes imported, after inlining */
 
 /* A TensorList or TensorArray is an ordinary tensor [count, element…]. Until something is put into it its element shape may be unknown:
    then the value is a scalar zero of the element type, and this says how many elements it stands for (all zeros). */
