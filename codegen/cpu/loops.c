@@ -188,10 +188,32 @@ static int64_t unrolled_size(Loops *l, const Stmt *s) {
     return size;
 }
 
+/* Whether neighbouring turns read neighbouring elements, or the same ones. */
+static bool reads_rows(Loops *l, ExprId x, uint32_t var) {
+    const Expr *e = &l->k->exprs.data[x.i];
+    int64_t stride;
+    if (!eval_depends_on_var(l->v, x, var)) return true;
+    if (e->kind == EXPR_LOAD && (!eval_stride(l->v, e->args[0], var, &stride) || (stride != 0 && stride != 1))) return false;
+    for (int i = 0; i < 3 && e->args[i].i; i++)
+        if (!reads_rows(l, e->args[i], var)) return false;
+    return true;
+}
+
+/* A serial loop outside of vector loops that only accumulates along rows may as well go by lanes. */
+static bool accumulates_rows(Loops *l, const Stmt *s) {
+    enum { LEAST = 8 };
+    if (l->lanes || eval_range(l->v, s->extent).max < LEAST) return false;
+    for (const Stmt *inner = s->body; inner; inner = inner->next) {
+        if (inner->kind != STMT_UPDATE || inner->op == OP_MUL) return false;
+        if (!reads_rows(l, inner->value, s->ref) || (inner->pred.i && !reads_rows(l, inner->pred, s->ref))) return false;
+    }
+    return true;
+}
+
 static void serial(Loops *l, const Stmt *s) {
     enum { MAX_UNROLLED = 64, MAX_SMALL = 40 };
     Range r = eval_range(l->v, s->extent);
-    if (r.max <= 0) return;
+    if (r.max <= 0 || (accumulates_rows(l, s) && loops_vector(l, s))) return;
     bool known = r.min == r.max;
     /* Windows inside a vector loop: a few turns of a few statements are cheaper without a loop around them. */
     bool small = known && l->lanes && r.max * unrolled_size(l, s->body) * (l->jam.n > 1 ? l->jam.n : 1) <= MAX_SMALL;
