@@ -192,9 +192,22 @@ static bool constant_number(Body *b, const Tensor *t, int64_t i, ExprId *out) {
 
 static ExprId zero_of(Body *b, DType t) { return body_number(b, t, 0); }
 
-ExprId body_load(Body *b, uint32_t buffer, const Shape *shape, const Position *at) {
+/* Rows of the last dim lie `pitch` apart; 0: dense. */
+static ExprId pitched_index(Body *b, const Shape *shape, int64_t pitch, Position *p) {
+    if (pitch == 0) return position_flatten(b, shape, p);
+    position_unflatten(b, shape, p);
+    Shape rows = *shape;
+    rows.rank--;
+    Position row = position_at(rows.rank, p->at);
+    ExprId first = index_mul(b, position_flatten(b, &rows, &row), index_int(b, pitch));
+    return index_add(b, first, p->at[rows.rank]);
+}
+
+ExprId body_index(Body *b, ValueId v, Position *at) { return pitched_index(b, &lower_value(b->l, v)->shape, b->l->pitch_of[v.i], at); }
+
+ExprId body_load(Body *b, uint32_t buffer, const Shape *shape, int64_t pitch, const Position *at) {
     Position p = *at;
-    ExprId index = position_flatten(b, shape, &p);
+    ExprId index = pitched_index(b, shape, pitch, &p);
     uint32_t param = body_in(b, buffer);
     b->loads++;
     if (p.inside.i == 0) return expr_load(b->l->arena, b->k, param, index);
@@ -251,7 +264,7 @@ static ExprId compute(Body *b, ValueId v, const Position *at) {
         if (here && element_of(n->op)) return element_of(n->op)(b, n, at);
     }
     uint32_t buffer = lower_buffer(l, v);
-    return body_load(b, buffer, &value->shape, at);
+    return body_load(b, buffer, &value->shape, l->pitch_of[v.i], at);
 }
 
 ExprId body_value(Body *b, ValueId v, const Position *at) {

@@ -232,6 +232,7 @@ bool lower_region(Lower *l, RegionId r, uint32_t block) {
     l->block = block;
     const Region *region = region_at(l->g, r);
     bool ok = true;
+    lower_place_parts(l, r);
     for (uint32_t i = 0; i < region->nodes.len; i++) {
         NodeId n = region->nodes.data[i];
         const Node *node = lower_node(l, n);
@@ -291,6 +292,8 @@ Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct Is
     memset(l.buffer_of, 0xff, sizeof(uint32_t) * g->values.len);
     l.group_of = NEW_ARRAY(scratch, int32_t, g->nodes.len);
     l.lowered = NEW_ARRAY(scratch, bool, g->nodes.len);
+    l.pitch_of = NEW_ARRAY(scratch, int64_t, g->values.len);
+    l.part_of = NEW_ARRAY(scratch, uint32_t, g->values.len);
     l.users = graph_users(g, scratch);
     l.known_at_bind = NEW_ARRAY(scratch, bool, g->dims.symbols.len + 1);
     count_groups(&l);

@@ -21,6 +21,8 @@ struct Lower {
     const LowerOptions *o;
     uint32_t block;                  /* steps go there */
     uint32_t *buffer_of;             /* per value, NO_BUFFER */
+    int64_t *pitch_of;               /* per value: elements from one row of the last dim to the next in its buffer; 0: dense */
+    uint32_t *part_of;               /* per value: the concat node whose result it is written into; 0: none */
     int32_t *group_of;               /* per node: Node.group, changed where a group had to be split */
     bool *lowered;                   /* per node */
     Users *users;
@@ -55,6 +57,8 @@ bool lower_region(Lower *l, RegionId r, uint32_t block);
 /* Decides that v is to be computed straight into `buffer`; passed on to what v is only a view of. False: it must be copied there. */
 bool lower_place(Lower *l, ValueId v, uint32_t buffer);
 uint32_t lower_new_block(Lower *l);
+/* Values that are only joined along their last dim are written into the joined tensor: decides that for a region (lower_concat.c). */
+void lower_place_parts(Lower *l, RegionId r);
 /* Size for decisions: constants as they are, symbols their smallest value, at least 1. */
 int64_t lower_typical(const Lower *l, Dim d);
 /* Whether d follows from the shapes of the inputs, so that it is known when memory is planned. */
@@ -93,7 +97,9 @@ uint32_t body_out(Body *b, uint32_t buffer);
 uint32_t body_local(Body *b, DType t, int64_t elements);
 uint32_t body_acc(Body *b, DType t);
 ExprId body_value(Body *b, ValueId v, const Position *at);
-ExprId body_load(Body *b, uint32_t buffer, const Shape *shape, const Position *at);
+ExprId body_load(Body *b, uint32_t buffer, const Shape *shape, int64_t pitch, const Position *at);
+/* Where the element of v at a position lies in v's buffer. */
+ExprId body_index(Body *b, ValueId v, Position *at);
 /* All expressions of scalar ops go through here: f16, bf16 and f8 compute in f32 and are rounded after every op. */
 ExprId body_scalar(Body *b, OpId op, DType result, ExprId x, ExprId y, ExprId z);
 ExprId body_cast(Body *b, ExprId x, DType to);

@@ -80,6 +80,12 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
     }
     ValueId result = lower_group_result(l, b->node);
     uint32_t out_buffer = lower_result(l, result);
+    int64_t pitch = l->pitch_of[result.i];
+    if (pitch) { /* rows go into a wider tensor */
+        DimTable *t = &l->g->dims;
+        if (!dim_is(c->c_batch, 0)) c->c_batch = dim_mul(t, c->m, dim_const(pitch));
+        c->c_m = dim_const(pitch);
+    }
     const Buffer *buffers = l->p->buffers.data;
     uint32_t three[3] = {a_buffer, b_buffer, out_buffer};
     for (int i = 0; i < 3; i++) {
@@ -336,6 +342,11 @@ static bool conv_node(Lower *l, NodeId id) {
         c->k = dim_const(g.channels);
     }
     uint32_t a_buffer = lower_buffer(l, node->inputs[0]);
+    int64_t pitch = l->pitch_of[node->inputs[0].i];
+    if (pitch) {
+        c->a_m = dim_const(pitch);
+        if (!pointwise) c->a_batch = dim_mul(t, pixels_in, c->a_m);
+    }
     double flops = 2 * (double)lower_typical(l, images) * (double)lower_typical(l, pixels_out) * (double)g.filters * (double)taps * (double)group_channels;
     bool retry;
     if (finish(&r, &at, a_buffer, node->inputs[1], &layout, w_const, flops, &retry)) return true;

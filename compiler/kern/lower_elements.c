@@ -10,7 +10,7 @@ bool body_epilogue(Body *b, ValueId v, const Position *at, ExprId value, uint32_
     Position p = shape_equal(from, to) ? *at : position_reshape(b, from, to, at);
     *out_value = body_value(b, result, &p);
     if (b->misplaced) return false;
-    *out_index = position_flatten(b, to, &p);
+    *out_index = body_index(b, result, &p);
     *out_param = body_out(b, lower_result(l, result));
     return true;
 }
@@ -51,7 +51,7 @@ bool lower_elements_of(Lower *l, NodeId n, uint32_t n_outputs, const ValueId *ou
         const Shape *to = &lower_value(l, outputs[i])->shape;
         Position p = shape_equal(&shape, to) ? at : position_reshape(b, &shape, to, &at);
         exprs[2 * i + 1] = body_value(b, outputs[i], &p);
-        exprs[2 * i] = position_flatten(b, to, &p);
+        exprs[2 * i] = body_index(b, outputs[i], &p);
     }
     for (uint32_t i = 0; i < n_outputs; i++) params[i] = body_out(b, lower_result(l, outputs[i]));
     nest_merge(b, &nest, (int)n_outputs * 2, exprs);
@@ -144,52 +144,4 @@ bool lower_move(Lower *l, NodeId n) {
         if (offset >= 0) return make_view(l, n, offset);
     }
     return lower_elements(l, n);
-}
-
-/* ---- concatenation */
-
-/* Each operand is copied to its part of the result; parts along the outermost dim that is not 1 were placed there and need no copy. */
-bool lower_concat(Lower *l, NodeId n) {
-    const Node *node = lower_node(l, n);
-    const Value *out = lower_value(l, node->outputs[0]);
-    int rank = out->shape.rank;
-    int64_t axis = node_int(node, "axis", 0);
-    if (axis < 0) axis += rank;
-    uint32_t to = lower_result(l, node->outputs[0]);
-    bool outermost = true;
-    for (int i = 0; i < axis; i++) outermost = outermost && dim_is(out->shape.dims[i], 1);
-    DimTable *t = &l->g->dims;
-    Dim first = dim_const(0), inner = dim_const((int64_t)dtype_size(out->dtype));
-    for (int i = (int)axis + 1; i < rank; i++) inner = dim_mul(t, inner, out->shape.dims[i]);
-    for (uint32_t j = 0; j < node->n_inputs; j++) {
-        ValueId v = node->inputs[j];
-        const Value *in = lower_value(l, v);
-        Dim offset = dim_mul(t, first, inner);
-        bool computed_here = in->def.i && l->group_of[n.i] > 0 && l->group_of[in->def.i] == l->group_of[n.i];
-        if (outermost && dim_is_const(offset) && !computed_here) {
-            uint32_t part = lower_view_of(l, to, offset.value, in->dtype, &in->shape, in->name);
-            if (!lower_place(l, v, part)) lower_copy(l, part, lower_buffer(l, v), n);
-            else (void)lower_buffer(l, v);
-        } else {
-            Body *b = body_new(l, n, l->group_of[n.i], "concat");
-            Nest nest = {0};
-            Position at = {.rank = rank, .has_at = true};
-            for (int d = 0; d < rank; d++) nest_dim(b, &nest, in->shape.dims[d], false, &at.at[d]);
-            ExprId exprs[2];
-            exprs[1] = body_value(b, v, &at);
-            Position there = at;
-            there.flat = (ExprId){0};
-            there.at[axis] = index_add(b, at.at[axis], index_dim(b, first));
-            exprs[0] = position_flatten(b, &out->shape, &there);
-            uint32_t param = body_out(b, to);
-            nest_merge(b, &nest, 2, exprs);
-            Cost cost = body_cost(b, typical_elements(l, &nest), 1);
-            Stmt *inside = stmt_join(stmt_fails(b), stmt_store(b, param, exprs[0], exprs[1]));
-            Dim units;
-            b->k->body = nest_wrap(b, &nest, nest.n, inside, body_has_lanes(b) ? nest.n - 1 : -1, cost.ns / typical_elements(l, &nest), &units);
-            body_finish(b, units, cost);
-        }
-        first = dim_add(t, first, lower_dim(l, v, (int)axis));
-    }
-    return !l->failed;
 }

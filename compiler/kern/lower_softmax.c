@@ -92,7 +92,7 @@ bool lower_softmax(Lower *l, NodeId n) {
     if (plain_result) {
         Position p = r.at;
         probe_param = body_out(b, lower_result(l, result));
-        probe_index = position_flatten(b, &out->shape, &p);
+        probe_index = body_index(b, result, &p);
         row_keep(&r, probe_param, probe_index);
     } else if (dim_is_const(r.along.extent) && r.along.extent.value <= MAX_LOCAL_ROW && r.along.extent.value > 0) {
         r.keep = body_local(b, r.type, r.along.extent.value);
