@@ -59,10 +59,10 @@ int32_t tfopt_host_reduce_join(TfoptHostCall *call) {
             rest /= t->dims[d];
         }
         TfoptText text = {.call = call};
-        for (int64_t j = 0; j < joined; j++) { /* in the order of the axes given */
+        for (int64_t j = 0; j < joined; j++) { /* the axis given first is joined first */
             int64_t at = first;
             rest = j;
-            for (int32_t k = n_axes - 1; k >= 0; k--) {
+            for (int32_t k = 0; k < n_axes; k++) {
                 at += rest % t->dims[order[k]] * strides[order[k]];
                 rest /= t->dims[order[k]];
             }
