@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
         diag_print(&d, stderr, true);
         return 2;
     }
-    const Machine *machine = machine_find(isa->cpu, isa->level ? isa->level : isa->name);
+    const Machine *machine = machine_find(isa->tune ? isa->tune : isa->cpu, isa->level);
     CaseKernel *kernels[ARRAY_LEN(cases)];
     int n = 0;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)

@@ -90,7 +90,7 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
     k->kind = KERNEL_CONTRACTION;
     k->name = c->name;
     *t = (Contraction){.kind = c->kind, .a = c->dtype, .b = c->dtype, .acc = c->acc, .b_repeat = dim_const(1), .c_n = dim_const(1), .b_packed = !c->dense_b};
-    ck->dims = NEW_ARRAY(arena, int64_t, 64);
+    ck->dims = NEW_ARRAY(arena, int64_t, 64); /* more than any case has */
     uint64_t state = (uint64_t)seed * 77 + 5;
     int64_t symbols[16] = {0};
     MatrixLayout layout;
@@ -278,11 +278,10 @@ double case_error(const CaseKernel *ck) {
 }
 
 /* ---- code */
-bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
-    Diag d;
-    diag_init(&d, arena, NULL);
-    const char *triple = llvm_default_triple(arena);
-    LlvmUnit *unit = llvm_unit_new(arena, triple, isa, &d);
+/* All kernels as one object, with entries entry_0 … that can be found from outside. */
+static bool emit_object(Arena *arena, const IsaRow *isa, const char *triple, int n, CaseKernel **kernels, const char *object, Diag *d) {
+    LlvmUnit *unit = llvm_unit_new(arena, triple, isa, d);
+    if (unit == NULL) return false;
     Emit *e = emit_new(arena, isa, triple);
     bool ok = true;
     for (int i = 0; i < n; i++) {
@@ -295,17 +294,24 @@ bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
     }
     ok = ok && emit_finish(e, unit, NULL);
     emit_free(e);
-    if (!ok) return false;
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && ok; i++) {
         const char *jump = strcmp(isa->arch, "x86_64") == 0 ? "jmp" : "b";
         const char *text = arena_printf(arena, ".globl entry_%d\nentry_%d: %s kernel_%d\n", i, i, jump, i);
         llvm_unit_append_asm(unit, text, strlen(text));
     }
+    if (ok && getenv("KEEP_ASSEMBLY")) llvm_unit_emit(unit, LLVM_ASSEMBLY, getenv("KEEP_ASSEMBLY"), d);
+    ok = ok && llvm_unit_emit(unit, LLVM_OBJECT, object, d);
+    llvm_unit_free(unit);
+    return ok;
+}
+
+bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
+    Diag d;
+    diag_init(&d, arena, NULL);
+    const char *triple = llvm_default_triple(arena);
     char *folder = file_make_temp_dir(arena, &d);
     const char *object = arena_printf(arena, "%s/k.o", folder), *library = arena_printf(arena, "%s/k.so", folder);
-    if (getenv("KEEP_ASSEMBLY")) llvm_unit_emit(unit, LLVM_ASSEMBLY, getenv("KEEP_ASSEMBLY"), &d);
-    ok = llvm_unit_emit(unit, LLVM_OBJECT, object, &d) && system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) == 0;
-    llvm_unit_free(unit);
+    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) && system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) == 0;
     void *handle = ok ? dlopen(library, RTLD_NOW) : NULL;
     if (ok && !handle) fprintf(stderr, "%s\n", dlerror());
     for (int i = 0; i < n && handle; i++) *(void **)&kernels[i]->run = dlsym(handle, arena_printf(arena, "entry_%d", i));
@@ -314,8 +320,53 @@ bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
     return handle != NULL;
 }
 
+enum { CASE_BUFFERS = 6, CASE_DIMS = 64 };
+static const Tensor *case_buffer(const CaseKernel *k, int i) {
+    const Tensor *const buffers[CASE_BUFFERS] = {&k->a, &k->packed, &k->out, &k->bias, &k->residual, &k->scratch};
+    return buffers[i];
+}
+
+/* What contraction_runner.c reads. */
+static bool write_cases(int n, CaseKernel **kernels, const char *path) {
+    FILE *f = fopen(path, "wb");
+    if (f == NULL) return false;
+    for (int i = 0; i < n; i++) {
+        int64_t header[1 + CASE_BUFFERS] = {kernels[i]->units};
+        for (int b = 0; b < CASE_BUFFERS; b++) header[1 + b] = case_buffer(kernels[i], b)->data ? (int64_t)tensor_bytes(case_buffer(kernels[i], b)) : 0;
+        fwrite(header, sizeof header, 1, f);
+        fwrite(kernels[i]->dims, sizeof(int64_t), CASE_DIMS, f);
+        for (int b = 0; b < CASE_BUFFERS; b++)
+            if (header[1 + b]) fwrite(case_buffer(kernels[i], b)->data, (size_t)header[1 + b], 1, f);
+    }
+    return fclose(f) == 0;
+}
+
+bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const char *compiler, const char *emulator, const char *runner, int n, CaseKernel **kernels) {
+    Diag d;
+    diag_init(&d, arena, NULL);
+    char *folder = file_make_temp_dir(arena, &d);
+    const char *object = arena_printf(arena, "%s/k.o", folder), *table = arena_printf(arena, "%s/table.c", folder), *results = arena_printf(arena, "%s/results", folder);
+    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) && write_cases(n, kernels, arena_printf(arena, "%s/cases", folder));
+    FILE *f = ok ? fopen(table, "w") : NULL;
+    if (f != NULL) { /* the kernels' entries, as an array */
+        for (int i = 0; i < n; i++) fprintf(f, "int entry_%d(void *const *, const long *, long, long);\n", i);
+        fprintf(f, "const int n_entries = %d;\nint (*const entries[])(void *const *, const long *, long, long) = {", n);
+        for (int i = 0; i < n; i++) fprintf(f, "entry_%d, ", i);
+        fprintf(f, "};\n");
+        ok = fclose(f) == 0;
+    }
+    ok = ok && f != NULL && system(arena_printf(arena, "%s -O1 -static %s %s %s -o %s/runner -lm", compiler, runner, table, object, folder)) == 0;
+    ok = ok && system(arena_printf(arena, "%s %s/runner %s/cases %s", emulator, folder, folder, results)) == 0;
+    FILE *in = ok ? fopen(results, "rb") : NULL;
+    for (int i = 0; i < n && in != NULL && ok; i++) ok = fread((void *)(uintptr_t)kernels[i]->out.data, tensor_bytes(&kernels[i]->out), 1, in) == 1;
+    if (in != NULL) fclose(in);
+    file_remove_tree(folder);
+    diag_print(&d, stderr, true);
+    return ok && in != NULL;
+}
+
 int case_run(const CaseKernel *ck, int64_t begin, int64_t end) {
-    void *buffers[] = {(void *)(uintptr_t)ck->a.data, (void *)(uintptr_t)ck->packed.data, (void *)(uintptr_t)ck->out.data,
-                       (void *)(uintptr_t)ck->bias.data, (void *)(uintptr_t)ck->residual.data, (void *)(uintptr_t)ck->scratch.data};
+    void *buffers[CASE_BUFFERS];
+    for (int b = 0; b < CASE_BUFFERS; b++) buffers[b] = (void *)(uintptr_t)case_buffer(ck, b)->data;
     return ck->run(buffers, ck->dims, begin, end);
 }

@@ -42,6 +42,8 @@ CaseKernel *case_new(Arena *arena, const Case *c, const Machine *m, int seed);
 void case_expect(CaseKernel *k);
 /* Emits all kernels for `isa`, links and loads them; false when something refused, with messages on stderr. */
 bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels);
+/* The same for another architecture: linked with `runner` (contraction_runner.c) by `compiler` and run by `emulator`; fills `out`. */
+bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const char *compiler, const char *emulator, const char *runner, int n, CaseKernel **kernels);
 int case_run(const CaseKernel *k, int64_t begin, int64_t end);
 /* Largest error relative to the largest expected value. */
 double case_error(const CaseKernel *k);
