@@ -3,6 +3,8 @@
    as hex floats. Further modes:
      --quiet-run   counts malloc and mmap calls inside tfopt_run (must be none), threads 0
      --strict      runs under seccomp's strict mode, where any system call but write and exit kills the process
+     --guard       inputs and outputs end where a page begins that cannot be touched; given twice: they begin where one
+   ends
      --threads N   with a pool
      --expect FILE compares with the outputs printed to FILE, to 1e-5 */
 #include "tfopt.h"
@@ -60,13 +62,23 @@ static int fail(const char *what, const char *why) {
     return 1;
 }
 
+/* `bytes` that end where a forbidden page begins; with `at_start` instead they begin where one ends. */
+static void *guarded(size_t bytes, int at_start) {
+    size_t page = 4096, middle = (bytes + page - 1) & ~(page - 1);
+    char *p = mmap(NULL, middle + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mprotect(p + page, middle, PROT_READ | PROT_WRITE)) return NULL;
+    return at_start ? p + page : p + page + middle - bytes;
+}
+
 /* Multiples of 1/16 for floats, small integers else; unknown sizes are 2. */
-static int set_inputs(TfoptSession *s, const TfoptModelData *m) {
+static int set_inputs(TfoptSession *s, const TfoptModelData *m, int guard) {
     for (uint32_t i = 0; i < m->n_inputs; i++) {
         const TfoptPort *port = &m->inputs[i];
         int64_t dims[TFOPT_MAX_RANK], n = 1;
         for (int32_t d = 0; d < port->rank; d++) n *= dims[d] = port->dims[d] >= 0 ? port->dims[d] : 2;
-        void *data = aligned_alloc(64, ((size_t)n * 8 + 63) & ~(size_t)63);
+        size_t size = port->dtype == TFOPT_S64 ? 8 : port->dtype == TFOPT_F32 || port->dtype == TFOPT_S32 ? 4 : 1;
+        void *data =
+            guard ? guarded((size_t)n * size, guard == 2) : aligned_alloc(64, ((size_t)n * 8 + 63) & ~(size_t)63);
         for (int64_t j = 0; j < n; j++) {
             if (port->dtype == TFOPT_F32)
                 ((float *)data)[j] = (float)(j * 37 % 256) / 16;
@@ -78,6 +90,15 @@ static int set_inputs(TfoptSession *s, const TfoptModelData *m) {
                 ((uint8_t *)data)[j] = (uint8_t)(j % 2);
         }
         if (tfopt_set_input(s, (int)i, data, port->rank, dims)) return fail("set_input", tfopt_error(s));
+    }
+    return 0;
+}
+
+static int guard_outputs(TfoptSession *s, const TfoptModelData *m, int guard) {
+    for (uint32_t i = 0; i < m->n_outputs; i++) {
+        size_t bytes = tfopt_output_bytes(s, (int)i);
+        if (bytes && tfopt_set_output(s, (int)i, guarded(bytes, guard == 2), bytes))
+            return fail("set_output", tfopt_error(s));
     }
     return 0;
 }
@@ -137,13 +158,15 @@ static void run_strictly(TfoptSession *s) {
 }
 
 int main(int argc, char **argv) {
-    int strict = 0, quiet = 0, threads = 0;
+    int strict = 0, quiet = 0, threads = 0, guard = 0;
     const char *path = NULL, *expected = NULL;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--strict") == 0)
             strict = 1;
         else if (strcmp(argv[i], "--quiet-run") == 0)
             quiet = 1;
+        else if (strcmp(argv[i], "--guard") == 0)
+            guard++;
         else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
             threads = atoi(argv[++i]);
         else if (strcmp(argv[i], "--expect") == 0 && i + 1 < argc)
@@ -166,7 +189,8 @@ int main(int argc, char **argv) {
     TfoptSession *s;
     if (threads > 0 && tfopt_pool_new(threads, &pool)) return fail("pool", "cannot be made");
     if (tfopt_session_new(m, &(TfoptSessionOptions){.pool = pool}, &s)) return fail("session", "cannot be made");
-    if (set_inputs(s, tfopt_model_info(m))) return 1;
+    if (set_inputs(s, tfopt_model_info(m), guard)) return 1;
+    if (guard && guard_outputs(s, tfopt_model_info(m), guard)) return 1;
     if (tfopt_run(s)) return fail("run", tfopt_error(s));
     if (strict) run_strictly(s);
     if (quiet && count_allocations(s)) return 1;

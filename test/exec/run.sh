@@ -73,6 +73,17 @@ quiet) # run allocates nothing and calls no system at --threads 0; any number of
         same "$work/0.txt" "$work/n.txt"
     done
     ;;
+guard) # nothing is read or written beyond inputs and outputs, for any instruction set of this machine
+    build_host "$work/host"
+    for cpu in x86-64-v2 x86-64-v3 native; do
+        compile "$work/digits.so" --threads 0 --cpu $cpu
+        "$work/host" "$work/digits.so" >"$work/free.txt" || fail "run"
+        "$work/host" "$work/digits.so" --guard >"$work/end.txt" || fail "$cpu: something beyond the end is touched"
+        "$work/host" "$work/digits.so" --guard --guard >"$work/start.txt" || fail "$cpu: something before the start is touched"
+        same "$work/free.txt" "$work/end.txt"
+        same "$work/free.txt" "$work/start.txt"
+    done
+    ;;
 isas) # several instruction sets in one artefact; a processor that lacks them gets an error, not a crash
     compile "$work/new.so" --cpu x86-64-v3 --threads 0
     compile "$work/both.so" --cpu x86-64-v2,x86-64-v3 --threads 0
