@@ -3,8 +3,8 @@
    as hex floats. Further modes:
      --quiet-run   counts malloc and mmap calls inside tfopt_run (must be none), threads 0
      --strict      runs under seccomp's strict mode, where any system call but write and exit kills the process
-     --guard       inputs and outputs end where a page begins that cannot be touched; given twice: they begin where one
-   ends
+     --guard       inputs, outputs and the session's memory end where a page begins that cannot be touched; given twice:
+   they begin where one ends
      --threads N   with a pool
      --expect FILE compares with the outputs printed to FILE, to 1e-5 */
 #include "tfopt.h"
@@ -68,6 +68,15 @@ static void *guarded(size_t bytes, int at_start) {
     char *p = mmap(NULL, middle + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mprotect(p + page, middle, PROT_READ | PROT_WRITE)) return NULL;
     return at_start ? p + page : p + page + middle - bytes;
+}
+
+/* The session's allocator under --guard. */
+static void *guarded_allocation(void *env, size_t bytes) {
+    (void)env;
+    return guarded((bytes + 63) & ~(size_t)63, 0);
+}
+static void keep(void *env, void *p) {
+    (void)env, (void)p;
 }
 
 /* Multiples of 1/16 for floats, small integers else; unknown sizes are 2. */
@@ -188,7 +197,9 @@ int main(int argc, char **argv) {
     TfoptPool *pool = NULL;
     TfoptSession *s;
     if (threads > 0 && tfopt_pool_new(threads, &pool)) return fail("pool", "cannot be made");
-    if (tfopt_session_new(m, &(TfoptSessionOptions){.pool = pool}, &s)) return fail("session", "cannot be made");
+    TfoptSessionOptions options = {
+        .pool = pool, .alloc = guard ? guarded_allocation : NULL, .free = guard ? keep : NULL};
+    if (tfopt_session_new(m, &options, &s)) return fail("session", tfopt_open_error());
     if (set_inputs(s, tfopt_model_info(m), guard)) return 1;
     if (guard && guard_outputs(s, tfopt_model_info(m), guard)) return 1;
     if (tfopt_run(s)) return fail("run", tfopt_error(s));
