@@ -9,7 +9,7 @@ static const Rule rules[] = {
     {"subtracting a constant is adding its negative", OP_SUB, 0, rule_subtract_constant},
     {"join constants", OP_NONE, OP_FLAG_COMMUTES, rule_join_constants},
     {"simple power", OP_POW, 0, rule_power},
-    {"divide by a power of two", OP_DIV, 0, rule_divide_by_power_of_two},
+    {"divide by a constant", OP_DIV, 0, rule_divide_by_constant},
     {"reciprocal of a root", OP_DIV, 0, rule_reciprocal_root},
     {"double negation", OP_NONE, OP_FLAG_EWISE, rule_double_negation},
     {"negated operand", OP_NONE, OP_FLAG_EWISE, rule_negated_operand},

@@ -4,7 +4,7 @@
 #include "rewrite.h"
 
 /* canonicalise_scalar.c */
-RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power, rule_divide_by_power_of_two, rule_double_negation,
+RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power, rule_divide_by_constant, rule_double_negation,
     rule_select_known, rule_double_cast, rule_reciprocal_root, rule_negated_operand, rule_drop_broadcast,
     rule_drop_unit_dims, rule_operand_squeezed, rule_same_operands;
 /* canonicalise_shape.c */

@@ -100,12 +100,12 @@ ValueId rule_power(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* Exact: the reciprocal of a power of two is one. Others only under fast math. */
-ValueId rule_divide_by_power_of_two(Rewriter *w, NodeId id) {
+/* Exact: the reciprocal of a power of two is one. Others are off in the last bit, which is allowed where nothing rounds or compares. */
+ValueId rule_divide_by_constant(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     const Tensor *t = value_const(w->g, n->inputs[1]);
     if (!t || !dtype_is_float(t->dtype) || value_const(w->g, n->inputs[0])) return (ValueId){0};
-    bool fast = w->u->options->fast_math && dtype_size(t->dtype) >= 4;
+    bool fast = dtype_size(t->dtype) >= 4 && (w->u->options->fast_math || !rewrite_has_steps(w));
     for (int64_t i = 0, count = tensor_count(t); i < count; i++) {
         int exponent;
         double v = tensor_get_f64(t, i), fraction = frexp(v, &exponent);

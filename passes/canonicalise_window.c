@@ -5,19 +5,45 @@
 #include <math.h>
 #include <string.h>
 
-/* Whether padding with `value` is what the window op does by itself: zeros for conv, the smallest value for a maximum. */
-static bool is_own_padding(const Graph *g, const Node *n, ValueId value) {
-    if (n->op == OP_CONV) return value_is_splat(g, value, 0);
-    const Tensor *t = value_const(g, value);
+/* Whether no element of v is negative: what relu and its kin end in. */
+static bool is_never_negative(const Graph *g, ValueId v, int depth) {
+    static const OpId positive[] = {OP_SIGMOID, OP_EXP, OP_SOFTPLUS, OP_ABS, OP_SQRT, OP_SOFTMAX};
+    const Node *n;
+    for (size_t i = 0; i < ARRAY_LEN(positive); i++)
+        if (match(g, v, positive[i])) return true;
+    for (int k = 0; k < 2; k++) {
+        const Tensor *t = (n = match(g, v, k ? OP_MIN : OP_MAX)) ? value_const(g, n->inputs[1]) : NULL;
+        if (!t || tensor_count(t) != 1 || !(tensor_get_f64(t, 0) >= 0)) continue;
+        if (k == 0 || (depth < 4 && is_never_negative(g, n->inputs[0], depth + 1))) return true;
+    }
+    return false;
+}
+
+/* Whether padding with `value` is what the window op does by itself: zeros for conv; for a maximum the smallest value, or zero where nothing is
+   smaller and every window holds an element of the image too. */
+static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {
+    if (n->op == OP_CONV) return value_is_splat(g, pad->inputs[1], 0);
+    const Tensor *t = value_const(g, pad->inputs[1]);
     if (!t || strcmp(node_string(n, "kind", ""), "max") != 0 || !dtype_is_float(t->dtype)) return false;
     double v = tensor_get_f64(t, 0);
-    return v < 0 && (isinf(v) || (t->dtype == DTYPE_F32 && v <= -0x1.fffffep127));
+    if (v < 0) return isinf(v) || (t->dtype == DTYPE_F32 && v <= -0x1.fffffep127);
+    if (v != 0 || !is_never_negative(g, pad->inputs[0], 0) || node_attr(n, "dilations")) return false;
+    for (uint32_t i = 0; i < node_attr(n, "window")->n; i++) {
+        Dim before = node_attr(pad, "before")->v.dims[i + 1], after = node_attr(pad, "after")->v.dims[i + 1];
+        int64_t window = node_attr(n, "window")->v.ints[i];
+        if (!dim_is_const(before) || !dim_is_const(after) || before.value >= window || after.value >= window) return false;
+        if (!dim_is(node_attr(n, "before")->v.dims[i], 0) || !dim_is(node_attr(n, "after")->v.dims[i], 0)) return false;
+        int64_t low, high;
+        dim_range(&g->dims, shape_at(g, pad->inputs[0])->dims[i + 1], &low, &high);
+        if (low < 1) return false;
+    }
+    return true;
 }
 
 /* conv or pool of a padded image */
 ValueId rule_pad_into_window(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *pad = match(w->g, n->inputs[0], OP_PAD);
-    if (!pad || strcmp(node_string(pad, "mode", "constant"), "constant") != 0 || !is_own_padding(w->g, n, pad->inputs[1])) return (ValueId){0};
+    if (!pad || strcmp(node_string(pad, "mode", "constant"), "constant") != 0 || !is_own_padding(w->g, n, pad)) return (ValueId){0};
     int spatial = shape_at(w->g, n->outputs[0])->rank - 2;
     const Dim *pad_before = node_attr(pad, "before")->v.dims, *pad_after = node_attr(pad, "after")->v.dims;
     int ends[] = {0, spatial + 1};

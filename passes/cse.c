@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-enum { LARGEST_CONSTANT = 1 << 20 }; /* bytes of a constant that are compared */
+enum { LARGEST_COMPARED = 1 << 16 }; /* bytes; larger constants are the same when they are the same bytes of the file */
 
 static void add_number(Str *key, uint64_t v) {
     str_add_bytes(key, &v, sizeof v);
@@ -14,6 +14,10 @@ static void add_tensor(Str *key, const Tensor *t) {
     add_number(key, (uint64_t)t->dtype);
     add_number(key, (uint64_t)t->rank);
     for (int i = 0; i < t->rank; i++) add_number(key, (uint64_t)t->dims[i]);
+    if (t->dtype != DTYPE_STRING && tensor_bytes(t) > LARGEST_COMPARED) {
+        add_number(key, (uint64_t)(uintptr_t)t->data);
+        return;
+    }
     if (t->dtype != DTYPE_STRING) {
         str_add_bytes(key, t->data, tensor_bytes(t));
         return;
@@ -50,7 +54,7 @@ static bool add_attr(Str *key, const Attr *a) {
     if (a->kind == ATTR_TYPE) add_number(key, a->v.type);
     if (a->kind == ATTR_STRING) str_add_bytes(key, a->v.s, a->n);
     if (a->kind != ATTR_TENSOR) return true;
-    if (dtype_info(a->v.tensor->dtype)->class_ == CLASS_HANDLE || tensor_bytes(a->v.tensor) > LARGEST_CONSTANT) return false;
+    if (dtype_info(a->v.tensor->dtype)->class_ == CLASS_HANDLE) return false;
     add_tensor(key, a->v.tensor);
     return true;
 }

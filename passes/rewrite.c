@@ -18,6 +18,20 @@ void rewrite_takes(Rewriter *w, ValueId v) {
     if (def.i && rewrite_uses(w, v) <= 1) w->ns_before += cost_of(w->u, def);
 }
 
+bool rewrite_has_steps(Rewriter *w) {
+    static const OpId steps[] = {OP_FLOOR, OP_CEIL, OP_ROUND, OP_TRUNC, OP_FLOORDIV, OP_FLOORMOD, OP_TRUNCMOD, OP_SIGN, OP_EQ, OP_NE, OP_LT, OP_LE,
+                                 OP_GT, OP_GE, OP_BITCAST, OP_ARG_REDUCE, OP_HOST};
+    for (uint32_t i = 1; i < w->g->nodes.len && !w->steps; i++) {
+        const Node *n = node_at(w->g, (NodeId){i});
+        if (n->dead || (n->n_inputs && !dtype_is_float(dtype_at(w->g, n->inputs[0])) && n->op != OP_HOST)) continue;
+        for (size_t k = 0; k < ARRAY_LEN(steps); k++)
+            if (n->op == steps[k]) w->steps = 2;
+        if (n->op == OP_CAST && !dtype_is_float(dtype_at(w->g, n->outputs[0]))) w->steps = 2;
+    }
+    if (!w->steps) w->steps = 1;
+    return w->steps == 2;
+}
+
 const Node *match(const Graph *g, ValueId v, OpId op) {
     NodeId def = value_at(g, v)->def;
     return def.i && node_at(g, def)->op == op && value_at(g, v)->index == 0 ? node_at(g, def) : NULL;
@@ -96,15 +110,13 @@ static bool apply(Rewriter *w, const char *pass, const Rule *rule, NodeId id) {
     ValueId old = node_at(w->g, id)->outputs[0];
     w->r = node_at(w->g, id)->region;
     w->ns_before = cost_of(w->u, id);
-    w->rejected = false;
     ValueId made = rule->apply(w, id);
-    if (!made.i || made.i == old.i || !fits(w->g, old, made)) {
-        for (uint32_t i = before; i < w->g->nodes.len; i++) graph_remove(w->g, (NodeId){i});
-        return false;
-    }
     double ns_after = 0;
     for (uint32_t i = before; i < w->g->nodes.len; i++)
         if (!node_at(w->g, (NodeId){i})->dead) ns_after += cost_of(w->u, (NodeId){i});
+    bool applies = made.i && made.i != old.i && fits(w->g, old, made) && !((rule->flags & RULE_IF_CHEAPER) && ns_after >= w->ns_before);
+    for (uint32_t i = before; i < w->g->nodes.len && !applies; i++) graph_remove(w->g, (NodeId){i});
+    if (!applies) return false;
     rewrite_record(w->u, pass, rule->name, node_at(w->g, id)->name, w->ns_before, ns_after);
     graph_replace_uses(w->g, old, made);
     if (made.i < w->n_uses && old.i < w->n_uses) w->uses[made.i] += w->uses[old.i];

@@ -11,7 +11,7 @@ typedef struct Rewriter {
     uint32_t *uses;  /* as of the start of the sweep */
     uint32_t n_uses;
     double ns_before; /* predicted time of other nodes that the rewrite makes unnecessary: rewrite_takes */
-    bool rejected;   /* the rule's new nodes are dropped: rewrite_if_cheaper */
+    int steps;       /* rewrite_has_steps: 0 not asked yet, 1 no, 2 yes */
 } Rewriter;
 
 /* The replacement of result 0 of node n, which has one result; {0} when the rule does not apply. */
@@ -23,6 +23,8 @@ typedef struct {
     uint32_t flags;
     RuleFn *apply;
 } Rule;
+/* Among the flags of a rule: it applies only where the predicted time becomes less. */
+#define RULE_IF_CHEAPER 0x80000000u
 
 /* Applies the rules to every node, in order, until nothing changes (or MAX_SWEEPS); sorts, and drops what became unused. */
 bool rewrite_run(Unit *u, const char *pass, const Rule *rules, size_t n_rules);
@@ -31,6 +33,9 @@ bool rewrite_run(Unit *u, const char *pass, const Rule *rules, size_t n_rules);
 uint32_t rewrite_uses(const Rewriter *w, ValueId v);
 /* Says that the node behind v becomes unnecessary too, for the record of predicted times (no effect when it has other uses). */
 void rewrite_takes(Rewriter *w, ValueId v);
+/* Whether the graph has an op whose result jumps (rounding, comparing, conversion to integers, host ops): only then can the last bit of a
+   float decide about more than itself. */
+bool rewrite_has_steps(Rewriter *w);
 /* The node that defines v if it has this op (and result 0 is v), else NULL. Valid until the next node is added. */
 const Node *match(const Graph *g, ValueId v, OpId op);
 /* match, and nothing else uses v. */
