@@ -61,7 +61,7 @@ static void unfold(const Geometry *g, Wide w, const char *image, int64_t group, 
             for (int64_t kd = 0; kd < g->kernel[0]; kd++) {
                 for (int64_t kh = 0; kh < g->kernel[1]; kh++) {
                     int64_t pd, ph, px;
-                    const bool inside = tap(g, 0, d, kd, &pd) & tap(g, 1, h, kh, &ph);
+                    const bool inside_d = tap(g, 0, d, kd, &pd), inside_h = tap(g, 1, h, kh, &ph), inside = inside_d && inside_h;
                     for (int64_t kx = 0; kx < g->kernel[2]; kx++, at += piece) {
                         const bool in = tap(g, 2, x, kx, &px) && inside;
                         const size_t offset = in ? ((size_t)((pd * g->in[1] + ph) * g->in[2] + px) * (size_t)g->channels + (size_t)(group * per_group)) * size : 0;
