@@ -396,6 +396,7 @@ static bool find_branches(Flow *f, uint32_t i) {
         if (in_all) common[n_common++] = first.literals[a];
     }
     f->condition[i] = intern(f, n_common, common);
+    bool *arrives = NEW_ARRAY(f->arena, bool, n->n_inputs); /* by branch */
     for (uint32_t k = 0; k < n->n_inputs; k++) {
         Condition c = f->conditions.data[conditions[k]];
         const Literal *own = NULL;
@@ -405,10 +406,11 @@ static bool find_branches(Flow *f, uint32_t i) {
             for (uint32_t a = 0; a < n_common; a++) shared |= compare_literals(&c.literals[b], &common[a]) == 0;
             if (!shared) own = &c.literals[b], extra++;
         }
-        if (extra != 1 || own->ways != n->n_inputs || (m->ways && (own->pred.node != m->pred.node || own->pred.output != m->pred.output)))
+        if (extra != 1 || own->ways != n->n_inputs || own->branch >= own->ways || arrives[own->branch] || (m->ways && (own->pred.node != m->pred.node || own->pred.output != m->pred.output)))
             return fail(f, i, "joins values that are not the branches of one condition");
         m->pred = own->pred;
         m->ways = own->ways;
+        arrives[own->branch] = true;
     }
     return true;
 }

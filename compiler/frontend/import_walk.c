@@ -224,6 +224,9 @@ static bool import_one(Scope *s, uint32_t index)
         return false;
     }
     CHECK(c.n_out <= IMPORT_MAX_OUTPUTS);
+    for (uint32_t i = 0; i < c.n_out; i++)
+        if (!failed(out[i]) && value_at(im->g, out[i])->dtype == DTYPE_NONE) /* from an attribute with a type that there is not */
+            return unsupported(&c, "the element type of a result is not supported");
     s->results[index] = arena_memdup(im->arena, out, sizeof(ValueId) * (c.n_out + 1));
     s->n_results[index] = c.n_out;
     return true;

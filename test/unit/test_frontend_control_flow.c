@@ -219,6 +219,10 @@ static void test_mistakes(void **state) {
     assert_null(read_text(LEAF("x", "Placeholder") LEAF("y", "Placeholder") "node { name: 'm' op: 'Merge' input: 'x' input: 'y' }"));
     assert_true(has_message("joins values that are not the branches of one condition"));
     assert_null(read_text("node { name: 'm' op: 'Merge' }"));
+    d.entries.len = 0; /* branch 1 twice, branch 0 never */
+    assert_null(read_text(LEAF("x", "Placeholder") LEAF("i", "Placeholder") "node { name: 's' op: '_SwitchN' input: 'x' input: 'i' attr { key: 'num_outs' value { i: 3 } } } "
+                          "node { name: 'm' op: 'Merge' input: 's:1' input: 's:2' input: 's:1' }"));
+    assert_true(has_message("not the branches of one condition"));
     assert_null(read_text(NODE("s", "Switch", "s")));
 }
 
