@@ -128,6 +128,11 @@ static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result,
         else if (first)
             same = same && dim_equal(list->count, first->count) && same_element(&list->element, &first->element);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        ListInfo *list = list_find(c->im, branches[i].results[result]);
+        if (list && list->parts)
+            return unsupported(c, "gives a list of values of different shapes out of a branch");
+    }
     *still_empty = n_empty == n;
     if (n_empty == 0)
         return true;
@@ -155,6 +160,9 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
     uint32_t n_inputs = 0;
     inputs[n_inputs++] = selector;
     for (uint32_t i = 0; i < n_args; i++) {
+        const ListInfo *list = list_find(c->im, args[i]);
+        if (list && list->parts)
+            return unsupported(c, "takes a list of values of different shapes into a branch");
         remade[i] = region_can_remake(c, args[i]);
         if (!remade[i])
             inputs[n_inputs++] = args[i];
@@ -197,7 +205,7 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
         }
         ListInfo list = *list_find(c->im, branches[0].results[k]);
         c->out[k] = list_new(c, list.count, list.dtype, &list.element);
-        *list_find(c->im, c->out[k]) = (ListInfo){c->out[k].i, list.count, list.dtype, list.element, list.dynamic, list.handle};
+        *list_find(c->im, c->out[k]) = (ListInfo){c->out[k].i, list.count, list.dtype, list.element, list.dynamic, list.handle, NULL};
     }
     return true;
 }
@@ -364,6 +372,8 @@ static bool settle(Import *c, Loop *l)
             ListInfo *before = list_find(c->im, l->init[i]);
             ListInfo *after = list_find(c->im, l->results[i]);
             l->next[i] = shape_copy(c, l->results[i]);
+            if (after && after->parts)
+                return unsupported(c, "gives a list of values of different shapes out of a loop");
             if (before && !before->handle && !after) {
                 if (!learn_elements(c, l, i, first_symbol))
                     return false;
@@ -413,6 +423,8 @@ static bool start_loop(Import *c, Loop *l)
     l->results = NEW_ARRAY(a, ValueId, l->n + 1);
     for (uint32_t i = 0; i < l->n; i++) {
         ListInfo *list = list_find(c->im, l->init[i]);
+        if (list && list->parts)
+            return unsupported(c, "takes a list of values of different shapes into a loop");
         l->remade[i] = list || (passes_through(l->body, i) && region_can_remake(c, l->init[i]));
         l->params[i] = shape_copy(c, l->init[i]);
     }

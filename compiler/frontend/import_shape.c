@@ -186,6 +186,8 @@ bool import_like(Import *c)
 {
     Shape s = shape_copy(c, c->in[0]);
     ListInfo *list = list_find(c->im, c->in[0]);
+    if (list && list->parts)
+        return unsupported(c, "zeros like a list of values of different shapes");
     if (list)
         return give(c, list_new(c, list->count, list->dtype, &list->element));
     ValueId v = import_row(c)->arg ? make_one(c, dtype_of(c, c->in[0])) : make_zero(c, dtype_of(c, c->in[0]));

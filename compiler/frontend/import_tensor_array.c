@@ -47,8 +47,7 @@ bool import_array_read(Import *c)
     if (!is_handle(c))
         return false;
     TfShape stated = list_find(c->im, c->in[0])->element;
-    ValueId x = list_tensor(c, c->in[2], &stated);
-    return !failed(x) && give(c, make_gather(c, x, c->in[1], 0, 0, false));
+    return give(c, list_get(c, c->in[2], c->in[1], &stated));
 }
 
 /* (handle, indices, flow) -> value */

@@ -17,6 +17,7 @@ typedef struct {
     TfShape element;   /* as far as known */
     bool dynamic;      /* may grow when written beyond its end (TensorArray's dynamic_size) */
     bool handle;       /* a TensorArray's handle: no data of its own, the flow has it */
+    const ValueId *parts; /* of a list whose elements differ in shape: one value for each; NULL otherwise */
 } ListInfo;
 
 typedef struct {
@@ -87,7 +88,7 @@ ValueId region_remake(Import *c, RegionId r, ValueId v);
 /* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and is imported */
 bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done);
 
-/* ---- import_list.c */
+/* ---- list_value.c: lists as tensors */
 /* What was said of the element shape when the list was made (-1 unknown); NULL when nothing is known. */
 const TfShape *list_stated(const Importer *im, ValueId v);
 void list_state(Importer *im, ValueId v, const TfShape *element);
@@ -98,11 +99,16 @@ ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element);
 ValueId list_materialise(Import *c, ValueId list, const Shape *element);
 ValueId list_materialise_in(Importer *im, RegionId r, const char *name, ValueId list, const Shape *element, Diag *d);
 
+/* The element shape that an operand states, as far as it is known without running anything. */
+TfShape list_stated_element(const Import *c, ValueId v);
+/* Item (or a stack of them: leading 1) with the shape of the list's elements, which it must have. */
+ValueId list_fit_item(Import *c, ValueId list, ValueId item, int leading);
 /* A new list of zeros: a tensor at once when the element shape is all known. */
 ValueId list_start(Import *c, Dim count, DType dtype, const TfShape *element);
 ValueId list_tensor(Import *c, ValueId list, const TfShape *stated);
 Dim list_count(const Import *c, ValueId list);
 ValueId list_grow(Import *c, ValueId list, Dim count);
+ValueId list_get(Import *c, ValueId list, ValueId index, const TfShape *stated);
 ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grows);
 ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *stated);
 ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, bool grows);
