@@ -97,6 +97,10 @@ static void columns_of_constant_n(Ctx *x, const Unit *u, ColumnsFn *body, void *
     const Contraction *c = x->c;
     int64_t nr = c->packed.nr, n = c->n.value, whole = n / nr, rest = n % nr;
     Columns columns = {.vectors = (int)(nr / x->lanes)};
+    if (is_narrow(c)) { /* the sum stands in the first lane */
+        columns.vectors = 1;
+        columns.mask = emit_const_mask(x->e, x->lanes, 1);
+    }
     bool one_unit = offset_is_const(u->panel_lo) && offset_is_const(u->panel_hi);
     if (one_unit && whole == 1) { /* no loop around the only panel */
         columns.panel = columns.n = offset_const(0);
@@ -227,7 +231,7 @@ bool contraction_emit(Emit *e, const Program *p, const Kernel *k, const char *sy
     const Contraction *c = &contraction;
     if (!acc_is_supported(c->acc)) return false;
     int lanes = isa->vector_bits / dtype_info(c->acc)->bits;
-    if (c->packed.kg != 1 || c->packed.nr <= 0 || c->packed.nr % lanes != 0) return false;
+    if (c->packed.kg != 1 || c->packed.nr <= 0 || (c->packed.nr % lanes != 0 && !is_narrow(c))) return false;
     if (c->packed.nr / lanes > MAX_TILE_COLUMNS || c->tile_m < 1 || c->tile_m > MAX_TILE_ROWS) return false;
     if (c->unit_n % c->packed.nr != 0) return false;
     Ctx x = {.e = e, .p = p, .k = k, .c = c, .arena = p->arena, .lanes = lanes};

@@ -87,6 +87,8 @@ typedef struct {
     double fetch_share;
 } TileB;
 
+/* A product with one column: B lies dense along k (panels of one column), and the lanes run along k. */
+static inline bool is_narrow(const Contraction *c) { return c->kind != CONTRACT_DEPTHWISE && c->b_packed && c->packed.nr == 1; }
 /* Whether a packed B is so large that L2 does not keep it between rows of tiles. */
 bool b_is_far(const Ctx *x);
 /* Elements of the next panel that are fetched in one turn of the loop over k, in which `turn` steps are done. */

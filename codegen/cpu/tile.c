@@ -116,7 +116,58 @@ static void step(Ctx *x, const Pass *p, int64_t u, EmitValue *acc) {
 
 static EmitValue add_acc(Ctx *x, EmitValue a, EmitValue b) { return emit_binary(x->e, dtype_is_float(x->c->acc) ? EMIT_ADD : EMIT_IADD, a, b); }
 
+/* Lanes of one vector of k, from element `at` on; `mask` for the end of the run. */
+static void dot_step(Ctx *x, const TileA *a, const TileB *b, const int *rows, int n, Index at, EmitValue mask, EmitValue *acc) {
+    EmitType t = {x->c->b, x->lanes};
+    EmitValue from = offset_address(x, b->base, x->c->b, at);
+    EmitValue column = emit_load(x->e, from, 0, t, mask);
+    column = convert_to_acc(x, column, x->c->b);
+    t.dtype = x->c->a;
+    for (int i = 0; i < n; i++) {
+        from = offset_address(x, a->row[rows[i]], x->c->a, at);
+        EmitValue row = emit_load(x->e, from, a->displacement[rows[i]], t, mask);
+        row = convert_to_acc(x, row, x->c->a);
+        acc[i] = multiply_add(x, row, column, acc[i]);
+    }
+}
+
+/* One column: every row is a dot product with the lanes along k, whose sum goes into the first lane of the row's accumulator. That many
+   partial sums also round less than a single one. */
+static void dot_products(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
+    int rows[MAX_TILE_ROWS], n = 0;
+    for (int i = 0; i < t->rows; i++)
+        if (a->live >> i & 1u) rows[n++] = i;
+    EmitValue acc[MAX_TILE_ROWS], none = zero(x);
+    for (int i = 0; i < n; i++) acc[i] = none;
+    Index rest = offset_rem(x, k, offset_const(x->lanes));
+    Index whole = offset_sub(x, k, rest);
+    if (!offset_is_const(whole) || whole.c > 0) {
+        Index at = loop_begin(x, offset_const(0), whole, x->lanes, n, acc);
+        dot_step(x, a, b, rows, n, at, (EmitValue){NULL}, acc);
+        loop_end(x, n, acc);
+    }
+    if (!offset_is_const(rest) || rest.c > 0) {
+        EmitValue mask;
+        if (offset_is_const(rest)) {
+            mask = emit_const_mask(x->e, x->lanes, (int)rest.c);
+        } else {
+            EmitValue live = offset_emit(x, rest);
+            mask = emit_mask(x->e, live, x->lanes);
+        }
+        dot_step(x, a, b, rows, n, whole, mask, acc);
+    }
+    for (int i = 0; i < n; i++) {
+        EmitValue sum = emit_reduce(x->e, EMIT_ADD, acc[i]), *total = &t->acc[rows[i]];
+        sum = emit_insert(x->e, none, sum, 0);
+        *total = add_acc(x, *total, sum);
+    }
+}
+
 void tile_multiply(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
+    if (is_narrow(x->c)) {
+        dot_products(x, t, a, b, k);
+        return;
+    }
     Pass p = {.a = a, .b = b, .vectors = t->vectors};
     for (int i = 0; i < t->rows; i++)
         if (a->live >> i & 1u) p.rows[p.live++] = i;

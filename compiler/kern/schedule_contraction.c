@@ -108,10 +108,16 @@ int64_t contraction_k_block(const Contraction *c) {
     return ceil_div(block, 4) * 4;
 }
 
+/* One column, and long enough runs of k in memory: then the lanes of a vector run along k. */
+static bool runs_along_k(const Contraction *c, int lanes, int64_t run) {
+    return c->b_packed && dtype_is_float(c->acc) && c->a == c->acc && c->b == c->acc && dim_is(c->n, 1) && run * 2 >= lanes;
+}
+
 static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
     int64_t m = typical(dims, c->m), n = typical(dims, c->n), k = typical(dims, c->k);
     choose_tile(c, machine->vector_registers, lanes, m, dim_is_const(c->m), n, k);
     c->packed = (PackedB){c->tile_n * lanes, 1};
+    if (dim_is(c->a_k, 1) && runs_along_k(c, lanes, k)) c->packed.nr = 1;
     int64_t block = contraction_k_block(c), steps = block > 0 ? block : k;
     choose_units(c, machine, threads, typical(dims, c->batch), m, c->tile_m, n, k, (double)steps * (double)dtype_size(c->a));
 }
@@ -129,6 +135,8 @@ static void schedule_conv(const DimTable *dims, Contraction *c, const Machine *m
     int64_t n = g->filters / g->groups;
     choose_tile(c, machine->vector_registers, lanes, width, dim_is_const(g->out[x]), n, most(k, 1));
     c->packed = (PackedB){c->tile_n * lanes, 1};
+    int64_t run = g->channels / g->groups * (g->dilation[x] == 1 && g->groups == 1 && dim_is(c->a_m, g->channels) ? g->kernel[x] : 1);
+    if (g->groups == 1 && runs_along_k(c, lanes, run)) c->packed.nr = 1;
     double bytes_per_pixel = (double)pixels_in * (double)g->channels * (double)dtype_size(c->a) / (double)(rows * width);
     choose_units(c, machine, threads, typical(dims, c->batch), rows * width, width, n, most(k, 1), bytes_per_pixel);
     if (!dim_is_const(g->out[x])) c->unit_m = 0; /* a width known at run time: whole images */

@@ -10,6 +10,15 @@ bool ref_gemm_fits(int64_t m, int64_t n, int64_t k) {
     return m <= INT_MAX && n <= INT_MAX && k <= INT_MAX;
 }
 
+/* A single column of f32, summed in f64: one accumulator per element would round k times, which shows where the terms cancel. */
+static void one_column(bool ta, int64_t m, int64_t k, const float *a, int64_t lda, const float *b, int64_t step, float *c, int64_t ldc, bool add) {
+    for (int64_t i = 0; i < m; i++) {
+        double sum = add ? (double)c[i * ldc] : 0;
+        for (int64_t p = 0; p < k; p++) sum += (double)(ta ? a[p * lda + i] : a[i * lda + p]) * (double)b[p * step];
+        c[i * ldc] = (float)sum;
+    }
+}
+
 void ref_gemm(Wide w, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const void *a, int64_t lda, const void *b, int64_t ldb, void *c,
               int64_t ldc, bool add) {
     const CBLAS_TRANSPOSE opa = ta ? CblasTrans : CblasNoTrans, opb = tb ? CblasTrans : CblasNoTrans;
@@ -18,6 +27,8 @@ void ref_gemm(Wide w, bool ta, bool tb, int64_t m, int64_t n, int64_t k, const v
         if (k == 0) {
             const size_t size = ref_wide_size(w);
             for (int64_t i = 0; i < m && !add; i++) memset((char *)c + (size_t)(i * ldc) * size, 0, (size_t)n * size);
+        } else if (w == WIDE_F32 && n == 1) {
+            one_column(ta, m, k, a, lda, b, tb ? 1 : ldb, c, ldc, add);
         } else if (w == WIDE_F32) {
             cblas_sgemm(CblasRowMajor, opa, opb, (int)m, (int)n, (int)k, 1, a, (int)lda, b, (int)ldb, add ? 1 : 0, c, (int)ldc);
         } else {
