@@ -340,7 +340,9 @@ static EmitValue int_from_float(Emit *e, EmitValue x, DType to) {
     if (to == DTYPE_U64) {
         EmitType t = emit_type(e, x);
         EmitValue edge = emit_float(e, t, 0x1p63);
-        EmitValue is_large = emit_compare(e, EMIT_FGE, x, edge);
+        EmitValue end = emit_float(e, t, 0x1p64);
+        EmitValue is_large = emit_compare(e, EMIT_FGE, x, edge), fits = emit_compare(e, EMIT_FLT, x, end);
+        is_large = emit_binary(e, EMIT_AND, is_large, fits);
         EmitValue less = emit_binary(e, EMIT_SUB, x, edge);
         EmitValue from = emit_select(e, is_large, less, x);
         EmitValue low = emit_cast(e, EMIT_FPTOSI, from, DTYPE_S64);

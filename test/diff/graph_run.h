@@ -6,6 +6,7 @@
 
 typedef struct {
     bool bench;             /* nanoseconds of every kernel, and how fast it moves its arguments */
+    bool edges;             /* NaN, infinities, -0 and denormals among the inputs (not where conversions of them differ from this machine's) */
     bool kernels;           /* print what was lowered */
     const char *assembly;   /* file for the code, or NULL */
     const char *cpu;        /* only this one, or NULL: every level that this machine has, and aarch64 under qemu */

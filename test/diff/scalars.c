@@ -64,7 +64,7 @@ int main(int argc, char **argv) {
     for (DType t = DTYPE_NONE + 1; t < N_DTYPES; t++) {
         if (!takes(op_info(OP_CAST), t)) continue;
         const char *shape = shapes[t % 4]; /* all forms, spread over the types */
-        Options o = {.cpu = cpu ? cpu : all || t == DTYPE_F32 ? NULL : levels[(t + t / 4) % 4]};
+        Options o = {.edges = true, .cpu = cpu ? cpu : all || t == DTYPE_F32 ? NULL : levels[(t + t / 4) % 4]};
         run_graph(arena_printf(arena, "%s with %s", dtype_info(t)->text, shape), graph_of(arena, t, shape), &o, &done, &wrong);
     }
     printf("%d of %d right\n", done - wrong, done);
