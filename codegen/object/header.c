@@ -96,13 +96,23 @@ static void print_shape(const Program *p, const Buffer *b, Str *out) {
     str_printf(out, "%s%s", dtype_info(b->dtype)->text, str_text(&shape));
 }
 
+/* A name inside a comment: nothing that ends the comment or the line. */
+static void print_name(const char *name, Str *out) {
+    for (const char *c = name; *c; c++) {
+        bool ends = c > name && c[-1] == '*' && *c == '/';
+        char letter = ends || (unsigned char)*c < ' ' || *c == 127 || *c == '\\' ? '?' : *c;
+        str_add_bytes(out, &letter, 1);
+    }
+}
+
 static void print_ports(const Program *p, Str *out) {
     for (int side = 0; side < 2; side++) {
         uint32_t n = side ? p->g->outputs.len : p->g->inputs.len;
         for (uint32_t i = 0; i < n; i++) {
             const Buffer *b = &p->buffers.data[side ? p->output_buffers[i] : p->input_buffers[i]];
-            str_printf(out, "     %s %u  %s  ", side ? "output" : "input ", i,
-                       side ? p->g->outputs.data[i].name : p->g->inputs.data[i].name);
+            str_printf(out, "     %s %u  ", side ? "output" : "input ", i);
+            print_name(side ? p->g->outputs.data[i].name : p->g->inputs.data[i].name, out);
+            str_add(out, "  ");
             print_shape(p, b, out);
             str_add(out, "\n");
         }

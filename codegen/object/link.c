@@ -150,7 +150,8 @@ static bool make_archive(Arena *arena, const char *object, const ObjectModel *m,
 /* Flags of both kinds of link: the same bytes every time, nothing that is not used, no writable code or stack. */
 static void add_link_flags(Arena *arena, Command *c) {
     static const char *const flags[] = {"-Wl,--build-id=none", "-Wl,--gc-sections", "-Wl,--as-needed",
-                                        "-Wl,-z,noexecstack",  "-Wl,-z,relro",      "-Wl,-z,now"};
+                                        "-Wl,-z,noexecstack",  "-Wl,-z,relro",      "-Wl,-z,now",
+                                        "-Wl,-z,defs"};
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) add(arena, c, flags[i]);
 }
 

@@ -89,6 +89,15 @@ static bool write_item(FILE *f, const Weight *item) {
     return pad == 0 || fwrite(zeros, 1, pad, f) == pad;
 }
 
+static void emit_file(DataWriter *out, const char *path) {
+    str_printf(&out->text, "\t.balign %d\n\t.incbin \"", WEIGHT_ALIGNMENT);
+    for (const char *c = path; *c; c++) {
+        if (*c == '"' || *c == '\\') str_add(&out->text, "\\");
+        str_add_bytes(&out->text, c, 1);
+    }
+    str_add(&out->text, "\"\n");
+}
+
 bool weights_emit(Weights *w, DataWriter *out, const char *label, const char *temp_dir, Diag *d) {
     str_printf(&out->text, "\t.section %s\n\t.balign 4096\n%s:\n",
                w->strings ? ".data.rel.ro.tfopt_weights,\"aw\",@progbits" : ".rodata.tfopt_weights,\"a\",@progbits",
@@ -107,7 +116,7 @@ bool weights_emit(Weights *w, DataWriter *out, const char *label, const char *te
             ok = ok && write_item(f, &w->items.data[i]);
         if (f) ok = fclose(f) == 0 && ok;
         if (!ok) return diag_error(d, NULL, NULL, "cannot write '%s'", path);
-        str_printf(&out->text, "\t.balign %d\n\t.incbin \"%s\"\n", WEIGHT_ALIGNMENT, path);
+        emit_file(out, path);
     }
     str_printf(&out->text, "\t.zero %d\n", WEIGHT_ALIGNMENT); /* a label always has something behind it */
     return true;

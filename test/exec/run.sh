@@ -54,11 +54,12 @@ kinds) # every kind of artefact gives the same outputs
     ! command -v c++ >/dev/null || c++ -Wall -Wextra -Werror -I"$work" "$include" -c "$work/h.cpp" -o "$work/h.o" || fail "header as C++"
     ;;
 twice) # two compiles give the same bytes, from different folders and to different names
-    mkdir "$work/a" "$work/elsewhere"
+    odd="$work/else \"where\""
+    mkdir "$work/a" "$odd"
     for kind in so o a; do
         compile "$work/a/x.$kind" --cpu x86-64-v3,x86-64-v2 --target x86_64-pc-linux-gnu
-        (cd "$work/elsewhere" && TMPDIR=$work/elsewhere compile "y.$kind" --cpu x86-64-v3,x86-64-v2 --target x86_64-pc-linux-gnu)
-        same "$work/a/x.$kind" "$work/elsewhere/y.$kind"
+        (cd "$odd" && TMPDIR=$odd compile "y.$kind" --cpu x86-64-v3,x86-64-v2 --target x86_64-pc-linux-gnu)
+        same "$work/a/x.$kind" "$odd/y.$kind"
     done
     grep -q "$work" "$work/a/x.so" && fail "a temporary path in the artefact"
     ;;
