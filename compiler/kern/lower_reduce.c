@@ -1,6 +1,7 @@
 /* lower_reduce: reductions over any axes and arg_max/arg_min. Element-wise producers are computed where they are read, consumers where the
    result is stored. Reducing the innermost dim uses lanes as partial results; reducing outer dims only gives every lane a result. */
 #include "kern/lower.h"
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -171,6 +172,13 @@ static bool reduce_node(Lower *l, NodeId n) {
     return !l->failed;
 }
 
+/* Where a search begins: the lowest (or highest) number that is not an infinity, as in TensorFlow. */
+static ExprId lowest_number(Body *b, DType t, bool lowest) {
+    if (!dtype_is_float(t)) return expr_int(b->l->arena, b->k, t, t == DTYPE_BOOL ? !lowest : int_limit(t, lowest));
+    double highest = t == DTYPE_F64 ? DBL_MAX : (double)FLT_MAX;
+    return expr_float(b->l->arena, b->k, t, lowest ? -highest : highest);
+}
+
 /* The first of equals: an update only where the value is strictly better; NaN never is, as in TensorFlow. Serial over the axis, lanes over
    what is kept where that is contiguous. */
 static bool arg_reduce_node(Lower *l, NodeId n) {
@@ -188,11 +196,7 @@ static bool arg_reduce_node(Lower *l, NodeId n) {
     uint32_t best = body_acc(b, type), where = body_acc(b, DTYPE_S64);
     ExprId value = body_value(b, node->inputs[0], &r.in);
     value = body_cast(b, value, type);
-    Position first_at = r.in;
-    first_at.flat = (ExprId){0};
-    first_at.at[axis] = index_int(b, 0);
-    ExprId first = body_value(b, node->inputs[0], &first_at);
-    first = body_cast(b, first, type);
+    ExprId first = lowest_number(b, type, max);
     ExprId acc = expr_acc(l->arena, b->k, best), place = expr_acc(l->arena, b->k, where);
     ExprId better = expr_scalar(l->arena, b->k, max ? OP_GT : OP_LT, DTYPE_BOOL, value, acc, (ExprId){0});
     ExprId result = body_cast(b, place, out->dtype);

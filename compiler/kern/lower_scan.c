@@ -1,6 +1,5 @@
 /* lower_scan: cumulative sums, products and log-sum-exps: serial along the axis, lanes over what lies inside of it. */
 #include "kern/lower.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -43,7 +42,7 @@ bool lower_scan(Lower *l, NodeId n) {
     uint32_t param;
     ExprId index, stored;
     if (!body_epilogue(b, node->outputs[0], &at, result, &param, &index, &stored)) return lower_alone(l, n);
-    ExprId first = is_sum ? body_number(b, type, 0) : is_product ? body_number(b, type, 1) : expr_float(l->arena, b->k, type, type == DTYPE_F64 ? -DBL_MAX : -(double)FLT_MAX); /* TensorFlow's */
+    ExprId first = is_sum ? body_number(b, type, 0) : is_product ? body_number(b, type, 1) : expr_float(l->arena, b->k, type, -INFINITY);
     Stmt *update;
     if (is_sum || is_product) {
         update = stmt_update(b, acc, is_sum ? OP_ADD : OP_MUL, value);

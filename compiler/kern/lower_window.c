@@ -1,6 +1,6 @@
 /* lower_window: pooling and transposed convolution: loops over a window around every output pixel, lanes over channels. */
 #include "kern/lower.h"
-#include <math.h>
+#include <float.h>
 #include <string.h>
 
 typedef struct {
@@ -63,7 +63,7 @@ bool lower_pool(Lower *l, NodeId n) {
     ExprId value = body_value(b, node->inputs[0], &w.in);
     value = body_cast(b, value, type);
     ExprId neutral = body_number(b, type, 0);
-    if (max && dtype_is_float(type)) neutral = expr_float(l->arena, b->k, type, -INFINITY);
+    if (max && dtype_is_float(type)) neutral = expr_float(l->arena, b->k, type, type == DTYPE_F64 ? -DBL_MAX : -(double)FLT_MAX); /* of a window in the padding, too */
     if (max && !dtype_is_float(type)) {
         int bits = dtype_info(type)->bits;
         neutral = expr_int(l->arena, b->k, type, dtype_is_signed(type) ? (bits == 64 ? INT64_MIN : -(INT64_C(1) << (bits - 1))) : 0);
