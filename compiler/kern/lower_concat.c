@@ -52,12 +52,41 @@ static bool can_be_part(const Lower *l, NodeId id, ValueId v) {
     return true;
 }
 
+/* Parts along the outermost dim: each one run of the result. */
+static void place_runs(Lower *l, NodeId id, int64_t axis) {
+    const Node *node = lower_node(l, id);
+    ValueId out = node->outputs[0];
+    const Value *result = lower_value(l, out);
+    int64_t bytes = (int64_t)dtype_size(result->dtype), offset = 0;
+    for (int i = (int)axis + 1; i < result->shape.rank; i++)
+        if (!dim_is_const(result->shape.dims[i]) || __builtin_mul_overflow(bytes, result->shape.dims[i].value, &bytes)) return;
+    uint32_t to = lower_result(l, out);
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+        ValueId v = node->inputs[i];
+        const Value *value = lower_value(l, v);
+        bool computed_here = value->def.i && l->group_of[id.i] > 0 && l->group_of[value->def.i] == l->group_of[id.i];
+        if (!computed_here && l->buffer_of[v.i] == NO_BUFFER) {
+            uint32_t part = lower_view_of(l, to, offset, value->dtype, &value->shape, value->name);
+            if (lower_place(l, v, part)) l->part_of[v.i] = id.i;
+        }
+        Dim size = value->shape.dims[axis];
+        int64_t run;
+        if (!dim_is_const(size) || __builtin_mul_overflow(bytes, size.value, &run)) return;
+        offset += run;
+    }
+}
+
 static void place_parts(Lower *l, NodeId id) {
     const Node *node = lower_node(l, id);
     ValueId out = node->outputs[0];
     const Shape *shape = &lower_value(l, out)->shape;
     int last = shape->rank - 1;
-    if (axis_of(l, node) != last || is_outermost(shape, last) || !dim_is_const(shape->dims[last])) return;
+    int64_t axis = axis_of(l, node);
+    if (is_outermost(shape, axis) && l->pitch_of[out.i] == 0) {
+        place_runs(l, id, axis);
+        return;
+    }
+    if (axis != last || !dim_is_const(shape->dims[last])) return;
     bool any = false;
     for (uint32_t i = 0; i < node->n_inputs; i++) any = any || can_be_part(l, id, node->inputs[i]);
     if (!any) return;
@@ -127,8 +156,7 @@ bool lower_concat(Lower *l, NodeId n) {
             (void)lower_buffer(l, v);
         } else if (contiguous && dim_is_const(offset) && !computed_here && l->pitch_of[v.i] == 0) {
             uint32_t part = lower_view_of(l, to, offset.value, in->dtype, &in->shape, in->name);
-            if (!lower_place(l, v, part)) lower_copy(l, part, lower_buffer(l, v), n);
-            else (void)lower_buffer(l, v);
+            lower_copy(l, part, lower_buffer(l, v), n);
         } else {
             copy_part(l, n, v, result, to, axis, first);
         }

@@ -1,0 +1,141 @@
+/* Graphs to programs: what kernels look like, which values need no memory, no copy or no kernel, and how memory is planned. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "kern/kern.h"
+#include <string.h>
+
+static Program *build(Arena *a, const char *text, Diag *d, int64_t max_memory) {
+    Graph *g = graph_parse(a, text, d);
+    if (!g) diag_print(d, stderr, true);
+    assert_non_null(g);
+    LowerOptions options = {.threads = 1, .max_memory = max_memory};
+    return program_build(a, g, machine_find(NULL, "x86-64-v3"), NULL, &options, d);
+}
+
+static const char *text_of(Arena *a, const Program *p) {
+    Str s;
+    str_init(&s, a);
+    program_print(p, &s);
+    return str_text(&s);
+}
+
+static void expect_part(const char *text, const char *part) {
+    if (!strstr(text, part)) fail_msg("not found:\n%s\nin\n%s", part, text);
+}
+
+static Program *program(Arena *a, const char *text) {
+    Diag d;
+    diag_init(&d, a, "test");
+    Program *p = build(a, text, &d, 0);
+    assert_non_null(p);
+    return p;
+}
+
+/* A bias along the last dim keeps two loops; without it all dims are one. */
+static void test_loops_merge(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    const char *text = text_of(a, program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,5,7]\n %2 = param : f32[7]\n"
+                                             " %3 = add %1, %2 : f32[n,5,7]\n %4 = neg %1 : f32[n,5,7]\n return %3, %4\n"
+                                             " input \"x\" \"x:0\"\n input \"y\" \"y:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n}\n"));
+    expect_part(text, "  for v2 in [n*5]\n    for v3 in 7 vector\n      p2[%6] = add.f32(p0[%6], p1[v3])\n");
+    expect_part(text, "  for v3 in [n*35] vector\n    p1[v3] = neg.f32(p0[v3])\n");
+    arena_free(a);
+}
+
+/* A group is one kernel: movement between element-wise ops is an index. */
+static void test_moves_are_indexes(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[4,6,8]\n %2 = exp %1 @1 : f32[4,6,8]\n"
+                            " %3 = slice %2 {begin=[0,2,0], size=[4,3,8], strides=[1,1,1]} @1 : f32[4,3,8]\n"
+                            " %4 = reshape %3 {shape=[12,8]} @1 : f32[12,8]\n %5 = neg %4 @1 : f32[12,8]\n return %5\n"
+                            " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n");
+    assert_int_equal(p->kernels.len, 1);
+    assert_int_equal(p->blocks.data[0].steps.len, 1);
+    assert_int_equal(p->arena_bytes, 0);
+    arena_free(a);
+}
+
+/* An epilogue sits in the contraction, which writes the output itself. */
+static void test_epilogue(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Program *p = program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,8,16]\n %4 = param : f32[32]\n %2 = const splat 0x1p-1 : f32[16,32]\n"
+                            " %3 = matmul %1, %2 {transpose_a=0, transpose_b=0} @1 : f32[n,8,32]\n"
+                            " %5 = add %3, %4 @1 : f32[n,8,32]\n %6 = tanh %5 @1 : f32[n,8,32]\n return %6\n"
+                            " input \"x\" \"x:0\"\n input \"b\" \"b:0\"\n output \"a\" \"a:0\"\n}\n");
+    const char *text = text_of(a, p);
+    assert_int_equal(p->blocks.data[0].steps.len, 1);
+    expect_part(text, "gemm f32 x f32 -> f32 batch=1 m=n*8 n=32 k=16"); /* leading dims are rows */
+    expect_part(text, "p2 = tanh.f32(add.f32(acc0, p3[v3]))");
+    arena_free(a);
+}
+
+/* Kernels that are equal are one, steps share it; a chain works in place. */
+static void test_dedup_and_in_place(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[64]\n %2 = tanh %1 : f32[64]\n %3 = tanh %2 : f32[64]\n %4 = tanh %3 : f32[64]\n"
+                            " %5 = tanh %4 : f32[64]\n return %5\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n");
+    assert_int_equal(p->blocks.data[0].steps.len, 4);
+    assert_int_equal(p->kernels.len, 2); /* from one buffer to another, and in place */
+    assert_true(p->is_static);
+    assert_int_equal(p->arena_bytes, 256);
+    assert_int_equal(p->arena_bound, 256);
+    arena_free(a);
+}
+
+/* Joined tensors: runs and columns are written where they belong. */
+static void test_concat_places_parts(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[4,8]\n %2 = exp %1 : f32[4,8]\n %3 = neg %1 : f32[4,8]\n"
+                            " %4 = concat %2, %3 {axis=1} : f32[4,16]\n %5 = tanh %4 : f32[4,16]\n %6 = sin %1 : f32[4,8]\n %7 = cos %1 : f32[4,8]\n"
+                            " %8 = concat %6, %7 {axis=0} : f32[8,8]\n return %5, %8\n"
+                            " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n}\n");
+    const char *text = text_of(a, p);
+    assert_int_equal(p->blocks.data[0].steps.len, 5); /* no copies */
+    expect_part(text, "view f32[4,8] of b2 +128");    /* rows 4.. of the output */
+    arena_free(a);
+}
+
+/* Results of the model that are inputs, constants or equal are copied; reshapes of them are views. */
+static void test_outputs(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[4]\n %2 = neg %1 : f32[4]\n %3 = reshape %2 {shape=[2,2]} : f32[2,2]\n return %1, %2, %3\n"
+                            " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n output \"c\" \"c:0\"\n}\n");
+    const char *text = text_of(a, p);
+    expect_part(text, "copy(b1, b0)");
+    expect_part(text, "kernel k0_neg(b0 -> b2)");
+    arena_free(a);
+}
+
+/* Memory over the limit is refused with the tensor's name. */
+static void test_memory_limit(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    Diag d;
+    diag_init(&d, a, "test");
+    const char *text = "graph \"g\" {\n %1 = param : f32[4]\n %2 = broadcast %1 {shape=[1000000,4]} : f32[1000000,4] ; \"large\"\n"
+                       " %3 = reduce %2 {kind=\"sum\", axes=[0], keep=0} : f32[4]\n return %3\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n";
+    assert_non_null(build(a, text, &d, 0));
+    assert_null(build(a, text, &d, 1000));
+    assert_int_equal(d.n_errors, 1);
+    assert_string_equal(d.entries.data[0].node, "large");
+    arena_free(a);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_loops_merge),       cmocka_unit_test(test_moves_are_indexes),   cmocka_unit_test(test_epilogue), cmocka_unit_test(test_dedup_and_in_place),
+        cmocka_unit_test(test_concat_places_parts), cmocka_unit_test(test_outputs), cmocka_unit_test(test_memory_limit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
