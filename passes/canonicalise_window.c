@@ -27,8 +27,9 @@ static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {
     if (!t || strcmp(node_string(n, "kind", ""), "max") != 0 || !dtype_is_float(t->dtype)) return false;
     double v = tensor_get_f64(t, 0);
     if (v < 0) return isinf(v) || (t->dtype == DTYPE_F32 && v <= -0x1.fffffep127);
-    if (v != 0 || !is_never_negative(g, pad->inputs[0], 0) || node_attr(n, "dilations")) return false;
+    if (v != 0 || !is_never_negative(g, pad->inputs[0], 0)) return false;
     for (uint32_t i = 0; i < node_attr(n, "window")->n; i++) {
+        if (node_attr(n, "dilations") && node_attr(n, "dilations")->v.ints[i] != 1) return false;
         Dim before = node_attr(pad, "before")->v.dims[i + 1], after = node_attr(pad, "after")->v.dims[i + 1];
         int64_t window = node_attr(n, "window")->v.ints[i];
         if (!dim_is_const(before) || !dim_is_const(after) || before.value >= window || after.value >= window) return false;
