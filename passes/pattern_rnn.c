@@ -61,7 +61,7 @@ static bool find_cell(TimeLoop *l) {
             if (c < 0 || l->body->results.data[c].i != l->cell.new_c.i) continue;
             l->c = (uint32_t)c;
         }
-        if (reads_step(l, l->cell.x.input)) return true;
+        if (reads_step(l, l->cell.input)) return true;
     }
     return false;
 }
@@ -147,27 +147,41 @@ static bool try_loop(Unit *u, NodeId id) {
 
 /* ---- cells one after the other */
 
-/* One step of a series, as unstack writes it: reshape(slice(series, step along axis 1)), in order; else the steps are joined. */
+/* The series whose step along axis 1 v is, as unstack writes it: reshape(slice(series)); else {0}. */
+static ValueId step_of_series(const Graph *g, ValueId v, int64_t *out_step) {
+    const Node *step = match(g, v, OP_RESHAPE), *slice = step ? match(g, step->inputs[0], OP_SLICE) : NULL;
+    const Shape *s = slice ? shape_at(g, slice->inputs[0]) : NULL, *one = slice ? shape_at(g, step->inputs[0]) : NULL, *flat = shape_at(g, v);
+    if (!s || s->rank != 3 || flat->rank != 2 || !dim_equal(flat->dims[0], s->dims[0]) || !dim_equal(flat->dims[1], s->dims[2])) return (ValueId){0};
+    const Dim *begin = node_attr(slice, "begin")->v.dims;
+    bool whole = dim_is(begin[0], 0) && dim_is(begin[2], 0) && dim_equal(one->dims[0], s->dims[0]) && dim_is(one->dims[1], 1) && dim_equal(one->dims[2], s->dims[2]);
+    if (!whole || !dim_is_const(begin[1])) return (ValueId){0};
+    *out_step = begin[1].value;
+    return slice->inputs[0];
+}
+
+static ValueId take(Rewriter *w, ValueId x, const Dim *begin, const Dim *size, const char *name) {
+    Arena *a = w->u->scratch;
+    Attr attrs[] = {attr_dims(a, "begin", 3, begin), attr_dims(a, "size", 3, size), attr_ints(a, "strides", 3, (int64_t[]){1, 1, 1})};
+    return insert_op(w, OP_SLICE, name, 1, &x, 3, attrs);
+}
+
+/* The inputs of the cells as one series, time first: the part of a series that they are the steps of, else the steps joined. */
 static ValueId join_steps(Rewriter *w, const Cell *cells, uint32_t n, const char *name) {
-    ValueId series = {0};
-    for (uint32_t i = 0; i < n; i++) {
-        const Node *step = match(w->g, cells[i].x.input, OP_RESHAPE), *slice = step ? match(w->g, step->inputs[0], OP_SLICE) : NULL;
-        const Shape *s = slice ? shape_at(w->g, slice->inputs[0]) : NULL;
-        const Dim *begin = slice ? node_attr(slice, "begin")->v.dims : NULL;
-        bool fits = s && s->rank == 3 && dim_is(s->dims[1], n) && dim_is(begin[0], 0) && dim_is(begin[1], i) && dim_is(begin[2], 0) &&
-                    dim_equal(shape_at(w->g, step->inputs[0])->dims[0], s->dims[0]) && dim_equal(shape_at(w->g, step->inputs[0])->dims[2], s->dims[2]);
-        if (!fits || (series.i && series.i != slice->inputs[0].i)) {
-            series = (ValueId){0};
-            break;
-        }
-        series = slice->inputs[0];
+    int64_t first = 0, at = 0;
+    ValueId series = step_of_series(w->g, cells[0].input, &first);
+    for (uint32_t i = 1; i < n && series.i; i++)
+        if (step_of_series(w->g, cells[i].input, &at).i != series.i || at != first + i) series = (ValueId){0};
+    if (series.i) {
+        const Shape *s = shape_at(w->g, series);
+        Dim begin[3] = {dim_const(0), dim_const(first), dim_const(0)}, size[3] = {s->dims[0], dim_const(n), s->dims[2]};
+        if (!dim_is(s->dims[1], n)) series = take(w, series, begin, size, name);
+        return series.i ? insert_transpose(w, series, 3, (int64_t[]){1, 0, 2}, name) : series;
     }
-    if (series.i) return insert_transpose(w, series, 3, (int64_t[]){1, 0, 2}, name);
     ValueId *steps = NEW_ARRAY(w->u->scratch, ValueId, n);
     for (uint32_t i = 0; i < n; i++) {
-        const Shape *s = shape_at(w->g, cells[i].x.input);
+        const Shape *s = shape_at(w->g, cells[i].input);
         Shape wide = {.rank = 3, .dims = {dim_const(1), s->dims[0], s->dims[1]}};
-        steps[i] = insert_reshape(w, cells[i].x.input, &wide, name);
+        steps[i] = insert_reshape(w, cells[i].input, &wide, name);
         if (!steps[i].i) return steps[i];
     }
     Attr axis = attr_int("axis", 0);
@@ -179,9 +193,7 @@ static ValueId take_step(Rewriter *w, ValueId outputs, uint32_t i, const char *n
     const Shape *s = shape_at(w->g, outputs);
     Dim begin[3] = {dim_const(i), dim_const(0), dim_const(0)}, size[3] = {dim_const(1), s->dims[1], s->dims[2]};
     Shape flat = {.rank = 2, .dims = {s->dims[1], s->dims[2]}};
-    Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_dims(a, "begin", 3, begin), attr_dims(a, "size", 3, size), attr_ints(a, "strides", 3, (int64_t[]){1, 1, 1})};
-    ValueId slice = insert_op(w, OP_SLICE, name, 1, &outputs, 3, attrs);
+    ValueId slice = take(w, outputs, begin, size, name);
     return slice.i ? insert_reshape(w, slice, &flat, name) : slice;
 }
 
@@ -194,30 +206,31 @@ static ValueId as_state(Rewriter *w, ValueId v, const Shape *shape) {
 
 enum { SHORTEST_CHAIN = 3 };
 
-/* A chain of lstm cells in node order: each takes the states of the one before. */
+/* A chain of cells in node order: each takes the states of the one before. */
 static bool replace_chain(Unit *u, RegionId r, const Cell *cells, uint32_t n, const uint32_t *uses) {
     Graph *g = u->g;
     if (n < SHORTEST_CHAIN) return false;
-    for (uint32_t i = 0; i + 1 < n; i++)
+    bool lstm = cells[0].op == OP_LSTM;
+    for (uint32_t i = 0; lstm && i + 1 < n; i++)
         if (uses[cells[i].new_c.i] > 2) return false; /* read by tanh and by the next cell; anybody else needs all inner states */
     Rewriter w = {.u = u, .g = g, .r = r, .n_uses = 0};
     const char *name = node_at(g, value_at(g, cells[n - 1].new_h)->def)->name;
     const Shape *state = shape_at(g, cells[0].new_h);
-    ValueId h = as_state(&w, cells[0].h.input, state);
+    ValueId h = as_state(&w, cells[0].h, state);
     state = shape_at(g, cells[0].new_h);
-    ValueId c = as_state(&w, cells[0].c, state);
+    ValueId c = lstm ? as_state(&w, cells[0].c, state) : h;
     ValueId x = h.i && c.i ? join_steps(&w, cells, n, name) : (ValueId){0};
     NodeId op = x.i && dim_is_const(shape_at(g, x)->dims[2]) ? cell_insert(&w, &cells[0], x, h, c, name) : (NodeId){0};
     if (!op.i) return false;
     ValueId outputs[3];
-    memcpy(outputs, node_at(g, op)->outputs, sizeof outputs);
+    memcpy(outputs, node_at(g, op)->outputs, node_at(g, op)->n_outputs * sizeof *outputs);
     for (uint32_t i = 0; i < n; i++) {
         ValueId step = i + 1 < n ? take_step(&w, outputs[0], i, name) : outputs[1];
         CHECK(step.i);
         graph_replace_uses(g, cells[i].new_h, step);
     }
-    graph_replace_uses(g, cells[n - 1].new_c, outputs[2]);
-    rewrite_record(u, "pattern_rnn", "chain of cells is an lstm", name, 0, u->machine ? cost_node(g, op, u->machine).ns : 0);
+    if (lstm) graph_replace_uses(g, cells[n - 1].new_c, outputs[2]);
+    rewrite_record(u, "pattern_rnn", lstm ? "chain of cells is an lstm" : "chain of cells is a gru", name, 0, u->machine ? cost_node(g, op, u->machine).ns : 0);
     return true;
 }
 
@@ -227,7 +240,7 @@ static bool try_chains(Unit *u, RegionId r) {
     for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
         const Node *n = node_at(g, region_at(g, r)->nodes.data[i]);
         Cell cell;
-        if (!n->dead && n->op == OP_MUL && cell_match(g, n->outputs[0], (ValueId){0}, &cell) && cell.op == OP_LSTM) vec_push(u->scratch, &cells, cell);
+        if (!n->dead && (n->op == OP_MUL || n->op == OP_ADD) && cell_match(g, n->outputs[0], (ValueId){0}, &cell)) vec_push(u->scratch, &cells, cell);
     }
     uint32_t *uses = graph_count_uses(g, u->scratch);
     bool *taken = NEW_ARRAY(u->scratch, bool, cells.len + 1), changed = false;
@@ -239,7 +252,7 @@ static bool try_chains(Unit *u, RegionId r) {
         taken[first] = true;
         for (uint32_t k = first + 1; k < cells.len; k++) {
             const Cell *last = &chain[n - 1], *next = &cells.data[k];
-            if (taken[k] || next->h.input.i != last->new_h.i || next->c.i != last->new_c.i || !cell_same_weights(last, next)) continue;
+            if (taken[k] || next->h.i != last->new_h.i || (last->op == OP_LSTM && next->c.i != last->new_c.i) || !cell_same_weights(last, next)) continue;
             chain[n++] = *next;
             taken[k] = true;
         }

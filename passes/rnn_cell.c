@@ -1,65 +1,22 @@
-/* rnn_cell: LSTM and GRU steps as every framework writes them: one or two matrix products, slices for the gates, and the well known formulas in
-   any order of operands. Weights are taken apart and put together again in the order of the op's gates. */
+/* rnn_cell: LSTM and GRU steps as every framework writes them: matrix products of input and state, apart or of both joined, one for all gates or
+   one for each, slices before or behind the activation, and the well known formulas in any order of operands. Weights are taken apart and
+   put together again in the order of the op's gates. */
 #include "rnn_cell.h"
 
 #include <string.h>
 
-/* ---- projections */
+/* ---- sums */
+
+enum { MAX_PRODUCTS = 2 };
 
 typedef struct {
-    ValueId products[2], bias[MAX_BIASES];
+    ValueId inputs[MAX_PRODUCTS]; /* of the products */
+    Part products[MAX_PRODUCTS], bias[MAX_BIASES];
     int n_products, n_biases;
-} Addends;
-
-static bool collect(const Graph *g, ValueId v, Addends *out, int depth) {
-    const Node *n;
-    if (depth > 8) return false;
-    if (value_const(g, v)) {
-        if (out->n_biases == MAX_BIASES || shape_at(g, v)->rank > 2) return false;
-        out->bias[out->n_biases++] = v;
-        return true;
-    }
-    if ((n = match(g, v, OP_ADD))) return collect(g, n->inputs[0], out, depth + 1) && collect(g, n->inputs[1], out, depth + 1);
-    n = match(g, v, OP_MATMUL);
-    if (!n || out->n_products == 2 || !value_const(g, n->inputs[1]) || shape_at(g, n->inputs[1])->rank != 2) return false;
-    if (node_int(n, "transpose_a", 0) || node_int(n, "transpose_b", 0) || shape_at(g, n->inputs[0])->rank != 2) return false;
-    out->products[out->n_products++] = v;
-    return true;
-}
-
-static Projection projection_of(const Graph *g, ValueId product) {
-    const Node *n = match(g, product, OP_MATMUL);
-    return (Projection){.input = n->inputs[0], .weights = n->inputs[1]};
-}
-
-/* z = x * w + h * r + biases, or [x, h] * w + biases */
-static bool split_sum(const Graph *g, ValueId z, ValueId h, Cell *cell) {
-    Addends sum = {.n_products = 0};
-    if (!collect(g, z, &sum, 0) || sum.n_products == 0) return false;
-    Projection a = projection_of(g, sum.products[0]), b;
-    if (sum.n_products == 2) {
-        b = projection_of(g, sum.products[1]);
-    } else {
-        const Node *both = match(g, a.input, OP_CONCAT);
-        if (!both || both->n_inputs != 2 || node_int(both, "axis", 0) != 1) return false;
-        Dim first = shape_at(g, both->inputs[0])->dims[1];
-        if (!dim_is_const(first)) return false;
-        b = a;
-        b.row = first.value;
-        a.input = both->inputs[0];
-        b.input = both->inputs[1];
-    }
-    bool swap = h.i && a.input.i == h.i;
-    if (h.i && !swap && b.input.i != h.i) return false;
-    cell->x = swap ? b : a;
-    cell->h = swap ? a : b;
-    memcpy(cell->x.bias, sum.bias, sizeof sum.bias);
-    cell->x.n_biases = sum.n_biases;
-    return true;
-}
+} Sum;
 
 /* v = columns block * hidden … of *out_whole */
-static bool gate_of(const Graph *g, ValueId v, int64_t hidden, ValueId *out_whole, int64_t *out_block) {
+static bool is_block(const Graph *g, ValueId v, int64_t hidden, ValueId *out_whole, int64_t *out_block) {
     const Node *n = match(g, v, OP_SLICE);
     if (!n || shape_at(g, v)->rank != 2) return false;
     const Dim *begin = node_attr(n, "begin")->v.dims, *size = node_attr(n, "size")->v.dims;
@@ -71,194 +28,235 @@ static bool gate_of(const Graph *g, ValueId v, int64_t hidden, ValueId *out_whol
     return true;
 }
 
-/* Whether blocks are the numbers 0 … n-1. */
-static bool is_permutation(const int64_t *block, int n) {
-    uint32_t seen = 0;
-    for (int i = 0; i < n; i++)
-        if (block[i] >= 0 && block[i] < n) seen |= 1u << block[i];
-    return seen == (1u << n) - 1;
+static bool add_product(const Graph *g, Sum *s, ValueId input, Part part) {
+    const Shape *in = shape_at(g, input), *w = shape_at(g, part.weights);
+    if (s->n_products == MAX_PRODUCTS || in->rank != 2 || !dim_is_const(in->dims[1]) || part.row + in->dims[1].value > w->dims[0].value) return false;
+    s->inputs[s->n_products] = input;
+    s->products[s->n_products++] = part;
+    return true;
 }
 
-/* Shapes: x [B,I], h [B,H], weights of n gates, biases of n*H (or scalars). */
-static bool check_projection(const Graph *g, const Projection *p, int64_t hidden, int n) {
-    const Shape *w = shape_at(g, p->weights), *in = shape_at(g, p->input);
-    if (!is_permutation(p->block, n) || !dim_is(w->dims[1], n * hidden) || !dim_is_const(in->dims[1])) return false;
-    if (p->row + in->dims[1].value > w->dims[0].value) return false;
-    for (int i = 0; i < p->n_biases; i++) {
-        int64_t count = shape_count(shape_at(g, p->bias[i]));
-        if (count != 1 && count != n * hidden) return false;
+/* input * weights, or [a, b] * weights */
+static bool collect_product(const Graph *g, const Node *n, int64_t block, int64_t hidden, Sum *out) {
+    ValueId weights = n->inputs[1], input = n->inputs[0];
+    const Shape *w = shape_at(g, weights);
+    if (!value_const(g, weights) || w->rank != 2 || node_int(n, "transpose_a", 0) || node_int(n, "transpose_b", 0)) return false;
+    if (block < 0 ? !dim_is(w->dims[1], hidden) : (block + 1) * hidden > w->dims[1].value) return false;
+    const Node *both = match(g, input, OP_CONCAT);
+    Part part = {weights, 0, block < 0 ? 0 : block};
+    if (!both || both->n_inputs != 2 || node_int(both, "axis", 0) != 1) return add_product(g, out, input, part);
+    Dim first = shape_at(g, both->inputs[0])->dims[1];
+    Part second = part;
+    second.row = first.value;
+    return dim_is_const(first) && add_product(g, out, both->inputs[0], part) && add_product(g, out, both->inputs[1], second);
+}
+
+/* Takes v apart into products and constants. block: which part of it is meant, -1: all of its `hidden` columns. */
+static bool collect(const Graph *g, ValueId v, int64_t block, int64_t hidden, Sum *out, int depth) {
+    const Node *n;
+    ValueId whole;
+    int64_t inner;
+    if (depth > 10) return false;
+    if (value_const(g, v)) {
+        int64_t count = shape_count(shape_at(g, v)), at = block < 0 ? 0 : block;
+        if (out->n_biases == MAX_BIASES || shape_at(g, v)->rank > 2 || (count != 1 && count < (at + 1) * hidden)) return false;
+        if (shape_at(g, v)->rank == 2 && !dim_is(shape_at(g, v)->dims[0], 1)) return false;
+        out->bias[out->n_biases++] = (Part){v, 0, at};
+        return true;
     }
+    if ((n = match(g, v, OP_ADD))) {
+        return collect(g, n->inputs[0], block, hidden, out, depth + 1) && collect(g, n->inputs[1], block, hidden, out, depth + 1);
+    }
+    if (block < 0 && is_block(g, v, hidden, &whole, &inner)) return collect(g, whole, inner, hidden, out, depth + 1);
+    n = match(g, v, OP_MATMUL);
+    return n && collect_product(g, n, block, hidden, out);
+}
+
+/* v = sigmoid of a sum, sliced before or behind; the sum's parts */
+static bool sigmoid_sum(const Graph *g, ValueId v, int64_t hidden, Sum *out) {
+    ValueId whole;
+    int64_t block = -1;
+    const Node *n = match(g, v, OP_SIGMOID);
+    *out = (Sum){.n_products = 0};
+    if (!n && is_block(g, v, hidden, &whole, &block)) n = match(g, whole, OP_SIGMOID);
+    return n && collect(g, n->inputs[0], block, hidden, out, 0);
+}
+
+static bool is_zero(const Graph *g, ValueId v) {
+    const Node *broadcast = match(g, v, OP_BROADCAST);
+    return value_is_splat(g, broadcast ? broadcast->inputs[0] : v, 0);
+}
+
+/* The same state: of the first step, zeros may stand there in several shapes. */
+static bool same_state(const Graph *g, ValueId a, ValueId b) {
+    return a.i == b.i || (is_zero(g, a) && is_zero(g, b));
+}
+
+/* The gate that a sum is: one product with the cell's input and one with `h`. The first gate looked at says which the input is. */
+static bool to_gate(const Graph *g, const Sum *s, ValueId h, Cell *cell, Gate *out) {
+    if (s->n_products != 2) return false;
+    if (!cell->h.i) cell->h = h.i ? h : s->inputs[1];
+    int of_h = same_state(g, s->inputs[1], cell->h) ? 1 : 0;
+    if (!same_state(g, s->inputs[of_h], cell->h)) return false;
+    if (!cell->input.i) cell->input = s->inputs[1 - of_h];
+    if (s->inputs[1 - of_h].i != cell->input.i || !dim_is(shape_at(g, cell->h)->dims[1], cell->hidden)) return false;
+    out->x = s->products[1 - of_h];
+    out->h = s->products[of_h];
+    out->n_biases = s->n_biases;
+    memcpy(out->bias, s->bias, sizeof s->bias);
     return true;
 }
 
 /* ---- lstm */
 
-/* Constant scalar added to a gate: v = slice + constant, or the slice itself. */
-static ValueId without_bias(const Graph *g, ValueId v, double *out) {
-    const Node *n = match(g, v, OP_ADD);
-    const Tensor *t = n ? value_const(g, n->inputs[1]) : NULL;
-    *out = 0;
-    if (!t || tensor_count(t) != 1 || !match(g, n->inputs[0], OP_SLICE)) return v;
-    *out = tensor_get_f64(t, 0);
-    return n->inputs[0];
+/* c' = sigmoid(f) * c + sigmoid(i) * tanh(g), h' = sigmoid(o) * tanh(c'), for one order of each operand: bits of `order` */
+static bool match_lstm(const Graph *g, ValueId new_h, ValueId h, unsigned order, Cell *cell) {
+    const Node *product = match(g, new_h, OP_MUL), *squashed = product ? match(g, product->inputs[~order & 1], OP_TANH) : NULL;
+    const Node *sum = squashed ? match(g, squashed->inputs[0], OP_ADD) : NULL;
+    if (!sum) return false;
+    unsigned of_keep = (order >> 1) & 1, of_f = (order >> 2) & 1, of_i = (order >> 3) & 1;
+    const Node *keep = match(g, sum->inputs[of_keep], OP_MUL), *take = match(g, sum->inputs[1 - of_keep], OP_MUL);
+    const Node *candidate = take ? match(g, take->inputs[1 - of_i], OP_TANH) : NULL;
+    if (!keep || !candidate) return false;
+    Sum sums[4] = {{.n_products = 0}}; /* the op's order: i, c, f, o */
+    if (!sigmoid_sum(g, take->inputs[of_i], cell->hidden, &sums[0]) || !collect(g, candidate->inputs[0], -1, cell->hidden, &sums[1], 0)) return false;
+    if (!sigmoid_sum(g, keep->inputs[of_f], cell->hidden, &sums[2]) || !sigmoid_sum(g, product->inputs[order & 1], cell->hidden, &sums[3])) return false;
+    cell->op = OP_LSTM;
+    cell->n_gates = 4;
+    cell->c = keep->inputs[1 - of_f];
+    cell->new_c = squashed->inputs[0];
+    for (int i = 0; i < 4; i++)
+        if (!to_gate(g, &sums[i], h, cell, &cell->gates[i])) return false;
+    return true;
 }
 
-/* The operand of the activation `op` among the two of n, else {0}; *out_other is the other operand. */
-static ValueId activated(const Graph *g, const Node *n, int side, OpId op, ValueId *out_other) {
-    const Node *f = match(g, n->inputs[side], op);
-    *out_other = n->inputs[1 - side];
-    return f ? f->inputs[0] : (ValueId){0};
+/* ---- gru */
+
+/* The last gate when the reset gate is behind the product: x part + r * h part */
+static bool reset_behind(const Graph *g, ValueId sum, unsigned order, Sum *reset, Cell *cell) {
+    const Node *inner = match(g, sum, OP_ADD), *gated = inner ? match(g, inner->inputs[order & 1], OP_MUL) : NULL;
+    Sum x = {.n_products = 0}, h = {.n_products = 0};
+    if (!gated || !sigmoid_sum(g, gated->inputs[(order >> 1) & 1], cell->hidden, reset)) return false;
+    if (!collect(g, inner->inputs[~order & 1], -1, cell->hidden, &x, 0) || !collect(g, gated->inputs[(~order >> 1) & 1], -1, cell->hidden, &h, 0)) return false;
+    if (x.n_products != 1 || h.n_products != 1 || !same_state(g, h.inputs[0], cell->h)) return false;
+    Gate *last = &cell->gates[2];
+    cell->reset_after = true;
+    cell->input = x.inputs[0];
+    last->x = x.products[0];
+    last->h = h.products[0];
+    last->n_biases = x.n_biases;
+    last->n_h_biases = h.n_biases;
+    memcpy(last->bias, x.bias, sizeof x.bias);
+    memcpy(last->h_bias, h.bias, sizeof h.bias);
+    return true;
 }
 
-/* c' = sigmoid(f) * c + sigmoid(i) * tanh(g), for one order of each operand: bits of `order` */
-static bool match_state(const Graph *g, ValueId new_c, unsigned order, ValueId gates[MAX_GATES], ValueId *out_c) {
-    const Node *sum = match(g, new_c, OP_ADD);
-    const Node *keep = sum ? match(g, sum->inputs[order & 1], OP_MUL) : NULL, *add = sum ? match(g, sum->inputs[~order & 1], OP_MUL) : NULL;
-    ValueId candidate;
-    if (!keep || !add) return false;
-    gates[2] = activated(g, keep, (order >> 1) & 1, OP_SIGMOID, out_c);
-    gates[0] = activated(g, add, (order >> 2) & 1, OP_SIGMOID, &candidate);
-    const Node *tanh = match(g, candidate, OP_TANH);
-    gates[1] = tanh ? tanh->inputs[0] : (ValueId){0};
-    return gates[0].i && gates[1].i && gates[2].i;
-}
-
-static bool match_lstm(const Graph *g, ValueId new_h, ValueId h, Cell *cell) {
-    const Node *product = match(g, new_h, OP_MUL);
-    if (!product) return false;
-    for (unsigned order = 0; order < 16; order++) {
-        ValueId gates[MAX_GATES], whole[MAX_GATES], squashed; /* gates in the op's order: i, c, f, o */
-        gates[3] = activated(g, product, (int)(order >> 3), OP_SIGMOID, &squashed);
-        const Node *tanh = match(g, squashed, OP_TANH);
-        if (!gates[3].i || !tanh || !match_state(g, tanh->inputs[0], order & 7, gates, &cell->c)) continue;
-        cell->new_c = tanh->inputs[0];
-        gates[2] = without_bias(g, gates[2], &cell->forget_bias);
-        bool ok = true;
-        for (int i = 0; ok && i < 4; i++) ok = gate_of(g, gates[i], cell->hidden, &whole[i], &cell->x.block[i]) && whole[i].i == whole[0].i;
-        if (!ok) continue;
-        int64_t block[MAX_GATES];
-        memcpy(block, cell->x.block, sizeof block);
-        if (!split_sum(g, whole[0], h, cell)) continue;
-        memcpy(cell->x.block, block, sizeof block);
-        memcpy(cell->h.block, block, sizeof block);
-        cell->op = OP_LSTM;
-        if (check_projection(g, &cell->x, cell->hidden, 4) && check_projection(g, &cell->h, cell->hidden, 4)) return true;
+/* The last gate when the reset gate is in front: a product with r * h */
+static bool reset_in_front(const Graph *g, ValueId sum, unsigned order, Sum *reset, Cell *cell) {
+    Sum last = {.n_products = 0};
+    if (!collect(g, sum, -1, cell->hidden, &last, 0) || last.n_products != 2) return false;
+    for (int i = 0; i < 2; i++) {
+        const Node *gated = match(g, last.inputs[i], OP_MUL);
+        if (!gated || !same_state(g, gated->inputs[order & 1], cell->h) || !sigmoid_sum(g, gated->inputs[~order & 1], cell->hidden, reset)) continue;
+        last.inputs[i] = cell->h; /* reset times h is what the op multiplies with the recurrent weights itself */
+        return to_gate(g, &last, cell->h, cell, &cell->gates[2]);
     }
     return false;
 }
 
-/* ---- gru with the reset gate behind the matrix product (Keras' reset_after, cuDNN's form) */
-
-/* v = slice of x's projection + slice of h's, in either order; the projections are told apart by their input. */
-static bool match_two_parts(const Graph *g, ValueId v, int64_t hidden, ValueId wholes[2], int64_t blocks[2]) {
-    const Node *sum = match(g, v, OP_ADD);
-    return sum && gate_of(g, sum->inputs[0], hidden, &wholes[0], &blocks[0]) && gate_of(g, sum->inputs[1], hidden, &wholes[1], &blocks[1]);
-}
-
-/* whole = input * weights + biases; false when it is anything else */
-static bool single_projection(const Graph *g, ValueId whole, Projection *p) {
-    Addends sum = {.n_products = 0};
-    int64_t block[MAX_GATES];
-    memcpy(block, p->block, sizeof block);
-    if (!collect(g, whole, &sum, 0) || sum.n_products != 1) return false;
-    *p = projection_of(g, sum.products[0]);
-    memcpy(p->block, block, sizeof block);
-    memcpy(p->bias, sum.bias, sizeof sum.bias);
-    p->n_biases = sum.n_biases;
-    return true;
-}
-
-/* h' = z * h + (1 - z) * tanh(x_h + r * h_h); bits of `order` choose operands */
-static bool match_gru_order(const Graph *g, ValueId new_h, ValueId h, unsigned order, Cell *cell) {
+/* h' = z * h + (1 - z) * tanh(last gate); bits of `order` choose operands */
+static bool match_gru(const Graph *g, ValueId new_h, ValueId h, unsigned order, Cell *cell) {
     const Node *sum = match(g, new_h, OP_ADD);
-    const Node *keep = sum ? match(g, sum->inputs[order & 1], OP_MUL) : NULL, *take = sum ? match(g, sum->inputs[~order & 1], OP_MUL) : NULL;
-    if (!keep || !take || keep->inputs[(order >> 1) & 1].i != h.i) return false;
-    ValueId update = keep->inputs[(~order >> 1) & 1];
-    const Node *rest = match(g, take->inputs[(order >> 2) & 1], OP_SUB), *tanh = match(g, take->inputs[(~order >> 2) & 1], OP_TANH);
-    const Node *z = match(g, update, OP_SIGMOID), *inner = tanh ? match(g, tanh->inputs[0], OP_ADD) : NULL;
-    if (!rest || !inner || !z || rest->inputs[1].i != update.i || !value_is_splat(g, rest->inputs[0], 1)) return false;
-    const Node *gated = match(g, inner->inputs[(order >> 3) & 1], OP_MUL);
-    const Node *r = gated ? match(g, gated->inputs[(order >> 4) & 1], OP_SIGMOID) : NULL;
-    if (!r) return false;
-    ValueId x_whole, h_whole, wholes[2];
-    int64_t blocks[2];
-    if (!gate_of(g, inner->inputs[(~order >> 3) & 1], cell->hidden, &x_whole, &cell->x.block[2])) return false;
-    if (!gate_of(g, gated->inputs[(~order >> 4) & 1], cell->hidden, &h_whole, &cell->h.block[2])) return false;
-    const Node *gates[2] = {z, r};
-    for (int i = 0; i < 2; i++) {
-        if (!match_two_parts(g, gates[i]->inputs[0], cell->hidden, wholes, blocks)) return false;
-        int of_x = wholes[0].i == x_whole.i ? 0 : 1;
-        if (wholes[of_x].i != x_whole.i || wholes[1 - of_x].i != h_whole.i) return false;
-        cell->x.block[i] = blocks[of_x];
-        cell->h.block[i] = blocks[1 - of_x];
-    }
-    if (!single_projection(g, x_whole, &cell->x) || !single_projection(g, h_whole, &cell->h) || cell->h.input.i != h.i) return false;
+    unsigned of_keep = order & 1, of_h = (order >> 1) & 1, of_rest = (order >> 2) & 1;
+    const Node *keep = sum ? match(g, sum->inputs[of_keep], OP_MUL) : NULL, *take = sum ? match(g, sum->inputs[1 - of_keep], OP_MUL) : NULL;
+    if (!keep || !take || (h.i && keep->inputs[of_h].i != h.i)) return false;
+    ValueId update = keep->inputs[1 - of_h];
+    const Node *rest = match(g, take->inputs[of_rest], OP_SUB), *tanh = match(g, take->inputs[1 - of_rest], OP_TANH);
+    if (!rest || !tanh || rest->inputs[1].i != update.i || !value_is_splat(g, rest->inputs[0], 1)) return false;
+    Sum z, r = {.n_products = 0};
     cell->op = OP_GRU;
-    return check_projection(g, &cell->x, cell->hidden, 3) && check_projection(g, &cell->h, cell->hidden, 3);
+    cell->n_gates = 3;
+    cell->h = keep->inputs[of_h];
+    if (!sigmoid_sum(g, update, cell->hidden, &z)) return false;
+    for (int i = 0; i < z.n_products && shape_at(g, cell->h)->rank != 2; i++)
+        if (same_state(g, z.inputs[i], cell->h)) cell->h = z.inputs[i];
+    if (shape_at(g, cell->h)->rank != 2) return false;
+    if (!reset_behind(g, tanh->inputs[0], order >> 3, &r, cell) && !reset_in_front(g, tanh->inputs[0], order >> 3, &r, cell)) return false;
+    return to_gate(g, &z, cell->h, cell, &cell->gates[0]) && to_gate(g, &r, cell->h, cell, &cell->gates[1]);
 }
 
 bool cell_match(const Graph *g, ValueId new_h, ValueId h, Cell *out) {
     const Shape *s = shape_at(g, new_h);
     DType dtype = dtype_at(g, new_h);
     if (s->rank != 2 || !dim_is_const(s->dims[1]) || s->dims[1].value < 1 || (dtype != DTYPE_F32 && dtype != DTYPE_F64)) return false;
-    *out = (Cell){.new_h = new_h, .hidden = s->dims[1].value};
-    if (match_lstm(g, new_h, h, out)) return dim_equal(shape_at(g, out->h.input)->dims[1], s->dims[1]);
-    for (unsigned order = 0; h.i && order < 32; order++) {
-        *out = (Cell){.new_h = new_h, .hidden = s->dims[1].value};
-        if (match_gru_order(g, new_h, h, order, out)) return true;
+    const Cell start = {.new_h = new_h, .hidden = s->dims[1].value};
+    for (unsigned order = 0; order < 32; order++) {
+        *out = start;
+        if (order < 16 && match_lstm(g, new_h, h, order, out)) return true;
+        *out = start;
+        if (match_gru(g, new_h, h, order, out)) return true;
     }
     return false;
 }
 
-static bool same_projection(const Projection *a, const Projection *b) {
-    if (a->weights.i != b->weights.i || a->row != b->row || a->n_biases != b->n_biases) return false;
-    for (int i = 0; i < a->n_biases; i++)
-        if (a->bias[i].i != b->bias[i].i) return false;
-    return memcmp(a->block, b->block, sizeof a->block) == 0;
+static bool same_parts(const Part *a, const Part *b, int n) {
+    for (int i = 0; i < n; i++)
+        if (a[i].weights.i != b[i].weights.i || a[i].row != b[i].row || a[i].block != b[i].block) return false;
+    return true;
 }
 
 bool cell_same_weights(const Cell *a, const Cell *b) {
-    return a->op == b->op && a->hidden == b->hidden && a->forget_bias == b->forget_bias && same_projection(&a->x, &b->x) && same_projection(&a->h, &b->h);
+    if (a->op != b->op || a->hidden != b->hidden || a->reset_after != b->reset_after) return false;
+    for (int i = 0; i < a->n_gates; i++) {
+        const Gate *p = &a->gates[i], *q = &b->gates[i];
+        if (p->n_biases != q->n_biases || p->n_h_biases != q->n_h_biases || !same_parts(&p->x, &q->x, 1) || !same_parts(&p->h, &q->h, 1)) return false;
+        if (!same_parts(p->bias, q->bias, p->n_biases) || !same_parts(p->h_bias, q->h_bias, p->n_h_biases)) return false;
+    }
+    return true;
 }
 
 /* ---- building */
 
-/* Rows row … row + rows of the weights, with the columns in the order of the gates. */
-static ValueId gate_weights(Rewriter *w, const Projection *p, int64_t rows, int64_t hidden, int n) {
-    const Tensor *from = value_const(w->g, p->weights);
-    int64_t dims[2] = {rows, n * hidden}, columns = from->dims[1];
-    Tensor to = tensor_new(w->g->arena, from->dtype, 2, dims);
-    size_t size = dtype_size(from->dtype), run = (size_t)hidden * size;
-    for (int64_t i = 0; i < rows; i++)
-        for (int k = 0; k < n; k++)
+/* The gates' weights side by side, for `rows` inputs (or for the state). */
+static ValueId gate_weights(Rewriter *w, const Cell *cell, bool of_state, int64_t rows) {
+    int n = cell->n_gates;
+    int64_t dims[2] = {rows, n * cell->hidden};
+    DType dtype = dtype_at(w->g, cell->new_h);
+    Tensor to = tensor_new(w->g->arena, dtype, 2, dims);
+    size_t size = dtype_size(dtype), run = (size_t)cell->hidden * size;
+    for (int k = 0; k < n; k++) {
+        const Part *part = of_state ? &cell->gates[k].h : &cell->gates[k].x;
+        const Tensor *from = value_const(w->g, part->weights);
+        for (int64_t i = 0; i < rows; i++)
             memcpy((uint8_t *)(uintptr_t)to.data + (size_t)(i * n + k) * run,
-                   (const uint8_t *)from->data + (size_t)((p->row + i) * columns + p->block[k] * hidden) * size, run);
-    return build_const(w->g, w->r, &to, node_at(w->g, value_at(w->g, p->weights)->def)->name);
+                   (const uint8_t *)from->data + (size_t)((part->row + i) * from->dims[1] + part->block * cell->hidden) * size, run);
+    }
+    return build_const(w->g, w->r, &to, node_at(w->g, value_at(w->g, cell->gates[0].x.weights)->def)->name);
 }
 
-static ValueId gate_bias(Rewriter *w, const Projection *p, DType dtype, int64_t hidden, int n) {
-    int64_t count = n * hidden;
-    Tensor to = tensor_new(w->g->arena, dtype, 1, &count);
-    for (int i = 0; i < p->n_biases; i++) {
-        const Tensor *from = value_const(w->g, p->bias[i]);
-        for (int64_t k = 0; k < count; k++) {
-            int64_t at = tensor_count(from) == 1 ? 0 : p->block[k / hidden] * hidden + k % hidden;
-            tensor_set_f64(&to, k, tensor_get_f64(&to, k) + tensor_get_f64(from, at));
+static ValueId gate_bias(Rewriter *w, const Cell *cell, bool of_state) {
+    int64_t count = cell->n_gates * cell->hidden;
+    Tensor to = tensor_new(w->g->arena, dtype_at(w->g, cell->new_h), 1, &count);
+    for (int64_t k = 0; k < count; k++) {
+        const Gate *gate = &cell->gates[k / cell->hidden];
+        const Part *parts = of_state ? gate->h_bias : gate->bias;
+        double sum = 0;
+        for (int i = 0, n = of_state ? gate->n_h_biases : gate->n_biases; i < n; i++) {
+            const Tensor *from = value_const(w->g, parts[i].weights);
+            sum += tensor_get_f64(from, tensor_count(from) == 1 ? 0 : parts[i].block * cell->hidden + k % cell->hidden);
         }
+        tensor_set_f64(&to, k, sum);
     }
     return build_const(w->g, w->r, &to, "");
 }
 
 NodeId cell_insert(Rewriter *w, const Cell *cell, ValueId x, ValueId h, ValueId c, const char *name) {
-    int n = cell->op == OP_LSTM ? 4 : 3;
-    int64_t inputs = shape_at(w->g, x)->dims[2].value;
-    DType dtype = dtype_at(w->g, x);
-    ValueId weights = gate_weights(w, &cell->x, inputs, cell->hidden, n);
-    ValueId recurrent = gate_weights(w, &cell->h, cell->hidden, cell->hidden, n);
-    ValueId bias = gate_bias(w, &cell->x, dtype, cell->hidden, n), inner = {0};
-    if (cell->op == OP_GRU) inner = gate_bias(w, &cell->h, dtype, cell->hidden, n);
+    ValueId weights = gate_weights(w, cell, false, shape_at(w->g, x)->dims[2].value);
+    ValueId recurrent = gate_weights(w, cell, true, cell->hidden);
+    ValueId bias = gate_bias(w, cell, false), inner = {0};
+    if (cell->op == OP_GRU) inner = gate_bias(w, cell, true);
     ValueId lstm_inputs[] = {x, h, c, weights, recurrent, bias}, gru_inputs[] = {x, h, weights, recurrent, bias, inner};
-    Attr lstm_attrs[] = {attr_float("forget_bias", cell->forget_bias), attr_float("cell_clip", 0)}, gru_attr = attr_int("reset_after", 1);
+    Attr lstm_attrs[] = {attr_float("forget_bias", 0), attr_float("cell_clip", 0)}, gru_attr = attr_int("reset_after", cell->reset_after);
     NodeSpec spec = {.op = cell->op, .name = name, .n_inputs = 6};
     spec.inputs = cell->op == OP_LSTM ? lstm_inputs : gru_inputs;
     spec.attrs = cell->op == OP_LSTM ? lstm_attrs : &gru_attr;

@@ -5,24 +5,30 @@
 
 enum { MAX_GATES = 4, MAX_BIASES = 4 };
 
-/* input * weights[row …] + biases, a matrix [batch, gates * hidden]. */
+/* Part of a constant: rows row … of columns block * hidden … */
 typedef struct {
-    ValueId input, weights;
-    int64_t row;                /* first row of the weights that belongs to the input */
-    ValueId bias[MAX_BIASES];
-    int n_biases;
-    int64_t block[MAX_GATES];   /* where in the columns the op's gates stand, in units of `hidden` */
-} Projection;
+    ValueId weights;
+    int64_t row, block;
+} Part;
+
+/* What a gate adds up: input * x + state * h + biases. */
+typedef struct {
+    Part x, h;
+    Part bias[MAX_BIASES], h_bias[MAX_BIASES]; /* h_bias: inside the reset gate, of a gru's last gate */
+    int n_biases, n_h_biases;
+} Gate;
 
 typedef struct {
-    OpId op;                    /* OP_LSTM, or OP_GRU with reset_after */
-    Projection x, h;            /* of the step's input and of the last output; for OP_LSTM all biases are in x */
-    ValueId new_h, c, new_c;    /* c: LSTM's inner state */
+    OpId op;               /* OP_LSTM, OP_GRU */
+    bool reset_after;      /* gru */
+    ValueId input, h, c;   /* of the step; c: LSTM's inner state */
+    ValueId new_h, new_c;
     int64_t hidden;
-    double forget_bias;
+    int n_gates;
+    Gate gates[MAX_GATES]; /* in the op's order */
 } Cell;
 
-/* Recognises the cell whose output is new_h. `h` is the last output where that is known, else {0}: then it is the second operand. */
+/* Recognises the cell whose output is new_h. `h` is the last output where that is known, else {0}. */
 bool cell_match(const Graph *g, ValueId new_h, ValueId h, Cell *out);
 /* Whether two cells have the same weights. */
 bool cell_same_weights(const Cell *a, const Cell *b);
