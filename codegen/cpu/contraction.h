@@ -24,6 +24,7 @@ typedef struct {
     const Contraction *c;
     Arena *arena;
     int lanes;              /* of the accumulator type */
+    Index shift;            /* of everything that is stored: where output rows do not follow each other */
     EmitValue dims;         /* the kernel's dim slots */
     Eval *eval;             /* of the epilogue; has the parameters' pointers */
 } Ctx;

@@ -249,6 +249,7 @@ static void row_of_pixels(Ctx *x, const Conv *v) {
     /* Pixels [inner, outer) see no padding: p*stride >= before and p*stride + reach < size + before. */
     Index inner = offset_add(x, before, offset_const(stride - 1));
     inner = offset_div(x, inner, offset_const(stride));
+    inner = offset_max(x, inner, offset_const(0));
     inner = offset_min(x, inner, width);
     Index outer = offset_add(x, size, before);
     outer = offset_sub(x, outer, offset_const(reach));
@@ -299,6 +300,15 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
     v->unit_row = row_lo;
     v->row = loop_begin(x, row_lo, row_hi, 1, 0, NULL);
     v->taps = row_taps(x, v->row);
+    if (!dim_is(c->c_row, 0)) {
+        Index row_stride = offset_dim(x, c->c_row);
+        Index pixel_stride = offset_dim(x, c->c_m);
+        Index counted = offset_times(x, width, pixel_stride); /* by the flat pixel number */
+        Index apart = offset_sub(x, row_stride, counted);
+        Index skipped = offset_times(x, v->row, apart);
+        Index begin = offset_dim(x, c->c_offset);
+        x->shift = offset_add(x, skipped, begin);
+    }
     if (n_runs > 0) row_of_runs(x, v, n_runs, runs);
     else row_of_pixels(x, v);
     loop_end(x, 0, NULL);
@@ -307,7 +317,7 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
 bool conv_emit(Ctx *x, const Unit *u) {
     const Contraction *c = x->c;
     const ConvGeometry *g = &c->conv;
-    if (!dim_is_const(c->n) || g->rank < 1 || g->rank > 3) return false;
+    if (!dim_is_const(c->n) || g->rank < 1 || g->rank > 3 || (g->rank > 2 && !dim_is(c->c_row, 0))) return false;
     Conv v = {.channels = g->channels / g->groups, .k_stride = c->b_packed ? c->packed.nr : g->filters};
     v.pixel_stride = offset_dim(x, c->a_m);
     Index stride = v.pixel_stride;

@@ -22,6 +22,7 @@ static Place place_of(Ctx *x, Index batch, Index m, Index n) {
     Index across = offset_times(x, n, p.column_stride);
     at = offset_add(x, at, down);
     at = offset_add(x, at, across);
+    at = offset_add(x, at, x->shift);
     p.base = offset_address(x, eval_buffer(x->eval, 2), p.dtype, at);
     return p;
 }

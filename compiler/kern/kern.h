@@ -102,6 +102,8 @@ typedef struct {
     bool b_packed;
     PackedB packed;
     ConvGeometry conv;
+    Dim c_row, c_offset;   /* CONV of rank 1 or 2 into every other pixel: elements between rows of the output image and before its first;
+                              c_row 0: rows follow each other */
     uint32_t scratch;      /* WINOGRAD: parameter; 0: none */
     /* schedule: rows x vectors of the register tile, rows of a unit; chosen by kern/schedule.c from the machine row */
     int tile_m, tile_n;    /* tile_n in vectors */

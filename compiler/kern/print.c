@@ -151,6 +151,10 @@ static void print_contraction(Printer *p, const Contraction *c) {
     print_dim(p, "c_batch", c->c_batch);
     print_dim(p, "c_m", c->c_m);
     print_dim(p, "c_n", c->c_n);
+    if (!dim_is(c->c_row, 0)) {
+        print_dim(p, "c_row", c->c_row);
+        print_dim(p, "c_offset", c->c_offset);
+    }
     str_add(p->out, "\n");
     if (c->kind != CONTRACT_GEMM) {
         const ConvGeometry *v = &c->conv;
