@@ -210,6 +210,19 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
     return true;
 }
 
+/* A branch number that is known here: a constant, or sizes that were compared. */
+static bool is_known(const Import *c, ValueId v, int64_t *out)
+{
+    const Value *value = value_at(c->g, v);
+    const Tensor *constant = value_const(c->g, v);
+    if (value->content && value->shape.rank == 0 && dim_is_const(value->content[0]))
+        return *out = value->content[0].value, true;
+    if (!constant || tensor_count(constant) != 1)
+        return false;
+    *out = tensor_get_i64(constant, 0);
+    return true;
+}
+
 bool import_if(Import *c)
 {
     const TfFunction *branches[2] = {function_attr(c, "then_branch"), function_attr(c, "else_branch")};
@@ -218,9 +231,9 @@ bool import_if(Import *c)
     ValueId condition = truth(c, c->in[0]);
     if (failed(condition))
         return false;
-    const Tensor *known = value_const(c->g, condition);
-    if (known) {
-        const TfFunction *f = branches[tensor_get_i64(known, 0) ? 0 : 1];
+    int64_t known;
+    if (is_known(c, condition, &known)) {
+        const TfFunction *f = branches[known ? 0 : 1];
         c->n_out = f->n_results;
         return fits(c, f, c->n_in - 1) && f->n_results <= IMPORT_MAX_OUTPUTS && import_call(c->im, f, c->n, c->r, c->in + 1, c->out);
     }
@@ -239,9 +252,8 @@ bool import_case(Import *c)
         if (!branches[i])
             return bad(c, "branch %u is function '%s', which the graph does not define", i, name);
     }
-    const Tensor *known = value_const(c->g, c->in[0]);
-    if (known || list->n == 1) {
-        int64_t i = known && tensor_count(known) == 1 ? tensor_get_i64(known, 0) : 0;
+    int64_t i = 0;
+    if (is_known(c, c->in[0], &i) || list->n == 1) {
         const TfFunction *f = branches[i < 0 || i >= (int64_t)list->n ? list->n - 1 : (uint32_t)i];
         c->n_out = f->n_results;
         return fits(c, f, c->n_in - 1) && f->n_results <= IMPORT_MAX_OUTPUTS && import_call(c->im, f, c->n, c->r, c->in + 1, c->out);
