@@ -100,5 +100,6 @@ const char *npy_write(const char *path, const TfoptTensor *t) {
     uint8_t magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)n, (uint8_t)(n >> 8)};
     bool ok = fwrite(magic, 1, sizeof magic, f) == sizeof magic && fwrite(header, 1, (size_t)n, f) == (size_t)n;
     ok = ok && (bytes == 0 || fwrite(t->data, 1, bytes, f) == bytes);
-    return (fclose(f) == 0) & ok ? NULL : "cannot be written";
+    ok = fclose(f) == 0 && ok;
+    return ok ? NULL : "cannot be written";
 }
