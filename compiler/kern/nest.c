@@ -194,7 +194,7 @@ Stmt *nest_for(Body *b, const Loop *loop, ForMode mode, Stmt *inside) {
 static void choose_cut(const Body *b, const Nest *nest, int n, int vector, double ns, int *out_loop, int64_t *out_chunk) {
     double total = ns, inner = ns;
     for (int i = 0; i < n; i++) total *= (double)lower_typical(b->l, nest->loops[i].extent);
-    double grain = total / MAX_UNITS_WANTED > GRAIN_NS ? total / MAX_UNITS_WANTED : GRAIN_NS;
+    double grain = total / (double)MAX_UNITS_WANTED > GRAIN_NS ? total / (double)MAX_UNITS_WANTED : GRAIN_NS;
     int cut = n - 1;
     for (; cut > 0; cut--) {
         double with = inner * (double)lower_typical(b->l, nest->loops[cut].extent);

@@ -85,7 +85,7 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
     c->unit_n = 0;
     if (threads <= 1) return;
     double flops = 2.0 * (double)m * (double)n * (double)k * (double)batch;
-    int64_t wanted = least((int64_t)(flops / MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD);
+    int64_t wanted = least((int64_t)(flops / (double)MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD);
     int64_t have = batch * ceil_div(m, block);
     if (have >= wanted) return;
     int64_t parts = ceil_div(wanted, have);
@@ -168,7 +168,7 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     int64_t units = 1;
     if (threads > 1) {
         double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters * (double)batch; /* bound by loads: count an operation four times */
-        units = most(1, least((int64_t)(flops / MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD));
+        units = most(1, least((int64_t)(flops / (double)MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD));
     }
     c->unit_m = ceil_div(rows, most(1, ceil_div(units, batch))) * width;
     if (!dim_is_const(g->out[x])) c->unit_m = 0;

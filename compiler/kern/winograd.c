@@ -35,7 +35,7 @@ bool winograd_pays(const Contraction *c, const Machine *m, int threads) {
     double blocks = (double)winograd_blocks(g), channels = (double)g->channels, filters = (double)g->filters;
     double direct = 18 * channels * filters * (double)g->out[0].value * (double)g->out[1].value / (0.86 * m->gflops);
     double multiply = 2 * PRODUCTS * blocks * channels * filters / (0.82 * m->gflops);
-    double weights = PRODUCTS * channels * filters * 4, units = ceil(blocks / (double)winograd_unit(c, m, threads, 3 * lanes));
+    double weights = (double)PRODUCTS * channels * filters * 4, units = ceil(blocks / (double)winograd_unit(c, m, threads, 3 * lanes));
     double stream = weights / 1024 > m->l2_kib ? weights * (units > threads ? units / (threads > 1 ? threads : 1) : 1) / m->l3_gbs : 0;
     if (stream > multiply) multiply = stream;
     double ghz = m->gflops / (4 * (double)lanes), vectors = blocks / (double)lanes;
