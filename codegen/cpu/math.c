@@ -45,7 +45,8 @@ static Reduced reduce_exp(Emit *e, EmitValue x, int terms) {
     d.r = scalar_multiply_add(e, d.n, minus_high, x);
     d.r = scalar_multiply_add(e, d.n, minus_low, d.r);
     static const double short_tail[] = {0x1p-1, 0x1.55548e0000000p-3, 0x1.55545e0000000p-5, 0x1.123b560000000p-7, 0x1.6db42a0000000p-10};
-    EmitValue tail = math_polynomial(e, d.r, terms == 5 ? short_tail : exp_tail, terms);
+    static const double fast_tail[] = {0x1.fffd40p-2, 0x1.571eb2p-3, 0x1.576b28p-5}; /* relative error 6e-6 */
+    EmitValue tail = math_polynomial(e, d.r, terms == 3 ? fast_tail : terms == 5 ? short_tail : exp_tail, terms);
     EmitValue square = mul(e, d.r, d.r);
     d.p = scalar_multiply_add(e, square, tail, d.r);
     return d;
@@ -86,17 +87,19 @@ static EmitValue clamp(Emit *e, EmitValue x, double lo, double hi) {
     return emit_binary(e, EMIT_MINNUM, high, x);
 }
 
-EmitValue math_exp(Emit *e, EmitValue x) {
+static EmitValue exp_of(Emit *e, EmitValue x, int terms) {
     /* What is below the smallest denormal is zero without computing it: underflow is slow, and masks of softmax are nothing else. */
     EmitValue least = number(e, x, -0x1.9fep+6), zero = number(e, x, 0.0), most = number(e, x, 89.0);
     EmitValue vanishes = emit_compare(e, EMIT_FLT, x, least);
     x = emit_select(e, vanishes, zero, x);
     x = emit_binary(e, EMIT_MINNUM, most, x); /* NaN stays */
-    Reduced d = reduce_exp(e, x, 5);
+    Reduced d = reduce_exp(e, x, terms);
     EmitValue one = number(e, x, 1.0);
     EmitValue power = add(e, d.p, one), scaled = scale(e, power, d.n);
     return emit_select(e, vanishes, zero, scaled);
 }
+EmitValue math_exp(Emit *e, EmitValue x) { return exp_of(e, x, 5); }
+EmitValue math_exp_fast(Emit *e, EmitValue x) { return exp_of(e, x, 3); }
 
 EmitValue math_expm1(Emit *e, EmitValue x) {
     /* 2^n p + (2^n - 1); halved and doubled so that 2^n stays a number where the result does. */
@@ -238,6 +241,37 @@ EmitValue math_erfc(Emit *e, EmitValue x) {
     EmitValue left = sub(e, two, right);
     EmitValue is_left = emit_compare(e, EMIT_FLT, x, zero);
     return emit_select(e, is_left, left, right);
+}
+
+/* ---- --math fast: absolute error under 2e-5 */
+
+EmitValue math_tanh_fast(Emit *e, EmitValue x) {
+    EmitValue one = number(e, x, 1.0), minus_two = number(e, x, -2.0), limit = number(e, x, 40.0);
+    EmitValue size = emit_unary(e, EMIT_FABS, x);
+    EmitValue twice = add(e, size, size);
+    twice = emit_binary(e, EMIT_MINNUM, limit, twice);
+    Reduced d = reduce_exp(e, twice, 3);
+    EmitValue n = emit_cast(e, EMIT_FPTOSI, d.n, DTYPE_S32);
+    EmitValue power = power_of_two(e, n);
+    EmitValue above = add(e, power, one);
+    EmitValue bottom = scalar_multiply_add(e, power, d.p, above);
+    EmitValue part = has_reciprocal(e, bottom) ? reciprocal(e, bottom) : divide(e, one, bottom);
+    EmitValue result = scalar_multiply_add(e, part, minus_two, one);
+    return copy_sign(e, result, x);
+}
+
+EmitValue math_erf_fast(Emit *e, EmitValue x) {
+    static const double log_erfc[] = {-0x1.c92930p-17, -0x1.20b492p+0, -0x1.48130ep-1, -0x1.815e3ep-4, 0x1.abca18p-7}; /* on 0..4 */
+    EmitValue size = emit_unary(e, EMIT_FABS, x);
+    EmitValue limit = number(e, x, 4.0), one = number(e, x, 1.0);
+    EmitValue near = emit_binary(e, EMIT_MINNUM, limit, size);
+    EmitValue q = math_polynomial(e, near, log_erfc, (int)ARRAY_LEN(log_erfc));
+    Reduced d = reduce_exp(e, q, 3);
+    EmitValue n = emit_cast(e, EMIT_FPTOSI, d.n, DTYPE_S32);
+    EmitValue power = power_of_two(e, n);
+    EmitValue complement = scalar_multiply_add(e, power, d.p, power);
+    EmitValue result = sub(e, one, complement);
+    return copy_sign(e, result, x);
 }
 
 /* ---- logarithms: x = 2^n m, m in sqrt(1/2)..sqrt(2); log m = f - f^2/2 + f^3 P(f) with f = m - 1 */

@@ -16,6 +16,11 @@ EmitValue math_erf(Emit *e, EmitValue x);
 EmitValue math_erfc(Emit *e, EmitValue x);
 EmitValue math_softplus(Emit *e, EmitValue x);
 
+/* Shorter ones, absolute error under 2e-5 (exp: relative): for --math fast. */
+EmitValue math_exp_fast(Emit *e, EmitValue x);
+EmitValue math_tanh_fast(Emit *e, EmitValue x);
+EmitValue math_erf_fast(Emit *e, EmitValue x);
+
 /* sum of c[i] * x^i, n coefficients. */
 EmitValue math_polynomial(Emit *e, EmitValue x, const double *c, int n);
 #endif

@@ -98,6 +98,7 @@ typedef struct {
     int op;               /* EmitBinary, EmitUnary or EmitCompare */
     ScalarFn *function;
     FloatFn *f32;         /* LIBM: the expansion used for f32 in place of the call */
+    FloatFn *fast;        /* and under --math fast, where that differs */
     const char *libm;     /* name for f64; f32 has an f behind it */
     int n;                /* LIBM: arguments */
 } Way;
@@ -134,7 +135,7 @@ static const Way ways[N_OPS][N_OF] = {
     [OP_TRUNC] = {U(TRUNC), NO, NO, NO},
     [OP_SQRT] = {U(SQRT), NO, NO, NO},
     [OP_RSQRT] = {F(float_rsqrt), NO, NO, NO},
-    [OP_EXP] = {L("exp", math_exp), NO, NO, NO},
+    [OP_EXP] = {{.way = LIBM, .libm = "exp", .f32 = math_exp, .fast = math_exp_fast, .n = 1}, NO, NO, NO},
     [OP_EXPM1] = {L("expm1", math_expm1), NO, NO, NO},
     [OP_LOG] = {L("log", math_log), NO, NO, NO},
     [OP_LOG1P] = {L("log1p", math_log1p), NO, NO, NO},
@@ -146,11 +147,11 @@ static const Way ways[N_OPS][N_OF] = {
     [OP_ATAN] = {L("atan", NULL), NO, NO, NO},
     [OP_SINH] = {L("sinh", NULL), NO, NO, NO},
     [OP_COSH] = {L("cosh", NULL), NO, NO, NO},
-    [OP_TANH] = {L("tanh", math_tanh), NO, NO, NO},
+    [OP_TANH] = {{.way = LIBM, .libm = "tanh", .f32 = math_tanh, .fast = math_tanh_fast, .n = 1}, NO, NO, NO},
     [OP_ASINH] = {L("asinh", NULL), NO, NO, NO},
     [OP_ACOSH] = {L("acosh", NULL), NO, NO, NO},
     [OP_ATANH] = {L("atanh", NULL), NO, NO, NO},
-    [OP_ERF] = {L("erf", math_erf), NO, NO, NO},
+    [OP_ERF] = {{.way = LIBM, .libm = "erf", .f32 = math_erf, .fast = math_erf_fast, .n = 1}, NO, NO, NO},
     [OP_ERFC] = {L("erfc", math_erfc), NO, NO, NO},
     [OP_SIGMOID] = {{.way = FUNCTION, .function = wide_sigmoid, .f32 = math_sigmoid}, NO, NO, NO},
     [OP_SOFTPLUS] = {{.way = FUNCTION, .function = wide_softplus, .f32 = math_softplus}, NO, NO, NO},
@@ -199,7 +200,7 @@ EmitValue scalar_emit(Emit *e, ScalarCall *c) {
     EmitType t = type(e, c);
     EmitValue r;
     if (w->f32 && t.dtype == DTYPE_F32) {
-        r = w->f32(e, c->args[0]);
+        r = (c->fast_math && w->fast ? w->fast : w->f32)(e, c->args[0]);
     } else switch (w->way) {
     case BINARY: r = emit_binary(e, (EmitBinary)w->op, c->args[0], c->args[1]); break;
     case UNARY: r = emit_unary(e, (EmitUnary)w->op, c->args[0]); break;
