@@ -155,6 +155,22 @@ static void add_link_flags(Arena *arena, Command *c) {
     for (size_t i = 0; i < ARRAY_LEN(flags); i++) add(arena, c, flags[i]);
 }
 
+/* What the archive members of the host functions need beside libm: codecs come from the system's libraries. */
+static void add_host_libraries(Arena *arena, Command *c, const ObjectModel *m) {
+    const Program *p = m->programs[0];
+    for (uint32_t b = 0; b < p->blocks.len; b++) {
+        const Block *block = &p->blocks.data[b];
+        for (uint32_t i = 0; i < block->steps.len; i++) {
+            const Step *step = &block->steps.data[i];
+            if (step->kind != STEP_HOST || strcmp(step->host->family, "codec") != 0) continue;
+            add(arena, c, "-ljpeg");
+            add(arena, c, "-lpng");
+            add(arena, c, "-lz");
+            return;
+        }
+    }
+}
+
 static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir,
                         Diag *d) {
     const char *library, *script = arena_printf(arena, "%s/exports", temp_dir);
@@ -171,6 +187,7 @@ static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, 
     add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
     add(arena, &c, arena_printf(arena, "-Wl,--version-script=%s", script));
     add_link_flags(arena, &c);
+    add_host_libraries(arena, &c, m);
     add(arena, &c, "-lm");
     return run(arena, &c, temp_dir, d);
 }
@@ -190,6 +207,7 @@ static bool make_executable(Arena *arena, const char *object, const ObjectModel 
     add(arena, &c, library);
     add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
     add_link_flags(arena, &c);
+    add_host_libraries(arena, &c, m);
     add(arena, &c, "-lm");
     add(arena, &c, "-lpthread");
     return run(arena, &c, temp_dir, d);

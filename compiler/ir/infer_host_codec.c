@@ -1,0 +1,15 @@
+/* Shape functions of the family codec: [height, width, channels], channels known where the attribute says them. */
+#include "ir/host_infer.h"
+
+bool hostinfer_decode_image(Infer *c) {
+    if (!host_arity(c, 1, 1)) return false;
+    const int64_t channels = node_int(c->n, "channels", 0);
+    if (channels < 0 || channels > 4) return infer_error(c, "channels must be 0, 1, 3 or 4");
+    Shape s = {.rank = 3};
+    for (int i = 0; i < 3; i++) s.dims[i] = i == 2 && channels ? dim_const(channels) : infer_fresh_dim(c, 0, i, 0, dim_const(i == 2 ? 4 : HOST_ANY));
+    return host_set(c, 0, node_type(c->n, "dtype", DTYPE_U8), &s);
+}
+
+bool hostinfer_extract_jpeg_shape(Infer *c) {
+    return host_arity(c, 1, 1) && host_vector(c, 0, node_type(c->n, "output_type", DTYPE_S32), dim_const(3));
+}
