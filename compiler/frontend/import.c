@@ -203,19 +203,24 @@ static Dim named_symbol(Importer *im, Map *symbols, const char *name)
     return d;
 }
 
-/* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?,3] + y [?,3] may broadcast), with one
-   exception: the first dims of a signature's inputs, where all are unknown, are "batch", which is what exporters mean by them.
-   Users say otherwise by naming dims. */
+/* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may broadcast), except for
+   first dims where they can only be meant as the batch: of a signature's inputs, if all are unknown; of images, sequences and the like
+   (rank >= 2) that have no other unknown dim. Should they differ when the model runs, that is an error then. Users say otherwise by
+   naming dims. */
 static bool shares_batch(const ModelInputs *inputs, bool from_signature)
 {
     uint32_t unknown = 0;
     uint32_t with_dims = 0;
+    bool only_batches = true;
     for (uint32_t i = 0; i < inputs->len; i++) {
         const TfShape *s = &inputs->data[i].shape;
+        bool open = s->rank > 0 && s->dims[0] < 0;
         with_dims += s->rank > 0;
-        unknown += s->rank > 0 && s->dims[0] < 0;
+        unknown += open;
+        for (int k = 0; k < s->rank; k++)
+            only_batches = only_batches && (s->dims[k] >= 0 || (k == 0 && s->rank >= 2));
     }
-    return unknown == 1 || (from_signature && unknown == with_dims);
+    return unknown == 1 || only_batches || (from_signature && unknown == with_dims);
 }
 
 static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *symbols, Shape *out)
