@@ -12,7 +12,7 @@ typedef struct {
     const Node *n;
     const Region *condition, *body;
     uint32_t counter, h, c, x; /* which carried values they are; c is h for a gru */
-    int64_t steps;
+    Dim steps;
     Cell cell;
 } TimeLoop;
 
@@ -28,16 +28,25 @@ static bool is_counter(const TimeLoop *l, uint32_t i) {
     return sum && sum->inputs[0].i == l->body->params.data[i].i && value_is_splat(l->g, sum->inputs[1], 1) && value_is_splat(l->g, l->n->inputs[i], 0);
 }
 
-/* Condition: counter < constant; a conjunction of such must agree in the counter, and the smallest bound counts. */
-static bool read_bound(const TimeLoop *l, ValueId v, int depth, int64_t *io_steps) {
-    const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
-    if (both && depth < 4) return read_bound(l, both->inputs[0], depth + 1, io_steps) && read_bound(l, both->inputs[1], depth + 1, io_steps);
-    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i) return false;
-    const Tensor *bound = value_const(l->g, less->inputs[1]);
-    if (!bound || tensor_count(bound) != 1) return false;
-    int64_t steps = tensor_get_i64(bound, 0);
-    if (steps < *io_steps) *io_steps = steps;
+/* The number that v, of the condition, always is: a constant or a size, there or passed in and never changed. */
+static bool read_number(const TimeLoop *l, ValueId v, Dim *out) {
+    const Value *value = value_at(l->g, v);
+    if (!value->def.i && value->index < l->body->params.len && l->body->results.data[value->index].i == l->body->params.data[value->index].i)
+        value = value_at(l->g, l->n->inputs[value->index]);
+    if (!value->content || shape_count(&value->shape) != 1) return false;
+    *out = value->content[0];
     return true;
+}
+
+/* Condition: counter < number; of a conjunction of such, the smallest constant counts, and sizes must be the same. */
+static bool read_bound(const TimeLoop *l, ValueId v, int depth, Dim *io_steps) {
+    const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
+    Dim bound;
+    if (both && depth < 4) return read_bound(l, both->inputs[0], depth + 1, io_steps) && read_bound(l, both->inputs[1], depth + 1, io_steps);
+    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i || !read_number(l, less->inputs[1], &bound)) return false;
+    bool first = dim_is(*io_steps, INT64_MAX), constant = dim_is_const(bound) && dim_is_const(*io_steps);
+    if (first || (constant && bound.value < io_steps->value)) *io_steps = bound;
+    return first || constant || dim_equal(bound, *io_steps);
 }
 
 /* The cell's input is one step of a carried value that no turn changes, at the counter. */
@@ -49,7 +58,7 @@ static bool reads_step(TimeLoop *l, ValueId x) {
     if (l->body->results.data[series].i != l->body->params.data[series].i) return false;
     const Shape *s = shape_at(l->g, l->n->inputs[series]);
     l->x = (uint32_t)series;
-    return s->rank == 3 && dim_is(s->dims[0], l->steps) && dim_is_const(s->dims[2]);
+    return s->rank == 3 && dim_equal(s->dims[0], l->steps) && dim_is_const(s->dims[2]);
 }
 
 static bool find_cell(TimeLoop *l) {
@@ -81,7 +90,7 @@ static ResultKind output_kind(const TimeLoop *l, uint32_t i) {
     if (dim_is(s->dims[0], 1) && value_is_splat(l->g, update->inputs[2], 0)) return RESULT_LAST;
     /* begin = concat of the counter and zeros */
     const Node *begin = match(l->g, update->inputs[2], OP_CONCAT);
-    if (!begin || !dim_is(s->dims[0], l->steps)) return RESULT_UNKNOWN;
+    if (!begin || !dim_equal(s->dims[0], l->steps)) return RESULT_UNKNOWN;
     const Node *first = match(l->g, begin->inputs[0], OP_RESHAPE);
     if (!first || first->inputs[0].i != l->body->params.data[l->counter].i) return RESULT_UNKNOWN;
     for (uint32_t k = 1; k < begin->n_inputs; k++)
@@ -99,7 +108,7 @@ static ResultKind result_kind(const TimeLoop *l, uint32_t i) {
 
 /* What stands for result i of the loop. */
 static ValueId make_result(Rewriter *w, const TimeLoop *l, uint32_t i, ResultKind kind, const ValueId *made) {
-    if (kind == RESULT_COUNTER) return build_scalar_const(w->g, w->r, dtype_at(w->g, l->n->outputs[i]), (double)l->steps);
+    if (kind == RESULT_COUNTER) return build_dims(w->g, w->r, dtype_at(w->g, l->n->outputs[i]), 0, 1, &l->steps, "");
     if (kind == RESULT_H) return made[1];
     if (kind == RESULT_C) return made[2];
     if (kind == RESULT_OUTPUTS) return made[0];
@@ -111,8 +120,8 @@ static ValueId make_result(Rewriter *w, const TimeLoop *l, uint32_t i, ResultKin
 static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
-    TimeLoop l = {.g = g, .n = n, .condition = region_at(g, n->regions[0]), .body = region_at(g, n->regions[1]), .counter = counter, .steps = INT64_MAX};
-    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) || l.steps < 1 || !find_cell(&l)) return false;
+    TimeLoop l = {.g = g, .n = n, .condition = region_at(g, n->regions[0]), .body = region_at(g, n->regions[1]), .counter = counter, .steps = dim_const(INT64_MAX)};
+    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) || (dim_is_const(l.steps) && l.steps.value < 1) || !find_cell(&l)) return false;
     uint32_t n_results = n->n_outputs;
     ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
     uint32_t *uses = graph_count_uses(g, u->scratch);

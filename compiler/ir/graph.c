@@ -163,9 +163,11 @@ static bool infer_node(Graph *g, NodeId id, Diag *d) {
     for (uint32_t i = 0; i < n->n_inputs && !any_rank; i++)
         if (infer_in(&c, i)->shape.rank < 0)
             return infer_error(&c, "the number of dimensions of its input %u is not known; give the model's input shapes", i);
+    bool done = infer_table[n->op](&c);
+    bool too_complex = g->dims.too_complex; /* in the shape function, or in what a pass or the importer computed for this node */
     g->dims.too_complex = false;
-    if (!infer_table[n->op](&c)) return false;
-    if (g->dims.too_complex) return infer_error(&c, "the symbolic sizes of its result are too complex; give the model fixed input shapes");
+    if (!done) return false;
+    if (too_complex) return infer_error(&c, "the symbolic sizes of its result are too complex; give the model fixed input shapes");
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         const Value *v = infer_out(&c, i);
         int64_t low, high, bytes;

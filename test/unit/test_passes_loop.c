@@ -1,0 +1,96 @@
+/* The loop over passes: which rows run, what is dumped, and that unknown names are reported. */
+#include "pass.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char text[] = "graph \"t\" {\n  %1 = param : f32[2]\n  %2 = const {0x1p+0, 0x1p+1} : f32[2]\n  %3 = mul %2, %2 : f32[2]\n"
+                           "  %4 = add %1, %3 : f32[2]\n  %5 = exp %1 : f32[2]\n  return %4\n}\n";
+
+/* Runs the passes over the text; what they write to their stream is returned, and live nodes are counted. */
+static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors) {
+    Arena *arena = arena_new();
+    Diag d;
+    diag_init(&d, arena, NULL);
+    char *written = NULL;
+    size_t size = 0;
+    options.dump = open_memstream(&written, &size);
+    options.fold_limit = 1000;
+    Unit u = {.g = graph_parse(arena, text, &d), .machine = machine_find("", "x86-64-v3"), .options = &options, .arena = arena, .scratch = arena_new(), .d = &d};
+    assert_non_null(u.g);
+    passes_run(&u);
+    fclose(options.dump);
+    *out_nodes = region_at(u.g, u.g->root)->nodes.len;
+    *out_errors = d.n_errors;
+    arena_free(u.scratch);
+    arena_free(arena);
+    return written;
+}
+
+static void levels_lists_and_ends(void **state) {
+    (void)state;
+    uint32_t nodes, errors;
+    free(run((PassOptions){.level = 0}, &nodes, &errors));
+    assert_int_equal(nodes, 3); /* dce only: exp is gone */
+    free(run((PassOptions){.level = 3}, &nodes, &errors));
+    assert_int_equal(nodes, 2); /* the product is folded too */
+    free(run((PassOptions){.level = 3, .only = "fold"}, &nodes, &errors));
+    assert_int_equal(nodes, 2);
+    free(run((PassOptions){.level = 3, .skip = "fold,dce,canonicalise,batch_norm,cse,shape", .stop_after = "cse"}, &nodes, &errors));
+    assert_int_equal(nodes, 4);
+    free(run((PassOptions){.level = 3, .stop_after = "shape"}, &nodes, &errors));
+    assert_int_equal(nodes, 4);
+    assert_int_equal(errors, 0);
+}
+
+static void dumps_and_times_go_to_the_stream(void **state) {
+    (void)state;
+    uint32_t nodes, errors;
+    char *written = run((PassOptions){.level = 3, .dump_after = "all", .stop_after = "control"}, &nodes, &errors);
+    assert_non_null(strstr(written, "---- after fold\n"));
+    assert_null(strstr(written, "---- after shape\n")); /* it changed nothing */
+    free(written);
+    written = run((PassOptions){.level = 3, .dump_after = "shape", .time = true, .stop_after = "fold"}, &nodes, &errors);
+    assert_non_null(strstr(written, "---- after shape\n"));
+    assert_non_null(strstr(written, " ms  fold"));
+    free(written);
+}
+
+static void unknown_names_are_reported(void **state) {
+    (void)state;
+    uint32_t nodes, errors;
+    free(run((PassOptions){.level = 3, .only = "fold,flod"}, &nodes, &errors));
+    assert_int_equal(errors, 1);
+    free(run((PassOptions){.level = 3, .skip = "a,b", .dump_after = "c", .stop_after = "d"}, &nodes, &errors));
+    assert_int_equal(errors, 4);
+    assert_int_equal(nodes, 4);
+}
+
+static void the_table_is_consistent(void **state) {
+    (void)state;
+    uint32_t n;
+    const PassRow *rows = pass_table(&n);
+    Stage stage = STAGE_IMPORTED;
+    for (uint32_t i = 0; i < n; i++) {
+        assert_true(rows[i].before <= stage || rows[i].level > 0);
+        assert_true(rows[i].after >= rows[i].before);
+        assert_non_null(rows[i].run);
+        assert_true(strlen(rows[i].doc) > 10);
+        stage = rows[i].after;
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(levels_lists_and_ends),
+        cmocka_unit_test(dumps_and_times_go_to_the_stream),
+        cmocka_unit_test(unknown_names_are_reported),
+        cmocka_unit_test(the_table_is_consistent),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
