@@ -1,5 +1,6 @@
 /* SavedModels: signatures, variables from sharded, sliced and object-based checkpoints, assets, initialisers, and what can be wrong. */
-#include "frontend/tfgraph.h"
+#include "frontend/import.h"
+#include "ir/host.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -83,6 +84,36 @@ static void test_objects_tables_and_assets(void **state) {
     assert_string_equal(path->data, arena_printf(arena, "%s/words.txt", tf->assets_dir));
 }
 
+/* The vocabulary file is read at compile time. */
+static void test_table_from_asset(void **state) {
+    (void)state;
+    TfGraph *tf = tf_read(arena, "test/models/frontend/saved_tf2", NULL, &d);
+    Graph *g = import_graph(arena, tf, &(ImportOptions){0}, &d);
+    assert_non_null(g);
+    const Node *fill = NULL;
+    for (uint32_t i = 1; i < g->nodes.len; i++)
+        if (g->nodes.data[i].op == OP_HOST && strcmp(g->nodes.data[i].host->name, "LookupTableImportV2") == 0) fill = &g->nodes.data[i];
+    assert_non_null(fill);
+    const Tensor *keys = value_const(g, fill->inputs[1]), *values = value_const(g, fill->inputs[2]);
+    assert_int_equal(tensor_count(keys), 3);
+    assert_memory_equal(((const StringElement *)keys->data)[1].data, "green", 5);
+    assert_int_equal(tensor_get_i64(values, 2), 2);
+}
+
+/* Any other file is none of the model's business. */
+static void test_table_from_foreign_file(void **state) {
+    (void)state;
+    static const char text[] =
+        "node { name: 't' op: 'HashTableV2' attr { key: 'key_dtype' value { type: DT_STRING } } attr { key: 'value_dtype' value { type: DT_INT64 } } }\n"
+        "node { name: 'f' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_STRING string_val: '/etc/passwd' } } } }\n"
+        "node { name: 'i' op: 'InitializeTableFromTextFileV2' input: 't' input: 'f' } node { name: 's' op: 'LookupTableSizeV2' input: 't' }";
+    TfGraph *tf = tf_read_bytes(arena, text, sizeof text - 1, "test.pbtxt", &d);
+    assert_non_null(tf);
+    const char *init[] = {"i"}, *outputs[] = {"s"};
+    assert_null(import_graph(arena, tf, &(ImportOptions){.init = init, .n_init = 1, .outputs = outputs, .n_outputs = 1}, &d));
+    assert_true(has_message("'/etc/passwd', which is no asset of a SavedModel"));
+}
+
 static void test_choice(void **state) {
     (void)state;
     const char *path = "test/models/frontend/saved_tf1";
@@ -132,6 +163,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sharded_and_partitioned, setup, teardown),
         cmocka_unit_test_setup_teardown(test_objects_tables_and_assets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_table_from_asset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_table_from_foreign_file, setup, teardown),
         cmocka_unit_test_setup_teardown(test_choice, setup, teardown),
         cmocka_unit_test_setup_teardown(test_text_and_mistakes, setup, teardown),
     };
