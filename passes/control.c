@@ -231,6 +231,13 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
     bool *live = NEW_ARRAY(u->scratch, bool, count), *done = NEW_ARRAY(u->scratch, bool, count), *seen = NEW_ARRAY(u->scratch, bool, g->nodes.len);
     NodeId *stack = NEW_ARRAY(u->scratch, NodeId, g->nodes.len);
     for (uint32_t i = 0; i < count; i++) live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i));
+    /* Nodes without results set symbols or fill tables: what they read is needed although no value leads to them. */
+    const Region *inside = region_at(g, n->regions[LOOP_BODY]);
+    for (uint32_t k = 0; k < inside->nodes.len; k++) {
+        const Node *effect = node_at(g, inside->nodes.data[k]);
+        for (uint32_t i = 0; effect->n_outputs == 0 && !effect->dead && i < effect->n_inputs; i++)
+            mark_params(g, effect->inputs[i], seen, live, stack);
+    }
     for (bool again = true; again;) {
         again = false;
         for (uint32_t i = 0; i < count; i++) {
