@@ -47,7 +47,7 @@ typedef struct {
     Users *users;
     uint32_t *group_of;   /* per node: index + 1 into groups; GROUP_INLINE */
     double *times;        /* per node: how many elements of its result are computed in its group */
-    NodeId *home;         /* per element-wise node: the contraction whose epilogue it could be in */
+    NodeId *home;         /* per element-wise node: the anchor whose epilogue it could be in */
     VEC(Group *) groups;
 } Fuse;
 
@@ -210,14 +210,20 @@ static bool takes_operand(const Fuse *f, const Node *m, uint32_t k, const Node *
     return true;
 }
 
-/* A node that could be in a contraction's epilogue does not go where the contraction cannot follow. */
+/* Whether n can be in the epilogue of `anchor`: for loops, what changes elements in place. */
+static bool fits_epilogue(const Fuse *f, const Node *anchor, const Node *n) {
+    if (role_of(anchor) == ROLE_CONTRACT) return fits_contraction(f, anchor, n);
+    return is_ewise(n) && shape_equal(&value_at(f->g, n->outputs[0])->shape, &value_at(f->g, anchor->outputs[0])->shape);
+}
+
+/* A node that could be in an anchor's epilogue does not go where the anchor cannot follow. */
 static bool leaves_home(const Fuse *f, const Group *group, NodeId id) {
     NodeId home = f->home[id.i];
     if (home.i == 0) return false;
     if (group->anchor.i) return true;
     const Node *anchor = node_at(f->g, home);
     for (uint32_t i = 0; i < group->n; i++)
-        if (!fits_contraction(f, anchor, node_at(f->g, group->members[i]))) return true;
+        if (!fits_epilogue(f, anchor, node_at(f->g, group->members[i]))) return true;
     return false;
 }
 
@@ -231,8 +237,9 @@ static void find_homes(Fuse *f, const Region *r) {
             NodeId def = value_at(f->g, v)->def;
             if (!def.i || f->users[v.i].is_result) continue;
             const Node *producer = node_at(f->g, def);
-            NodeId home = role_of(producer) == ROLE_CONTRACT ? def : f->home[def.i];
-            if (home.i && fits_contraction(f, node_at(f->g, home), n)) f->home[id.i] = home;
+            bool is_anchor = role_of(producer) == ROLE_CONTRACT || role_of(producer) == ROLE_LOOPS;
+            NodeId home = is_anchor ? def : f->home[def.i];
+            if (home.i && fits_epilogue(f, node_at(f->g, home), n)) f->home[id.i] = home;
         }
     }
 }

@@ -58,7 +58,7 @@ static void add_cases(Arena *a, Cases *cases, const char *line, const char *body
 static bool read_cases(Arena *a, const char *path, Cases *cases) {
     FILE *f = fopen(path, "r");
     if (!f) return false;
-    char line[4096], head[4096] = "";
+    char line[16384], head[4096] = "";
     Str body;
     str_init(&body, a);
     while (fgets(line, sizeof line, f)) {
