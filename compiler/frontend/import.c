@@ -1,7 +1,9 @@
-/* import: TfGraph → Graph. Decides which tensors are the model's inputs and outputs, then lets the walk (import_walk.c) import exactly
-   the nodes that the outputs need. The table of op types is tf_ops.def; all that it names lies in the import_<family>.c files. */
+/* import: TfGraph → Graph. Decides which tensors are the model's inputs and outputs, then lets the walk (import_walk.c)
+   import exactly the nodes that the outputs need. The table of op types is tf_ops.def; all that it names lies in the
+   import_<family>.c files. */
 #include "frontend/importer.h"
 #include "ir/host.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,22 +13,18 @@ static const TfOpRow rows[] = {
 #undef TFOP
 };
 
-const TfOpRow *tf_op_table(uint32_t *out_n)
-{
+const TfOpRow *tf_op_table(uint32_t *out_n) {
     *out_n = ARRAY_LEN(rows);
     return rows;
 }
 
-const TfOpRow *tf_op_find(const char *name)
-{
+const TfOpRow *tf_op_find(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (strcmp(rows[i].name, name) == 0)
-            return &rows[i];
+        if (strcmp(rows[i].name, name) == 0) return &rows[i];
     return NULL;
 }
 
-const TfOpRow *import_row(const Import *c)
-{
+const TfOpRow *import_row(const Import *c) {
     uint64_t i = map_get(&c->im->rows, c->n->op, UINT64_MAX);
     return i == UINT64_MAX ? NULL : &rows[i];
 }
@@ -34,8 +32,7 @@ const TfOpRow *import_row(const Import *c)
 /* ---- names of tensors */
 
 /* "^node", "node", "node:1" → node index and output. UINT32_MAX when there is no such node. */
-static TfInput find_tensor(const TfGraph *tf, Arena *arena, const char *name)
-{
+static TfInput find_tensor(const TfGraph *tf, Arena *arena, const char *name) {
     TfInput t = {UINT32_MAX, 0};
     const char *colon = strrchr(name, ':');
     char *node = arena_strdup(arena, *name == '^' ? name + 1 : name);
@@ -44,21 +41,17 @@ static TfInput find_tensor(const TfGraph *tf, Arena *arena, const char *name)
         t.output = (uint32_t)strtoul(colon + 1, NULL, 10);
     }
     uint64_t i = map_get(&tf->main.index, node, UINT64_MAX);
-    if (i < tf->main.n_nodes)
-        t.node = (uint32_t)i;
+    if (i < tf->main.n_nodes) t.node = (uint32_t)i;
     return t;
 }
 
-static const TfPort *find_port(const TfPort *ports, uint32_t n, const char *key)
-{
+static const TfPort *find_port(const TfPort *ports, uint32_t n, const char *key) {
     for (uint32_t i = 0; i < n; i++)
-        if (strcmp(ports[i].name, key) == 0)
-            return &ports[i];
+        if (strcmp(ports[i].name, key) == 0) return &ports[i];
     return NULL;
 }
 
-static bool is_placeholder(const TfNode *n)
-{
+static bool is_placeholder(const TfNode *n) {
     return strcmp(n->op, "Placeholder") == 0 || strcmp(n->op, "PlaceholderV2") == 0;
 }
 
@@ -76,17 +69,14 @@ typedef struct {
 typedef VEC(ModelInput) ModelInputs;
 
 /* The placeholders that the wanted tensors need, in the file's order. */
-static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs)
-{
+static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs) {
     const TfBody *body = &im->tf->main;
     bool *reached = NEW_ARRAY(im->arena, bool, body->n_nodes);
     VEC(uint32_t) work = {0};
-    for (uint32_t i = 0; i < n_wanted; i++)
-        vec_push(im->arena, &work, wanted[i].node);
+    for (uint32_t i = 0; i < n_wanted; i++) vec_push(im->arena, &work, wanted[i].node);
     while (work.len > 0) {
         uint32_t i = work.data[--work.len];
-        if (i >= body->n_nodes || reached[i])
-            continue;
+        if (i >= body->n_nodes || reached[i]) continue;
         reached[i] = true;
         for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++)
             vec_push(im->arena, &work, body->nodes[i].inputs[k].node);
@@ -96,15 +86,15 @@ static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wa
             vec_push(im->arena, inputs, (ModelInput){.name = body->nodes[i].name, .tensor = {i, 0}});
 }
 
-static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs)
-{
+static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs) {
     const ImportOptions *o = im->options;
     const TfGraph *tf = im->tf;
     bool ok = true;
     for (uint32_t i = 0; i < o->n_inputs; i++) {
         const InputOption *option = &o->inputs[i];
         const TfPort *port = find_port(tf->inputs, tf->n_inputs, option->name);
-        ModelInput in = {.name = port ? port->name : option->name, .tensor = find_tensor(tf, im->arena, port ? port->tensor : option->name)};
+        ModelInput in = {.name = port ? port->name : option->name,
+                         .tensor = find_tensor(tf, im->arena, port ? port->tensor : option->name)};
         in.option = option;
         if (in.tensor.node == UINT32_MAX) {
             diag_error(im->d, NULL, NULL, "there is no input, node or tensor '%s'", option->name);
@@ -113,70 +103,62 @@ static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted
             vec_push(im->arena, inputs, in);
         }
     }
-    if (o->n_inputs > 0)
-        return ok;
+    if (o->n_inputs > 0) return ok;
     for (uint32_t i = 0; i < tf->n_inputs; i++) {
         ModelInput in = {.name = tf->inputs[i].name, .tensor = find_tensor(tf, im->arena, tf->inputs[i].tensor)};
         if (in.tensor.node == UINT32_MAX) {
-            diag_error(im->d, NULL, NULL, "signature input '%s' names tensor '%s', which the graph lacks", in.name, tf->inputs[i].tensor);
+            diag_error(im->d, NULL, NULL, "signature input '%s' names tensor '%s', which the graph lacks", in.name,
+                       tf->inputs[i].tensor);
             ok = false;
         } else {
             vec_push(im->arena, inputs, in);
         }
     }
-    if (tf->n_inputs == 0)
-        find_placeholders(im, wanted, n_wanted, inputs);
+    if (tf->n_inputs == 0) find_placeholders(im, wanted, n_wanted, inputs);
     return ok;
 }
 
 /* The type of a tensor in the middle of a graph: by the attribute that names it for most ops. */
-static DType guess_dtype(const TfNode *n)
-{
+static DType guess_dtype(const TfNode *n) {
     static const char *const names[] = {"dtype", "DstT", "output_type", "out_type", "T"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         DType t = tf_attr_type(n, names[i], DTYPE_NONE);
-        if (t != DTYPE_NONE)
-            return t;
+        if (t != DTYPE_NONE) return t;
     }
     return DTYPE_NONE;
 }
 
 /* Serialised examples come as a vector, whatever the placeholder says of its rank. */
-static bool is_parsed_as_examples(const TfGraph *tf, TfInput t)
-{
+static bool is_parsed_as_examples(const TfGraph *tf, TfInput t) {
     for (uint32_t i = 0; i < tf->main.n_nodes; i++) {
         const TfNode *n = &tf->main.nodes[i];
-        if (strncmp(n->op, "ParseExample", 12) == 0 && n->n_inputs > 0 && n->inputs[0].node == t.node && n->inputs[0].output == t.output)
+        if (strncmp(n->op, "ParseExample", 12) == 0 && n->n_inputs > 0 && n->inputs[0].node == t.node &&
+            n->inputs[0].output == t.output)
             return true;
     }
     return false;
 }
 
-static void declared_type(const TfGraph *tf, ModelInput *in)
-{
+static void declared_type(const TfGraph *tf, ModelInput *in) {
     const TfNode *n = &tf->main.nodes[in->tensor.node];
     const TfPort *port = find_port(tf->inputs, tf->n_inputs, in->name);
     in->dtype = port ? port->dtype : DTYPE_NONE;
     in->shape.rank = -1;
-    if (port)
-        in->shape = port->shape;
-    if (in->dtype == DTYPE_NONE)
-        in->dtype = guess_dtype(n);
+    if (port) in->shape = port->shape;
+    if (in->dtype == DTYPE_NONE) in->dtype = guess_dtype(n);
     const TfAttr *shape = tf_attr(n, "shape");
     const TfAttr *shapes = tf_attr(n, "_output_shapes");
     bool scalar_means_unknown = tf->producer < 24 && strcmp(n->op, "Placeholder") == 0;
-    if (in->shape.rank < 0 && shape && shape->kind == TF_ATTR_SHAPE && !(scalar_means_unknown && shape->v.shape.rank == 0))
+    if (in->shape.rank < 0 && shape && shape->kind == TF_ATTR_SHAPE &&
+        !(scalar_means_unknown && shape->v.shape.rank == 0))
         in->shape = shape->v.shape;
     if (in->shape.rank < 0 && shapes && shapes->kind == TF_ATTR_LIST_SHAPE && in->tensor.output < shapes->n)
         in->shape = shapes->v.shapes[in->tensor.output];
-    if (in->shape.rank < 0 && is_parsed_as_examples(tf, in->tensor))
-        in->shape = (TfShape){.rank = 1, .dims = {-1}};
-    if (in->option && in->option->dtype != DTYPE_NONE)
-        in->dtype = in->option->dtype;
+    if (in->shape.rank < 0 && is_parsed_as_examples(tf, in->tensor)) in->shape = (TfShape){.rank = 1, .dims = {-1}};
+    if (in->option && in->option->dtype != DTYPE_NONE) in->dtype = in->option->dtype;
 }
 
-static void dim_bounds(const ImportOptions *o, const char *symbol, int64_t *out_min, int64_t *out_max)
-{
+static void dim_bounds(const ImportOptions *o, const char *symbol, int64_t *out_min, int64_t *out_max) {
     *out_min = 0;
     *out_max = INT64_MAX;
     for (uint32_t i = 0; symbol && i < o->n_bounds; i++)
@@ -187,28 +169,23 @@ static void dim_bounds(const ImportOptions *o, const char *symbol, int64_t *out_
 }
 
 /* The symbol of an unknown dim: one that exists when its name was used before. */
-static Dim named_symbol(Importer *im, Map *symbols, const char *name)
-{
+static Dim named_symbol(Importer *im, Map *symbols, const char *name) {
     MapEntry *e = name ? map_find(symbols, name) : NULL;
-    if (e)
-        return (Dim){(uint32_t)e->value, 0};
+    if (e) return (Dim){(uint32_t)e->value, 0};
     int64_t min = 0;
     int64_t max = INT64_MAX;
     dim_bounds(im->options, name, &min, &max);
-    if (min == max)
-        return dim_const(min); /* --batch 8: not unknown any more */
+    if (min == max) return dim_const(min); /* --batch 8: not unknown any more */
     Dim d = dim_symbol(&im->g->dims, name, min, max);
-    if (name)
-        map_add(symbols, name, d.expr);
+    if (name) map_add(symbols, name, d.expr);
     return d;
 }
 
-/* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may broadcast), except for
-   first dims where they can only be meant as the batch: of a signature's inputs, if all are unknown; of images, sequences and the like
-   (rank >= 2) that have no other unknown dim. Should they differ when the model runs, that is an error then. Users say otherwise by
-   naming dims. */
-static bool shares_batch(const ModelInputs *inputs, bool from_signature)
-{
+/* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may
+   broadcast), except for first dims where they can only be meant as the batch: of a signature's inputs, if all are
+   unknown; of images, sequences and the like (rank >= 2) that have no other unknown dim. Should they differ when the
+   model runs, that is an error then. Users say otherwise by naming dims. */
+static bool shares_batch(const ModelInputs *inputs, bool from_signature) {
     uint32_t unknown = 0;
     uint32_t with_dims = 0;
     bool only_batches = true;
@@ -217,24 +194,24 @@ static bool shares_batch(const ModelInputs *inputs, bool from_signature)
         bool open = s->rank > 0 && s->dims[0] < 0;
         with_dims += s->rank > 0;
         unknown += open;
-        for (int k = 0; k < s->rank; k++)
-            only_batches = only_batches && (s->dims[k] >= 0 || (k == 0 && s->rank >= 2));
+        for (int k = 0; k < s->rank; k++) only_batches = only_batches && (s->dims[k] >= 0 || (k == 0 && s->rank >= 2));
     }
     return unknown == 1 || only_batches || (from_signature && unknown == with_dims);
 }
 
-static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *symbols, Shape *out)
-{
+static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *symbols, Shape *out) {
     TfShape s = in->shape;
     const InputOption *o = in->option;
     if (o && o->has_shape) {
         for (int i = 0; s.rank >= 0 && s.rank == o->shape.rank && i < s.rank; i++)
             if (s.dims[i] >= 0 && o->shape.dims[i] >= 0 && s.dims[i] != o->shape.dims[i])
-                diag_note(im->d, in->name, NULL, "dimension %d is %lld in the graph, %lld was asked for", i, (long long)s.dims[i], (long long)o->shape.dims[i]);
+                diag_note(im->d, in->name, NULL, "dimension %d is %lld in the graph, %lld was asked for", i,
+                          (long long)s.dims[i], (long long)o->shape.dims[i]);
         s = o->shape;
     }
     if (s.rank < 0)
-        return diag_error(im->d, in->name, NULL, "the rank of this input is unknown; say its shape (--input '%s=-1,…')", in->name);
+        return diag_error(im->d, in->name, NULL, "the rank of this input is unknown; say its shape (--input '%s=-1,…')",
+                          in->name);
     out->rank = s.rank;
     for (int i = 0; i < s.rank; i++) {
         const char *name = o && o->dim_names[i] ? o->dim_names[i] : i == 0 && batch ? "batch" : NULL;
@@ -243,8 +220,7 @@ static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *sym
     return true;
 }
 
-static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, TensorInput *overrides)
-{
+static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, TensorInput *overrides) {
     Graph *g = im->g;
     const TfGraph *tf = im->tf;
     Map symbols;
@@ -253,8 +229,7 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
     for (uint32_t i = 0; i < inputs->len; i++) {
         ModelInput *in = &inputs->data[i];
         declared_type(tf, in);
-        if (in->option && in->option->has_shape && in->shape.rank < 0)
-            in->shape = in->option->shape;
+        if (in->option && in->option->has_shape && in->shape.rank < 0) in->shape = in->option->shape;
     }
     bool batch = shares_batch(inputs, from_signature);
     for (uint32_t i = 0; i < inputs->len; i++) {
@@ -262,7 +237,8 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         const TfNode *n = &tf->main.nodes[in->tensor.node];
         Shape shape;
         if (in->dtype == DTYPE_NONE) {
-            ok = diag_error(im->d, n->name, n->op, "the type of input '%s' is not known; say it with --input", in->name);
+            ok =
+                diag_error(im->d, n->name, n->op, "the type of input '%s' is not known; say it with --input", in->name);
             continue;
         }
         if (!input_shape(im, in, batch, &symbols, &shape)) {
@@ -287,67 +263,62 @@ typedef struct {
 typedef VEC(ModelOutput) ModelOutputs;
 
 /* Nodes that make no result, or nothing a caller would want as one. */
-static bool is_output_candidate(const TfNode *n)
-{
+static bool is_output_candidate(const TfNode *n) {
     const TfOpRow *row = tf_op_find(n->op);
-    if (row && row->text && strcmp(row->text, "no output") == 0)
-        return false;
+    if (row && row->text && strcmp(row->text, "no output") == 0) return false;
     return !is_placeholder(n);
 }
 
 /* Nodes that nobody consumes, in the file's order. */
-static void find_sinks(Importer *im, ModelOutputs *outputs)
-{
+static void find_sinks(Importer *im, ModelOutputs *outputs) {
     const TfBody *body = &im->tf->main;
     bool *used = NEW_ARRAY(im->arena, bool, body->n_nodes);
     for (uint32_t i = 0; i < body->n_nodes; i++) {
-        for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++)
-            used[body->nodes[i].inputs[k].node] = true;
+        for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++) used[body->nodes[i].inputs[k].node] = true;
     }
     for (uint32_t i = 0; i < body->n_nodes; i++)
         if (!used[i] && is_output_candidate(&body->nodes[i]))
             vec_push(im->arena, outputs, (ModelOutput){body->nodes[i].name, {i, 0}});
 }
 
-static bool choose_outputs(Importer *im, ModelOutputs *outputs)
-{
+static bool choose_outputs(Importer *im, ModelOutputs *outputs) {
     const ImportOptions *o = im->options;
     const TfGraph *tf = im->tf;
     bool ok = true;
     for (uint32_t i = 0; i < o->n_outputs; i++) {
         const TfPort *port = find_port(tf->outputs, tf->n_outputs, o->outputs[i]);
-        ModelOutput out = {port ? port->name : o->outputs[i], find_tensor(tf, im->arena, port ? port->tensor : o->outputs[i])};
+        ModelOutput out = {port ? port->name : o->outputs[i],
+                           find_tensor(tf, im->arena, port ? port->tensor : o->outputs[i])};
         if (out.tensor.node == UINT32_MAX)
             ok = diag_error(im->d, NULL, NULL, "there is no output, node or tensor '%s'", o->outputs[i]);
         else
             vec_push(im->arena, outputs, out);
     }
-    if (o->n_outputs > 0)
-        return ok;
+    if (o->n_outputs > 0) return ok;
     for (uint32_t i = 0; i < tf->n_outputs; i++) {
         ModelOutput out = {tf->outputs[i].name, find_tensor(tf, im->arena, tf->outputs[i].tensor)};
         if (out.tensor.node == UINT32_MAX)
-            ok = diag_error(im->d, NULL, NULL, "signature output '%s' names tensor '%s', which the graph lacks", out.name, tf->outputs[i].tensor);
+            ok = diag_error(im->d, NULL, NULL, "signature output '%s' names tensor '%s', which the graph lacks",
+                            out.name, tf->outputs[i].tensor);
         else
             vec_push(im->arena, outputs, out);
     }
-    if (tf->n_outputs == 0)
-        find_sinks(im, outputs);
+    if (tf->n_outputs == 0) find_sinks(im, outputs);
     if (ok && outputs->len == 0)
         return diag_error(im->d, NULL, NULL, "the graph has no node that could be an output; name one with --output");
     return ok;
 }
 
-static bool add_output(Importer *im, Scope *s, const ModelOutput *out)
-{
+static bool add_output(Importer *im, Scope *s, const ModelOutput *out) {
     Graph *g = im->g;
     const TfNode *n = &im->tf->main.nodes[out->tensor.node];
     ValueId v = scope_get(s, out->tensor);
-    if (failed(v))
-        return false;
+    if (failed(v)) return false;
     DType dtype = value_at(g, v)->dtype;
     if (list_find(im, v) || dtype_info(dtype)->class_ == CLASS_HANDLE)
-        return diag_unsupported(im->d, n->name, n->op, "output '%s' is a list or a handle, which has no meaning outside of the graph", out->name);
+        return diag_unsupported(im->d, n->name, n->op,
+                                "output '%s' is a list or a handle, which has no meaning outside of the graph",
+                                out->name);
     vec_push(g->arena, &region_at(g, g->root)->results, v);
     const char *tensor = arena_printf(g->arena, "%s:%u", n->name, out->tensor.output);
     vec_push(g->arena, &g->outputs, (Port){arena_strdup(g->arena, out->name), tensor, dtype});
@@ -356,8 +327,7 @@ static bool add_output(Importer *im, Scope *s, const ModelOutput *out)
 
 /* ---- the whole */
 
-static bool run_init_nodes(Importer *im, Scope *s)
-{
+static bool run_init_nodes(Importer *im, Scope *s) {
     bool ok = true;
     const ImportOptions *o = im->options;
     const char *const *names = o->n_init ? o->init : im->tf->init_nodes;
@@ -372,37 +342,32 @@ static bool run_init_nodes(Importer *im, Scope *s)
     return ok;
 }
 
-Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d)
-{
+Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d) {
     Importer *im = NEW(arena, Importer);
     uint32_t errors = d->n_errors;
-    *im = (Importer){.arena = arena, .g = graph_new(arena, tf->file ? tf->file : "graph"), .tf = tf, .options = options, .d = d};
+    *im = (Importer){
+        .arena = arena, .g = graph_new(arena, tf->file ? tf->file : "graph"), .tf = tf, .options = options, .d = d};
     im->g->hash = tf->hash;
     im->g->signature = tf->signature ? tf->signature : "";
     map_init(&im->rows, arena);
-    for (uint32_t i = 0; i < ARRAY_LEN(rows); i++)
-        CHECK(map_add(&im->rows, rows[i].name, i));
+    for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) CHECK(map_add(&im->rows, rows[i].name, i));
     import_find_effects(im);
 
     ModelOutputs outputs = {0};
     ModelInputs inputs = {0};
     bool ok = choose_outputs(im, &outputs);
     TfInput *wanted = NEW_ARRAY(arena, TfInput, outputs.len + 1);
-    for (uint32_t i = 0; i < outputs.len; i++)
-        wanted[i] = outputs.data[i].tensor;
+    for (uint32_t i = 0; i < outputs.len; i++) wanted[i] = outputs.data[i].tensor;
     ok = choose_inputs(im, wanted, outputs.len, &inputs) && ok;
     TensorInput *overrides = NEW_ARRAY(arena, TensorInput, inputs.len + 1);
     bool from_signature = options->n_inputs == 0 && tf->n_inputs > 0;
-    if (!ok || !add_inputs(im, &inputs, from_signature, overrides))
-        return NULL;
+    if (!ok || !add_inputs(im, &inputs, from_signature, overrides)) return NULL;
 
     Scope *s = scope_new(im, &tf->main, NULL, NULL, im->g->root, NULL);
     s->overrides = overrides;
     s->n_overrides = inputs.len;
     ok = run_init_nodes(im, s);
-    for (uint32_t i = 0; i < outputs.len; i++)
-        ok = add_output(im, s, &outputs.data[i]) && ok;
-    if (!ok && d->n_errors == errors)
-        BUG("import failed without a message");
+    for (uint32_t i = 0; i < outputs.len; i++) ok = add_output(im, s, &outputs.data[i]) && ok;
+    if (!ok && d->n_errors == errors) BUG("import failed without a message");
     return ok && d->n_errors == errors ? im->g : NULL;
 }

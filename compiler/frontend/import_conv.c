@@ -1,51 +1,42 @@
-/* import_conv: convolutions of 2 and 3 dimensions, depthwise ones, transposed ones, and the fused forms that Grappler writes. Images become
-   channels-last at once; an NCHW node is wrapped in transposes that later passes move away. */
+/* import_conv: convolutions of 2 and 3 dimensions, depthwise ones, transposed ones, and the fused forms that Grappler
+   writes. Images become channels-last at once; an NCHW node is wrapped in transposes that later passes move away. */
 #include "frontend/import_window.h"
+
 #include <string.h>
 
-bool window_read(Import *c, int spatial, Window *w)
-{
+bool window_read(Import *c, int spatial, Window *w) {
     const char *format = attr_s(c, "data_format", spatial == 3 ? "NDHWC" : "NHWC");
     *w = (Window){.spatial = spatial};
     if (strcmp(format, "NCHW") == 0 || strcmp(format, "NCDHW") == 0)
         w->channels_first = true;
     else if (strcmp(format, "NHWC") != 0 && strcmp(format, "NDHWC") != 0)
         return unsupported(c, "data format %s is not known", format);
-    for (int i = 0; i < 3; i++)
-        w->strides[i] = w->dilations[i] = 1;
+    for (int i = 0; i < 3; i++) w->strides[i] = w->dilations[i] = 1;
     int n = 0;
     const int64_t *list = attr_list(c, "strides", &n);
-    if (list && !window_spatial(c, w, list, n, "strides", w->strides))
-        return false;
+    if (list && !window_spatial(c, w, list, n, "strides", w->strides)) return false;
     list = attr_list(c, "dilations", &n);
     return !list || n == 0 || window_spatial(c, w, list, n, "dilations", w->dilations);
 }
 
-bool window_spatial(Import *c, const Window *w, const int64_t *list, int n, const char *what, int64_t *out)
-{
-    if (n != w->spatial + 2)
-        return bad(c, "%s has %d entries, needs %d", what, n, w->spatial + 2);
+bool window_spatial(Import *c, const Window *w, const int64_t *list, int n, const char *what, int64_t *out) {
+    if (n != w->spatial + 2) return bad(c, "%s has %d entries, needs %d", what, n, w->spatial + 2);
     int first = w->channels_first ? 2 : 1;
     int channel = w->channels_first ? 1 : n - 1;
-    if (list[0] != 1 || list[channel] != 1)
-        return unsupported(c, "%s over batch or channels are not compiled", what);
+    if (list[0] != 1 || list[channel] != 1) return unsupported(c, "%s over batch or channels are not compiled", what);
     for (int i = 0; i < w->spatial; i++) {
-        if (list[first + i] < 1 || list[first + i] > INT32_MAX)
-            return bad(c, "%s must be at least 1", what);
+        if (list[first + i] < 1 || list[first + i] > INT32_MAX) return bad(c, "%s must be at least 1", what);
         out[i] = list[first + i];
     }
     return true;
 }
 
-bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel)
-{
+bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel) {
     const char *padding = attr_s(c, "padding", "");
     DimTable *t = &c->g->dims;
     Dim zero = dim_const(0);
-    for (int i = 0; i < 3; i++)
-        w->before[i] = w->after[i] = zero;
-    if (strcmp(padding, "VALID") == 0)
-        return true;
+    for (int i = 0; i < 3; i++) w->before[i] = w->after[i] = zero;
+    if (strcmp(padding, "VALID") == 0) return true;
     if (strcmp(padding, "SAME") == 0) {
         for (int i = 0; i < w->spatial; i++) {
             int64_t reach = (kernel[i] - 1) * w->dilations[i] + 1;
@@ -58,14 +49,11 @@ bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel)
         }
         return true;
     }
-    if (strcmp(padding, "EXPLICIT") != 0)
-        return bad(c, "padding '%s' is not SAME, VALID or EXPLICIT", padding);
+    if (strcmp(padding, "EXPLICIT") != 0) return bad(c, "padding '%s' is not SAME, VALID or EXPLICIT", padding);
     int n = 0;
     const int64_t *list = attr_list(c, "explicit_paddings", &n);
-    if (n == 0)
-        list = attr_list(c, "padding_list", &n);
-    if (n != 2 * (w->spatial + 2))
-        return bad(c, "explicit_paddings has %d entries, needs %d", n, 2 * (w->spatial + 2));
+    if (n == 0) list = attr_list(c, "padding_list", &n);
+    if (n != 2 * (w->spatial + 2)) return bad(c, "explicit_paddings has %d entries, needs %d", n, 2 * (w->spatial + 2));
     int first = w->channels_first ? 2 : 1;
     for (int i = 0; i < w->spatial; i++) {
         int64_t before = list[2 * (first + i)];
@@ -79,24 +67,19 @@ bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel)
 }
 
 /* The spatial sizes of a filter [K…, C, F], all of whose sizes must be known. */
-static bool filter_sizes(Import *c, ValueId filter, int spatial, int64_t *kernel)
-{
+static bool filter_sizes(Import *c, ValueId filter, int spatial, int64_t *kernel) {
     Shape s = shape_copy(c, filter);
-    if (s.rank != spatial + 2)
-        return bad(c, "the filter has rank %d, needs %d", s.rank, spatial + 2);
+    if (s.rank != spatial + 2) return bad(c, "the filter has rank %d, needs %d", s.rank, spatial + 2);
     for (int i = 0; i < s.rank; i++)
-        if (!dim_is_const(s.dims[i]))
-            return unsupported(c, "the filter's size is known only at run time");
+        if (!dim_is_const(s.dims[i])) return unsupported(c, "the filter's size is known only at run time");
     for (int i = 0; i < spatial; i++) {
-        if (s.dims[i].value < 1 || s.dims[i].value > INT32_MAX)
-            return bad(c, "the filter is empty");
+        if (s.dims[i].value < 1 || s.dims[i].value > INT32_MAX) return bad(c, "the filter is empty");
         kernel[i] = s.dims[i].value;
     }
     return true;
 }
 
-static uint32_t window_attrs(Import *c, const Window *w, int64_t groups, Attr *attrs)
-{
+static uint32_t window_attrs(Import *c, const Window *w, int64_t groups, Attr *attrs) {
     Arena *a = c->g->arena;
     size_t n = (size_t)w->spatial;
     attrs[0] = attr_ints(a, "strides", n, w->strides);
@@ -108,22 +91,19 @@ static uint32_t window_attrs(Import *c, const Window *w, int64_t groups, Attr *a
 }
 
 /* How many groups a convolution of `channels` by a filter for `filter_channels` has. */
-static bool find_groups(Import *c, Dim channels, Dim filter_channels, int64_t *groups)
-{
+static bool find_groups(Import *c, Dim channels, Dim filter_channels, int64_t *groups) {
     *groups = 1;
-    if (!dim_is_const(channels) || !dim_is_const(filter_channels))
-        return true;
-    if (filter_channels.value < 1)
-        return bad(c, "the filter has no channels");
+    if (!dim_is_const(channels) || !dim_is_const(filter_channels)) return true;
+    if (filter_channels.value < 1) return bad(c, "the filter has no channels");
     if (channels.value % filter_channels.value != 0)
-        return bad(c, "%lld channels do not divide into groups of the filter's %lld", (long long)channels.value, (long long)filter_channels.value);
+        return bad(c, "%lld channels do not divide into groups of the filter's %lld", (long long)channels.value,
+                   (long long)filter_channels.value);
     *groups = channels.value / filter_channels.value;
     return true;
 }
 
 /* The convolution of channels-last images, with the window of the node. */
-static ValueId convolve(Import *c, Window *w, ValueId x, ValueId filter, int64_t groups)
-{
+static ValueId convolve(Import *c, Window *w, ValueId x, ValueId filter, int64_t groups) {
     int64_t kernel[3];
     ValueId none = {0};
     Shape s = shape_copy(c, x);
@@ -136,34 +116,30 @@ static ValueId convolve(Import *c, Window *w, ValueId x, ValueId filter, int64_t
 }
 
 /* Reads the window and brings the images into channels-last form. */
-static bool conv_begin(Import *c, int spatial, Window *w, ValueId *x)
-{
-    if (!window_read(c, spatial, w))
-        return false;
-    if (rank_of(c, *x) != spatial + 2)
-        return bad(c, "the images have rank %d, need %d", rank_of(c, *x), spatial + 2);
-    if (w->channels_first)
-        *x = make_channels_last(c, *x);
+static bool conv_begin(Import *c, int spatial, Window *w, ValueId *x) {
+    if (!window_read(c, spatial, w)) return false;
+    if (rank_of(c, *x) != spatial + 2) return bad(c, "the images have rank %d, need %d", rank_of(c, *x), spatial + 2);
+    if (w->channels_first) *x = make_channels_last(c, *x);
     return !failed(*x);
 }
 
-static ValueId conv_end(Import *c, const Window *w, ValueId y) { return w->channels_first ? make_channels_first(c, y) : y; }
+static ValueId conv_end(Import *c, const Window *w, ValueId y) {
+    return w->channels_first ? make_channels_first(c, y) : y;
+}
 
-static ValueId conv_core(Import *c, Window *w, ValueId x, ValueId filter)
-{
+static ValueId conv_core(Import *c, Window *w, ValueId x, ValueId filter) {
     int64_t groups = 1;
     int64_t kernel[3];
-    if (!filter_sizes(c, filter, w->spatial, kernel) || !find_groups(c, dim_of(c, x, w->spatial + 1), dim_of(c, filter, w->spatial), &groups))
+    if (!filter_sizes(c, filter, w->spatial, kernel) ||
+        !find_groups(c, dim_of(c, x, w->spatial + 1), dim_of(c, filter, w->spatial), &groups))
         return (ValueId){0};
     return convolve(c, w, x, filter, groups);
 }
 
 /* A depthwise filter [K…, C, M] is a grouped one [K…, 1, C*M]. */
-static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter)
-{
+static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter) {
     int64_t kernel[3];
-    if (!filter_sizes(c, filter, w->spatial, kernel))
-        return (ValueId){0};
+    if (!filter_sizes(c, filter, w->spatial, kernel)) return (ValueId){0};
     Shape s = shape_copy(c, filter);
     int64_t channels = s.dims[2].value;
     s.dims[3] = dim_const(channels * s.dims[3].value);
@@ -177,48 +153,40 @@ static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter)
     return convolve(c, w, x, grouped, channels);
 }
 
-bool import_conv(Import *c)
-{
+bool import_conv(Import *c) {
     Window w;
     ValueId x = c->in[0];
-    if (!conv_begin(c, import_row(c)->arg, &w, &x))
-        return false;
+    if (!conv_begin(c, import_row(c)->arg, &w, &x)) return false;
     ValueId y = conv_core(c, &w, x, c->in[1]);
     return give(c, conv_end(c, &w, y));
 }
 
-bool import_depthwise_conv(Import *c)
-{
+bool import_depthwise_conv(Import *c) {
     Window w;
     ValueId x = c->in[0];
-    if (!conv_begin(c, 2, &w, &x))
-        return false;
+    if (!conv_begin(c, 2, &w, &x)) return false;
     ValueId y = depthwise_core(c, &w, x, c->in[1]);
     return give(c, conv_end(c, &w, y));
 }
 
 /* Conv2DBackpropInput, Conv3DBackpropInputV2 (input_sizes, filter, out_backprop): the sizes are those of the result. */
-bool import_conv_transpose(Import *c)
-{
+bool import_conv_transpose(Import *c) {
     Window w;
     ValueId dy = c->in[2];
     int spatial = import_row(c)->arg;
-    if (!conv_begin(c, spatial, &w, &dy))
-        return false;
+    if (!conv_begin(c, spatial, &w, &dy)) return false;
     Dim sizes[5];
     int n = 0;
     int64_t kernel[3];
     if (!load_content(c, c->in[0], 0, sizes, &n, 5, "input_sizes") || !filter_sizes(c, c->in[1], spatial, kernel))
         return false;
-    if (n != spatial && n != spatial + 2)
-        return bad(c, "input_sizes has %d entries, needs %d", n, spatial + 2);
+    if (n != spatial && n != spatial + 2) return bad(c, "input_sizes has %d entries, needs %d", n, spatial + 2);
     const Dim *image = n == spatial ? sizes : sizes + (w.channels_first ? 2 : 1);
     int64_t groups = 1;
     Dim filter_channels = dim_of(c, c->in[1], spatial);
     if (n != spatial && !find_groups(c, sizes[w.channels_first ? 1 : spatial + 1], filter_channels, &groups))
         return false;
-    if (!window_pads(c, &w, image, kernel))
-        return false;
+    if (!window_pads(c, &w, image, kernel)) return false;
     Attr attrs[6];
     uint32_t n_attrs = window_attrs(c, &w, groups, attrs);
     attrs[n_attrs++] = attr_dims(c->g->arena, "size", (size_t)spatial, image);
@@ -229,8 +197,7 @@ bool import_conv_transpose(Import *c)
 
 /* ---- pooling */
 
-static ValueId pool(Import *c, const Window *w, ValueId x, const char *kind, const int64_t *kernel)
-{
+static ValueId pool(Import *c, const Window *w, ValueId x, const char *kind, const int64_t *kernel) {
     Arena *a = c->g->arena;
     size_t n = (size_t)w->spatial;
     Attr attrs[6];
@@ -244,25 +211,21 @@ static ValueId pool(Import *c, const Window *w, ValueId x, const char *kind, con
 }
 
 /* Max pooling over channels: the channels of each pixel are a one-dimensional image. */
-static ValueId pool_channels(Import *c, ValueId x, const char *kind, int64_t window, int64_t stride)
-{
+static ValueId pool_channels(Import *c, ValueId x, const char *kind, int64_t window, int64_t stride) {
     Shape s = shape_copy(c, x);
     Dim pixels = dim_const(1);
-    for (int i = 0; i + 1 < s.rank; i++)
-        pixels = d_mul(c, pixels, s.dims[i]);
+    for (int i = 0; i + 1 < s.rank; i++) pixels = d_mul(c, pixels, s.dims[i]);
     Shape flat = {.rank = 3, .dims = {pixels, s.dims[s.rank - 1], dim_const(1)}};
     ValueId lines = make_reshape(c, x, &flat);
     Window w = {.spatial = 1, .strides = {stride}, .dilations = {1}};
-    if (!window_pads(c, &w, &flat.dims[1], &window))
-        return (ValueId){0};
+    if (!window_pads(c, &w, &flat.dims[1], &window)) return (ValueId){0};
     ValueId y = pool(c, &w, lines, kind, &window);
     s.dims[s.rank - 1] = dim_of(c, y, 1);
     return make_reshape(c, y, &s);
 }
 
 /* The row's text is the kind, arg the number of spatial dims. MaxPoolV2 has ksize and strides as operands. */
-bool import_pool(Import *c)
-{
+bool import_pool(Import *c) {
     const TfOpRow *row = import_row(c);
     ValueId x = c->in[0];
     int spatial = row->arg;
@@ -271,30 +234,25 @@ bool import_pool(Import *c)
     w.channels_first = strcmp(format, "NCHW") == 0 || strcmp(format, "NCDHW") == 0;
     if (!w.channels_first && *format && strcmp(format, "NHWC") != 0 && strcmp(format, "NDHWC") != 0)
         return unsupported(c, "data format %s is not known", format);
-    if (rank_of(c, x) != spatial + 2)
-        return bad(c, "the images have rank %d, need %d", rank_of(c, x), spatial + 2);
+    if (rank_of(c, x) != spatial + 2) return bad(c, "the images have rank %d, need %d", rank_of(c, x), spatial + 2);
     int64_t sizes[5];
     int64_t steps[5];
     int n_sizes = 0;
     int n_steps = 0;
     if (c->n_in >= 3) {
-        if (!import_const_ints(c, 1, sizes, &n_sizes, 5) || !import_const_ints(c, 2, steps, &n_steps, 5))
-            return false;
+        if (!import_const_ints(c, 1, sizes, &n_sizes, 5) || !import_const_ints(c, 2, steps, &n_steps, 5)) return false;
     } else {
         const int64_t *list = attr_list(c, "ksize", &n_sizes);
-        for (int i = 0; i < n_sizes && i < 5; i++)
-            sizes[i] = list[i];
+        for (int i = 0; i < n_sizes && i < 5; i++) sizes[i] = list[i];
         list = attr_list(c, "strides", &n_steps);
-        for (int i = 0; i < n_steps && i < 5; i++)
-            steps[i] = list[i];
+        for (int i = 0; i < n_steps && i < 5; i++) steps[i] = list[i];
     }
     if (n_sizes != spatial + 2 || n_steps != spatial + 2)
         return bad(c, "ksize and strides must have %d entries", spatial + 2);
     for (int i = 0; i < spatial + 2; i++)
         if (sizes[i] < 1 || steps[i] < 1 || sizes[i] > INT32_MAX || steps[i] > INT32_MAX)
             return bad(c, "ksize and strides must be positive");
-    if (w.channels_first)
-        x = make_channels_last(c, x);
+    if (w.channels_first) x = make_channels_last(c, x);
     int channel = w.channels_first ? 1 : spatial + 1;
     int first = w.channels_first ? 2 : 1;
     if (sizes[channel] > 1) {
@@ -306,8 +264,8 @@ bool import_pool(Import *c)
     }
     Shape s = shape_copy(c, x);
     int64_t kernel[3];
-    if (!window_spatial(c, &w, sizes, n_sizes, "ksize", kernel) || !window_spatial(c, &w, steps, n_steps, "strides", w.strides) ||
-        !window_pads(c, &w, &s.dims[1], kernel))
+    if (!window_spatial(c, &w, sizes, n_sizes, "ksize", kernel) ||
+        !window_spatial(c, &w, steps, n_steps, "strides", w.strides) || !window_pads(c, &w, &s.dims[1], kernel))
         return false;
     ValueId y = pool(c, &w, x, row->text, kernel);
     return give(c, conv_end(c, &w, y));
@@ -316,14 +274,16 @@ bool import_pool(Import *c)
 /* ---- what Grappler fuses */
 
 /* Applies fused_ops to a channels-last result; args are the extra inputs from `first` on. */
-static ValueId apply_fused(Import *c, ValueId y, uint32_t first, bool channels_first)
-{
+static ValueId apply_fused(Import *c, ValueId y, uint32_t first, bool channels_first) {
     const TfAttr *ops = tf_attr(c->n, "fused_ops");
     uint32_t n = ops && ops->kind == TF_ATTR_LIST_STRING ? ops->n : 0;
     uint32_t arg = first;
     for (uint32_t i = 0; i < n && !failed(y); i++) {
-        const char *name = arena_strndup(c->im->arena, ops->v.strings[i].data ? ops->v.strings[i].data : "", ops->v.strings[i].size);
-        uint32_t takes = strcmp(name, "BiasAdd") == 0 || strcmp(name, "Add") == 0 ? 1 : strcmp(name, "FusedBatchNorm") == 0 ? 4 : 0;
+        const char *name =
+            arena_strndup(c->im->arena, ops->v.strings[i].data ? ops->v.strings[i].data : "", ops->v.strings[i].size);
+        uint32_t takes = strcmp(name, "BiasAdd") == 0 || strcmp(name, "Add") == 0 ? 1
+                         : strcmp(name, "FusedBatchNorm") == 0                    ? 4
+                                                                                  : 0;
         if (arg + takes > c->n_in) {
             bad(c, "has too few inputs for its fused ops");
             return (ValueId){0};
@@ -345,26 +305,22 @@ static ValueId apply_fused(Import *c, ValueId y, uint32_t first, bool channels_f
 }
 
 /* _FusedConv2D, _FusedDepthwiseConv2dNative (arg 1) */
-bool import_fused_conv(Import *c)
-{
+bool import_fused_conv(Import *c) {
     Window w;
     ValueId x = c->in[0];
-    if (!conv_begin(c, 2, &w, &x))
-        return false;
+    if (!conv_begin(c, 2, &w, &x)) return false;
     ValueId y = import_row(c)->arg ? depthwise_core(c, &w, x, c->in[1]) : conv_core(c, &w, x, c->in[1]);
     y = apply_fused(c, y, 2, w.channels_first);
     return give(c, conv_end(c, &w, y));
 }
 
-bool import_fused_matmul(Import *c)
-{
+bool import_fused_matmul(Import *c) {
     ValueId y = make_matmul(c, c->in[0], c->in[1], attr_i(c, "transpose_a", 0) != 0, attr_i(c, "transpose_b", 0) != 0);
     return give(c, apply_fused(c, y, 2, false));
 }
 
 /* The op Conv of any dimension: strides and dilations of all dims or of the spatial ones, batch dims in front. */
-bool import_conv_general(Import *c)
-{
+bool import_conv_general(Import *c) {
     int batch_dims = (int)attr_i(c, "batch_dims", 1);
     int rank = rank_of(c, c->in[0]);
     int spatial = rank - batch_dims - 1;
@@ -383,24 +339,19 @@ bool import_conv_general(Import *c)
         else if (n != 0 && !window_spatial(c, &w, list, n, names[k], targets[k]))
             return false;
         for (int i = 0; i < spatial; i++)
-            if (targets[k][i] < 1 || targets[k][i] > INT32_MAX)
-                return bad(c, "%s must be at least 1", names[k]);
+            if (targets[k][i] < 1 || targets[k][i] > INT32_MAX) return bad(c, "%s must be at least 1", names[k]);
     }
     Shape s = shape_copy(c, c->in[0]);
     Shape flat = {.rank = spatial + 2};
     flat.dims[0] = dim_const(1);
-    for (int i = 0; i < batch_dims; i++)
-        flat.dims[0] = d_mul(c, flat.dims[0], s.dims[i]);
-    for (int i = 0; i <= spatial; i++)
-        flat.dims[1 + i] = s.dims[batch_dims + i];
+    for (int i = 0; i < batch_dims; i++) flat.dims[0] = d_mul(c, flat.dims[0], s.dims[i]);
+    for (int i = 0; i <= spatial; i++) flat.dims[1 + i] = s.dims[batch_dims + i];
     ValueId x = make_reshape(c, c->in[0], &flat);
-    if (w.channels_first)
-        x = make_channels_last(c, x);
+    if (w.channels_first) x = make_channels_last(c, x);
     ValueId y = failed(x) ? x : conv_core(c, &w, x, c->in[1]);
     y = conv_end(c, &w, y);
     Shape out = shape_copy(c, y);
     Shape full = {.rank = rank};
-    for (int i = 0; i < rank; i++)
-        full.dims[i] = i < batch_dims ? s.dims[i] : out.dims[i - batch_dims + 1];
+    for (int i = 0; i < rank; i++) full.dims[i] = i < batch_dims ? s.dims[i] : out.dims[i - batch_dims + 1];
     return give(c, make_reshape(c, y, &full));
 }

@@ -1,49 +1,42 @@
-/* import_elementwise: scalar ops and compositions of them: arithmetic, comparisons, selection, casts, activations. Types that the scalar
-   ops do not know (complex, string) go to the host row of the same name. */
+/* import_elementwise: scalar ops and compositions of them: arithmetic, comparisons, selection, casts, activations.
+   Types that the scalar ops do not know (complex, string) go to the host row of the same name. */
 #include "frontend/importer.h"
 #include "ir/host.h"
+
 #include <math.h>
 #include <string.h>
 
-static bool needs_host(const Import *c)
-{
+static bool needs_host(const Import *c) {
     for (uint32_t i = 0; i < c->n_in; i++)
-        if (!is_plain(dtype_of(c, c->in[i])))
-            return true;
+        if (!is_plain(dtype_of(c, c->in[i]))) return true;
     return false;
 }
 
-bool import_unary(Import *c)
-{
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_unary(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
     return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
 }
 
 /* Both operands have one type in TensorFlow; a graph where they differ is wrong. */
-static bool same_types(Import *c)
-{
-    if (dtype_of(c, c->in[0]) == dtype_of(c, c->in[1]))
-        return true;
-    return bad(c, "operands have different types, %s and %s", dtype_info(dtype_of(c, c->in[0]))->text, dtype_info(dtype_of(c, c->in[1]))->text);
+static bool same_types(Import *c) {
+    if (dtype_of(c, c->in[0]) == dtype_of(c, c->in[1])) return true;
+    return bad(c, "operands have different types, %s and %s", dtype_info(dtype_of(c, c->in[0]))->text,
+               dtype_info(dtype_of(c, c->in[1]))->text);
 }
 
-bool import_binary(Import *c)
-{
-    if (!same_types(c))
-        return false;
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_binary(Import *c) {
+    if (!same_types(c)) return false;
+    if (needs_host(c)) return import_host_generic(c);
     return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
 }
 
-/* Add and AddV2 of strings join them; the host row does that. Bitwise and logical ops are binaries of their own types. */
+/* Add and AddV2 of strings join them; the host row does that. Bitwise and logical ops are binaries of their own types.
+ */
 
-/* Equal and NotEqual with incompatible_shape_error=false: shapes that do not broadcast are simply not equal, a scalar answer. */
-bool import_equal(Import *c)
-{
-    if (!same_types(c))
-        return false;
+/* Equal and NotEqual with incompatible_shape_error=false: shapes that do not broadcast are simply not equal, a scalar
+ * answer. */
+bool import_equal(Import *c) {
+    if (!same_types(c)) return false;
     bool tolerant = attr_i(c, "incompatible_shape_error", 1) == 0;
     Shape a = shape_copy(c, c->in[0]);
     Shape b = shape_copy(c, c->in[1]);
@@ -54,16 +47,15 @@ bool import_equal(Import *c)
         Dim x = a.dims[a.rank - 1 - i];
         Dim y = b.dims[b.rank - 1 - i];
         if (!dim_equal(x, y) && !dim_is(x, 1) && !dim_is(y, 1))
-            return unsupported(c, "whether its operands' shapes fit, which decides the result's rank, is known only at run time");
+            return unsupported(
+                c, "whether its operands' shapes fit, which decides the result's rank, is known only at run time");
     }
-    if (needs_host(c))
-        return import_host_generic(c);
+    if (needs_host(c)) return import_host_generic(c);
     return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
 }
 
 /* x where the condition holds, else zero of the type; NaN in the unused branch does no harm. */
-static ValueId zero_unless(Import *c, ValueId condition, ValueId x)
-{
+static ValueId zero_unless(Import *c, ValueId condition, ValueId x) {
     ValueId zero = make_like(c, x, 0);
     return make_select(c, condition, x, zero);
 }
@@ -71,20 +63,15 @@ static ValueId zero_unless(Import *c, ValueId condition, ValueId x)
 /* DivNoNan, MulNoNan, Xlogy, Xlog1py, Xdivy: zero where operand `zero_input` is zero. arg is a variant. */
 typedef enum { GUARD_DIV_NO_NAN, GUARD_MUL_NO_NAN, GUARD_XLOGY, GUARD_XLOG1PY, GUARD_XDIVY } GuardKind;
 
-bool import_guarded(Import *c)
-{
-    if (!same_types(c))
-        return false;
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_guarded(Import *c) {
+    if (!same_types(c)) return false;
+    if (needs_host(c)) return import_host_generic(c);
     GuardKind kind = (GuardKind)import_row(c)->arg;
     ValueId x = c->in[0];
     ValueId y = c->in[1];
     ValueId guard = kind == GUARD_DIV_NO_NAN || kind == GUARD_MUL_NO_NAN ? y : x;
-    if (kind == GUARD_XLOGY)
-        y = make_unary(c, OP_LOG, y);
-    if (kind == GUARD_XLOG1PY)
-        y = make_unary(c, OP_LOG1P, y);
+    if (kind == GUARD_XLOGY) y = make_unary(c, OP_LOG, y);
+    if (kind == GUARD_XLOG1PY) y = make_unary(c, OP_LOG1P, y);
     ValueId r = make_binary(c, kind == GUARD_DIV_NO_NAN || kind == GUARD_XDIVY ? OP_DIV : OP_MUL, x, y);
     ValueId zero = make_like(c, guard, 0);
     ValueId condition = make_binary(c, OP_NE, guard, zero);
@@ -92,36 +79,27 @@ bool import_guarded(Import *c)
 }
 
 /* SquaredDifference */
-bool import_squared_difference(Import *c)
-{
-    if (!same_types(c))
-        return false;
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_squared_difference(Import *c) {
+    if (!same_types(c)) return false;
+    if (needs_host(c)) return import_host_generic(c);
     ValueId d = make_binary(c, OP_SUB, c->in[0], c->in[1]);
     return give(c, make_binary(c, OP_MUL, d, d));
 }
 
-bool import_square(Import *c)
-{
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_square(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
     return give(c, make_binary(c, OP_MUL, c->in[0], c->in[0]));
 }
 
-bool import_reciprocal(Import *c)
-{
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_reciprocal(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
     ValueId one = make_like(c, c->in[0], 1);
     return give(c, make_binary(c, OP_DIV, one, c->in[0]));
 }
 
 /* Floor, Ceil, Round, Rint. Round of integers is zero: that is what TensorFlow's CPU kernel answers. */
-bool import_rounding(Import *c)
-{
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_rounding(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
     if (!dtype_is_float(dtype_of(c, c->in[0]))) {
         Shape s = shape_copy(c, c->in[0]);
         ValueId zero = make_like(c, c->in[0], 0);
@@ -130,80 +108,65 @@ bool import_rounding(Import *c)
     return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
 }
 
-bool import_popcount(Import *c)
-{
+bool import_popcount(Import *c) {
     ValueId n = make_unary(c, OP_POPCOUNT, c->in[0]);
     return give(c, make_cast(c, n, DTYPE_U8));
 }
 
 /* AddN, AccumulateNV2: from left to right, as TensorFlow's kernel. */
-bool import_add_n(Import *c)
-{
-    if (c->n_in == 0)
-        return bad(c, "has no inputs");
-    if (needs_host(c))
-        return import_host_generic(c);
+bool import_add_n(Import *c) {
+    if (c->n_in == 0) return bad(c, "has no inputs");
+    if (needs_host(c)) return import_host_generic(c);
     ValueId sum = c->in[0];
-    for (uint32_t i = 1; i < c->n_in; i++)
-        sum = make_binary(c, OP_ADD, sum, c->in[i]);
+    for (uint32_t i = 1; i < c->n_in; i++) sum = make_binary(c, OP_ADD, sum, c->in[i]);
     return give(c, sum);
 }
 
-bool import_clip(Import *c)
-{
+bool import_clip(Import *c) {
     ValueId low = make_binary(c, OP_MIN, c->in[0], c->in[2]);
     return give(c, make_binary(c, OP_MAX, low, c->in[1]));
 }
 
 /* Select: the condition may be a vector over the first dim. SelectV2 broadcasts. */
-bool import_select(Import *c)
-{
+bool import_select(Import *c) {
     ValueId condition = c->in[0];
     int rank = rank_of(c, c->in[1]);
-    if (dtype_of(c, c->in[1]) != dtype_of(c, c->in[2]))
-        return bad(c, "its alternatives have different types");
+    if (dtype_of(c, c->in[1]) != dtype_of(c, c->in[2])) return bad(c, "its alternatives have different types");
     if (import_row(c)->arg == 1 && rank_of(c, condition) == 1 && rank > 1) {
         Shape s = {.rank = rank};
-        for (int i = 0; i < rank; i++)
-            s.dims[i] = i == 0 ? dim_of(c, condition, 0) : dim_const(1);
+        for (int i = 0; i < rank; i++) s.dims[i] = i == 0 ? dim_of(c, condition, 0) : dim_const(1);
         condition = make_reshape(c, condition, &s);
     }
     return give(c, make_select(c, condition, c->in[1], c->in[2]));
 }
 
-bool import_cast(Import *c)
-{
+bool import_cast(Import *c) {
     DType to = attr_t(c, "DstT", DTYPE_NONE);
-    if (to == DTYPE_NONE)
-        return bad(c, "has no attribute DstT");
-    if (dtype_of(c, c->in[0]) == to)
-        return give(c, c->in[0]);
-    if (needs_host(c) || !is_plain(to))
-        return import_host_generic(c);
+    if (to == DTYPE_NONE) return bad(c, "has no attribute DstT");
+    if (dtype_of(c, c->in[0]) == to) return give(c, c->in[0]);
+    if (needs_host(c) || !is_plain(to)) return import_host_generic(c);
     return give(c, make_cast(c, c->in[0], to));
 }
 
-static DType unsigned_of(size_t size) { return size == 1 ? DTYPE_U8 : size == 2 ? DTYPE_U16 : size == 4 ? DTYPE_U32 : DTYPE_U64; }
+static DType unsigned_of(size_t size) {
+    return size == 1 ? DTYPE_U8 : size == 2 ? DTYPE_U16 : size == 4 ? DTYPE_U32 : DTYPE_U64;
+}
 
-static ValueId same_bits(Import *c, ValueId x, DType to)
-{
+static ValueId same_bits(Import *c, ValueId x, DType to) {
     Attr attrs[] = {attr_type("dtype", to)};
     return dtype_of(c, x) == to ? x : import_node(c, OP_BITCAST, 1, &x, 1, attrs);
 }
 
 /* How far each of n pieces of this size is shifted, the lowest first. */
-static ValueId shifts(Import *c, size_t n, size_t size, DType dtype)
-{
+static ValueId shifts(Import *c, size_t n, size_t size, DType dtype) {
     int64_t by[8];
-    for (size_t i = 0; i < n; i++)
-        by[i] = (int64_t)(8 * size * i);
+    for (size_t i = 0; i < n; i++) by[i] = (int64_t)(8 * size * i);
     Tensor t = tensor_ints(c->g->arena, dtype, (int64_t)n, by);
     return make_const(c, &t);
 }
 
 /* [...] of wide elements → [..., n] of narrow ones, in little-endian order */
-static ValueId split_bits(Import *c, ValueId x, DType to)
-{
+static ValueId split_bits(Import *c, ValueId x, DType to) {
     size_t wide = dtype_size(dtype_of(c, x));
     size_t narrow = dtype_size(to);
     ValueId bits = same_bits(c, x, unsigned_of(wide));
@@ -215,8 +178,7 @@ static ValueId split_bits(Import *c, ValueId x, DType to)
 }
 
 /* [..., n] of narrow elements → [...] of wide ones */
-static ValueId join_bits(Import *c, ValueId x, DType to)
-{
+static ValueId join_bits(Import *c, ValueId x, DType to) {
     size_t wide = dtype_size(to);
     size_t narrow = dtype_size(dtype_of(c, x));
     int64_t last = rank_of(c, x) - 1;
@@ -233,43 +195,36 @@ static ValueId join_bits(Import *c, ValueId x, DType to)
 }
 
 /* Bitcast between sizes moves elements between the last dim and the element. */
-bool import_bitcast(Import *c)
-{
+bool import_bitcast(Import *c) {
     DType from = dtype_of(c, c->in[0]);
     DType to = attr_t(c, "type", DTYPE_NONE);
-    if (to == DTYPE_NONE)
-        return bad(c, "has no attribute 'type'");
-    if (from == to)
-        return give(c, c->in[0]);
-    if (!is_plain(from) || !is_plain(to))
-        return import_host_generic(c);
-    if (dtype_size(from) > dtype_size(to))
-        return give(c, split_bits(c, c->in[0], to));
-    if (dtype_size(from) < dtype_size(to))
-        return give(c, join_bits(c, c->in[0], to));
+    if (to == DTYPE_NONE) return bad(c, "has no attribute 'type'");
+    if (from == to) return give(c, c->in[0]);
+    if (!is_plain(from) || !is_plain(to)) return import_host_generic(c);
+    if (dtype_size(from) > dtype_size(to)) return give(c, split_bits(c, c->in[0], to));
+    if (dtype_size(from) < dtype_size(to)) return give(c, join_bits(c, c->in[0], to));
     return give(c, same_bits(c, c->in[0], to));
 }
 
 /* ---- activations */
 
-static ValueId relu(Import *c, ValueId x)
-{
+static ValueId relu(Import *c, ValueId x) {
     ValueId zero = make_like(c, x, 0);
     return make_binary(c, OP_MAX, x, zero);
 }
 
-bool import_relu(Import *c) { return give(c, relu(c, c->in[0])); }
+bool import_relu(Import *c) {
+    return give(c, relu(c, c->in[0]));
+}
 
-bool import_relu6(Import *c)
-{
+bool import_relu6(Import *c) {
     ValueId six = make_like(c, c->in[0], 6);
     ValueId x = relu(c, c->in[0]);
     return give(c, make_binary(c, OP_MIN, x, six));
 }
 
 /* x > 0 ? x * above : expm1(x) * below */
-static ValueId elu(Import *c, ValueId x, double above, double below)
-{
+static ValueId elu(Import *c, ValueId x, double above, double below) {
     ValueId zero = make_like(c, x, 0);
     ValueId negative = make_unary(c, OP_EXPM1, x);
     ValueId positive = x;
@@ -285,31 +240,31 @@ static ValueId elu(Import *c, ValueId x, double above, double below)
     return make_select(c, condition, negative, positive);
 }
 
-bool import_elu(Import *c) { return give(c, elu(c, c->in[0], 1, 1)); }
+bool import_elu(Import *c) {
+    return give(c, elu(c, c->in[0], 1, 1));
+}
 
-bool import_selu(Import *c)
-{
+bool import_selu(Import *c) {
     const double scale = 1.0507009873554804934193349852946;
     const double scale_alpha = 1.7580993408473768599402175208123;
     return give(c, elu(c, c->in[0], scale, scale_alpha));
 }
 
-ValueId make_leaky_relu(Import *c, ValueId x, double alpha)
-{
+ValueId make_leaky_relu(Import *c, ValueId x, double alpha) {
     ValueId a = make_like(c, x, alpha);
     ValueId scaled = make_binary(c, OP_MUL, x, a);
-    if (alpha > 0 && alpha <= 1)
-        return make_binary(c, OP_MAX, x, scaled);
+    if (alpha > 0 && alpha <= 1) return make_binary(c, OP_MAX, x, scaled);
     ValueId zero = make_like(c, x, 0);
     ValueId condition = make_binary(c, OP_GT, x, zero);
     return make_select(c, condition, x, scaled);
 }
 
-bool import_leaky_relu(Import *c) { return give(c, make_leaky_relu(c, c->in[0], attr_f(c, "alpha", 0.2))); }
+bool import_leaky_relu(Import *c) {
+    return give(c, make_leaky_relu(c, c->in[0], attr_f(c, "alpha", 0.2)));
+}
 
 /* x / (1 + |x|) */
-bool import_softsign(Import *c)
-{
+bool import_softsign(Import *c) {
     ValueId one = make_like(c, c->in[0], 1);
     ValueId magnitude = make_unary(c, OP_ABS, c->in[0]);
     ValueId divisor = make_binary(c, OP_ADD, one, magnitude);
@@ -317,23 +272,21 @@ bool import_softsign(Import *c)
 }
 
 /* The activations that fused ops name. `text` as in the fused_ops attribute. */
-ValueId make_activation(Import *c, const char *text, ValueId x)
-{
-    static const struct { const char *name; OpId op; } unary[] = {{"Sigmoid", OP_SIGMOID}, {"Tanh", OP_TANH}, {"_Tanh", OP_TANH}, {"Softplus", OP_SOFTPLUS}};
+ValueId make_activation(Import *c, const char *text, ValueId x) {
+    static const struct {
+        const char *name;
+        OpId op;
+    } unary[] = {{"Sigmoid", OP_SIGMOID}, {"Tanh", OP_TANH}, {"_Tanh", OP_TANH}, {"Softplus", OP_SOFTPLUS}};
     for (size_t i = 0; i < ARRAY_LEN(unary); i++)
-        if (strcmp(text, unary[i].name) == 0)
-            return make_unary(c, unary[i].op, x);
-    if (strcmp(text, "Relu") == 0)
-        return relu(c, x);
+        if (strcmp(text, unary[i].name) == 0) return make_unary(c, unary[i].op, x);
+    if (strcmp(text, "Relu") == 0) return relu(c, x);
     if (strcmp(text, "Relu6") == 0) {
         ValueId six = make_like(c, x, 6);
         ValueId y = relu(c, x);
         return make_binary(c, OP_MIN, y, six);
     }
-    if (strcmp(text, "Elu") == 0)
-        return elu(c, x, 1, 1);
-    if (strcmp(text, "LeakyRelu") == 0)
-        return make_leaky_relu(c, x, attr_f(c, "leakyrelu_alpha", 0.2));
+    if (strcmp(text, "Elu") == 0) return elu(c, x, 1, 1);
+    if (strcmp(text, "LeakyRelu") == 0) return make_leaky_relu(c, x, attr_f(c, "leakyrelu_alpha", 0.2));
     if (strcmp(text, "GeluExact") == 0) { /* x/2 * (1 + erf(x/√2)) */
         ValueId half = make_like(c, x, 0.5);
         ValueId root = make_like(c, x, 0.70710678118654752440);

@@ -1,49 +1,39 @@
 /* import_gather: reading and writing at indices, one-hot, and the rearrangements between space, batch and depth. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* Gather, GatherV2 (x, indices, axis), ResourceGather on a variable's value */
-bool import_gather(Import *c)
-{
+bool import_gather(Import *c) {
     int rank = rank_of(c, c->in[0]);
     int rank_indices = rank_of(c, c->in[1]);
     int64_t batch = attr_i(c, "batch_dims", 0);
     int axis = 0;
     double axis_value = 0;
-    if (batch < 0)
-        batch += rank_indices;
+    if (batch < 0) batch += rank_indices;
     if (batch < 0 || batch > rank_indices || batch > rank)
         return bad(c, "batch_dims %lld does not fit indices of rank %d", (long long)batch, rank_indices);
-    if (c->n_in > 2 && !const_scalar(c, 2, "the axis", &axis_value))
-        return false;
-    if (c->n_in <= 2)
-        axis_value = (double)batch;
-    if (!normalise_axis(c, (int64_t)axis_value, rank, &axis))
-        return false;
-    if (axis < batch)
-        return bad(c, "axis %d lies inside of the batch dimensions", axis);
+    if (c->n_in > 2 && !const_scalar(c, 2, "the axis", &axis_value)) return false;
+    if (c->n_in <= 2) axis_value = (double)batch;
+    if (!normalise_axis(c, (int64_t)axis_value, rank, &axis)) return false;
+    if (axis < batch) return bad(c, "axis %d lies inside of the batch dimensions", axis);
     if (rank + rank_indices - 1 - batch > MAX_RANK)
         return unsupported(c, "the result has more than %d dimensions", MAX_RANK);
     return give(c, make_gather(c, c->in[0], c->in[1], axis, (int)batch, false));
 }
 
-bool import_gather_nd(Import *c)
-{
+bool import_gather_nd(Import *c) {
     Attr attrs[] = {attr_int("batch_dims", attr_i(c, "batch_dims", 0))};
     const char *policy = attr_s(c, "bad_indices_policy", "");
-    if (rank_of(c, c->in[1]) < 1)
-        return bad(c, "the indices need at least one dimension");
-    if (strcmp(policy, "IGNORE") == 0)
-        return unsupported(c, "bad_indices_policy IGNORE is not compiled");
+    if (rank_of(c, c->in[1]) < 1) return bad(c, "the indices need at least one dimension");
+    if (strcmp(policy, "IGNORE") == 0) return unsupported(c, "bad_indices_policy IGNORE is not compiled");
     return give(c, import_node(c, OP_GATHER_ND, 2, c->in, 1, attrs));
 }
 
 /* ScatterNd (indices, updates, shape): duplicates add up */
-bool import_scatter_nd(Import *c)
-{
+bool import_scatter_nd(Import *c) {
     Shape s = {0};
-    if (!load_content(c, c->in[2], 0, s.dims, &s.rank, MAX_RANK, "the shape"))
-        return false;
+    if (!load_content(c, c->in[2], 0, s.dims, &s.rank, MAX_RANK, "the shape")) return false;
     ValueId zero = make_zero(c, dtype_of(c, c->in[1]));
     ValueId base = make_broadcast(c, zero, &s);
     const char *mode = dtype_of(c, c->in[1]) == DTYPE_BOOL || !is_plain(dtype_of(c, c->in[1])) ? "update" : "add";
@@ -51,44 +41,36 @@ bool import_scatter_nd(Import *c)
 }
 
 /* TensorScatter… (x, indices, updates); the row's text is the mode */
-bool import_tensor_scatter(Import *c)
-{
+bool import_tensor_scatter(Import *c) {
     return give(c, make_scatter(c, c->in[0], c->in[1], c->in[2], import_row(c)->text));
 }
 
 /* OneHot (indices, depth, on, off): indices compared with an iota along the new axis. */
-bool import_one_hot(Import *c)
-{
+bool import_one_hot(Import *c) {
     Dim depth[1];
     int n = 0;
     int axis = 0;
     Shape s = shape_copy(c, c->in[0]);
-    if (!load_content(c, c->in[1], 0, depth, &n, 1, "the depth"))
-        return false;
-    if (dim_is_const(depth[0]) && depth[0].value < 0)
-        return bad(c, "the depth is negative");
-    if (!normalise_axis(c, attr_i(c, "axis", -1), s.rank + 1, &axis))
-        return false;
+    if (!load_content(c, c->in[1], 0, depth, &n, 1, "the depth")) return false;
+    if (dim_is_const(depth[0]) && depth[0].value < 0) return bad(c, "the depth is negative");
+    if (!normalise_axis(c, attr_i(c, "axis", -1), s.rank + 1, &axis)) return false;
     ValueId column = make_expand(c, c->in[0], axis);
     Shape line = {.rank = s.rank + 1};
-    for (int i = 0; i <= s.rank; i++)
-        line.dims[i] = i == axis ? depth[0] : dim_const(1);
-    if (line.rank > MAX_RANK)
-        return bad(c, "the result has more than %d dimensions", MAX_RANK);
+    for (int i = 0; i <= s.rank; i++) line.dims[i] = i == axis ? depth[0] : dim_const(1);
+    if (line.rank > MAX_RANK) return bad(c, "the result has more than %d dimensions", MAX_RANK);
     ValueId classes = make_iota(c, &line, axis, dtype_of(c, c->in[0]));
     ValueId hit = make_binary(c, OP_EQ, column, classes);
     return give(c, make_select(c, hit, c->in[2], c->in[3]));
 }
 
-/* ---- space and batch: SpaceToBatchND, BatchToSpaceND (arg 0) and the two with one block size (arg 1); text tells the direction */
+/* ---- space and batch: SpaceToBatchND, BatchToSpaceND (arg 0) and the two with one block size (arg 1); text tells the
+ * direction */
 
-static bool block_op(Import *c, OpId op, ValueId x, int n, const int64_t *block, const Dim *pads)
-{
+static bool block_op(Import *c, OpId op, ValueId x, int n, const int64_t *block, const Dim *pads) {
     Dim before[MAX_RANK];
     Dim after[MAX_RANK];
     for (int i = 0; i < n; i++) {
-        if (block[i] < 1)
-            return bad(c, "block sizes must be at least 1");
+        if (block[i] < 1) return bad(c, "block sizes must be at least 1");
         before[i] = pads[2 * i];
         after[i] = pads[2 * i + 1];
         if ((dim_is_const(before[i]) && before[i].value < 0) || (dim_is_const(after[i]) && after[i].value < 0))
@@ -101,8 +83,7 @@ static bool block_op(Import *c, OpId op, ValueId x, int n, const int64_t *block,
     return give(c, import_node(c, op, 1, &x, 3, attrs));
 }
 
-bool import_block(Import *c)
-{
+bool import_block(Import *c) {
     int64_t block[MAX_RANK];
     Dim pads[2 * MAX_RANK];
     int n = 2;
@@ -113,22 +94,19 @@ bool import_block(Import *c)
         block[0] = block[1] = attr_i(c, "block_size", 0);
     else if (!import_const_ints(c, 1, block, &n, MAX_RANK))
         return false;
-    if (!load_content(c, c->in[single ? 1 : 2], 0, pads, &n_pads, 2 * MAX_RANK, "paddings"))
-        return false;
+    if (!load_content(c, c->in[single ? 1 : 2], 0, pads, &n_pads, 2 * MAX_RANK, "paddings")) return false;
     if (n_pads != 2 * n || n < 1 || n + 1 > rank_of(c, c->in[0]))
         return bad(c, "blocks of %d dimensions do not fit a value of rank %d", n, rank_of(c, c->in[0]));
     return block_op(c, op, c->in[0], n, block, pads);
 }
 
 /* DepthToSpace (arg 0), SpaceToDepth (arg 1): [N, H, W, (b, b, C)] ↔ [N, (H, b), (W, b), C] */
-bool import_depth_space(Import *c)
-{
+bool import_depth_space(Import *c) {
     bool to_depth = import_row(c)->arg == 1;
     const char *format = attr_s(c, "data_format", "NHWC");
     bool first = strcmp(format, "NCHW") == 0;
     int64_t b = attr_i(c, "block_size", 0);
-    if (!first && strcmp(format, "NHWC") != 0)
-        return unsupported(c, "data format %s is not compiled", format);
+    if (!first && strcmp(format, "NHWC") != 0) return unsupported(c, "data format %s is not compiled", format);
     if (rank_of(c, c->in[0]) != 4 || b < 2 || b > INT16_MAX)
         return bad(c, "needs images of rank 4 and a block size of at least 2");
     ValueId x = first ? make_channels_last(c, c->in[0]) : c->in[0];
@@ -163,32 +141,26 @@ bool import_depth_space(Import *c)
 /* ---- data formats */
 
 /* Where each letter of dst_format stands in src_format. */
-static bool format_map(Import *c, int64_t *map, int *n)
-{
+static bool format_map(Import *c, int64_t *map, int *n) {
     const char *src = attr_s(c, "src_format", "NHWC");
     const char *dst = attr_s(c, "dst_format", "NCHW");
     *n = (int)strlen(dst);
-    if (strlen(src) != strlen(dst) || *n > 5)
-        return bad(c, "formats %s and %s do not match", src, dst);
+    if (strlen(src) != strlen(dst) || *n > 5) return bad(c, "formats %s and %s do not match", src, dst);
     for (int i = 0; i < *n; i++) {
         const char *at = strchr(src, dst[i]);
-        if (!at)
-            return bad(c, "formats %s and %s do not match", src, dst);
+        if (!at) return bad(c, "formats %s and %s do not match", src, dst);
         map[i] = at - src;
     }
     return true;
 }
 
 /* DataFormatDimMap: an axis of the one format as an axis of the other; negative ones count from the end. */
-bool import_format_dim_map(Import *c)
-{
+bool import_format_dim_map(Import *c) {
     int64_t map[8];
     int64_t inverse[8];
     int n = 0;
-    if (!format_map(c, map, &n))
-        return false;
-    for (int i = 0; i < n; i++)
-        inverse[map[i]] = i;
+    if (!format_map(c, map, &n)) return false;
+    for (int i = 0; i < n; i++) inverse[map[i]] = i;
     DType dtype = dtype_of(c, c->in[0]);
     Tensor table = tensor_ints(c->g->arena, dtype, n, inverse);
     ValueId t = make_const(c, &table);
@@ -200,27 +172,23 @@ bool import_format_dim_map(Import *c)
     return give(c, make_gather(c, t, index, 0, 0, false));
 }
 
-/* DataFormatVecPermute: a vector (or pairs) over the axes in the other order; vectors of spatial dims only leave out N and C. */
-bool import_format_permute(Import *c)
-{
+/* DataFormatVecPermute: a vector (or pairs) over the axes in the other order; vectors of spatial dims only leave out N
+ * and C. */
+bool import_format_permute(Import *c) {
     int64_t map[8];
     int64_t order[8];
     int n = 0;
-    if (!format_map(c, map, &n))
-        return false;
+    if (!format_map(c, map, &n)) return false;
     Dim have = rank_of(c, c->in[0]) ? dim_of(c, c->in[0], 0) : dim_const(0);
     int n_order = 0;
     const char *dst = attr_s(c, "dst_format", "NCHW");
     const char *src = attr_s(c, "src_format", "NHWC");
     bool spatial_only = dim_is(have, n - 2);
-    if (!dim_is(have, n) && !spatial_only)
-        return bad(c, "needs a first dimension of %d or %d", n, n - 2);
+    if (!dim_is(have, n) && !spatial_only) return bad(c, "needs a first dimension of %d or %d", n, n - 2);
     for (int i = 0; i < n; i++) {
-        if (spatial_only && (dst[i] == 'N' || dst[i] == 'C'))
-            continue;
+        if (spatial_only && (dst[i] == 'N' || dst[i] == 'C')) continue;
         int64_t at = map[i];
-        for (int64_t k = 0; spatial_only && k < map[i]; k++)
-            at -= src[k] == 'N' || src[k] == 'C';
+        for (int64_t k = 0; spatial_only && k < map[i]; k++) at -= src[k] == 'N' || src[k] == 'C';
         order[n_order++] = at;
     }
     Tensor t = tensor_ints(c->g->arena, DTYPE_S32, n_order, order);

@@ -1,22 +1,19 @@
 /* import_list: the TensorList ops, on lists as list_value.c makes them. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
-bool import_list_reserve(Import *c)
-{
+bool import_list_reserve(Import *c) {
     Dim n[1] = {{0, 0}};
     int n_n = 0;
     bool empty = import_row(c)->arg == 1; /* EmptyTensorList: its second operand is only a limit */
-    if (!empty && !load_content(c, c->in[1], 0, n, &n_n, 1, "the number of elements"))
-        return false;
+    if (!empty && !load_content(c, c->in[1], 0, n, &n_n, 1, "the number of elements")) return false;
     TfShape element = list_stated_element(c, c->in[0]);
     return give(c, list_start(c, n[0], attr_t(c, "element_dtype", DTYPE_F32), &element));
 }
 
-bool import_list_from_tensor(Import *c)
-{
-    if (rank_of(c, c->in[0]) < 1)
-        return bad(c, "a scalar cannot be a list");
+bool import_list_from_tensor(Import *c) {
+    if (rank_of(c, c->in[0]) < 1) return bad(c, "a scalar cannot be a list");
     if (c->n_in > 1) {
         TfShape element = list_stated_element(c, c->in[1]);
         list_state(c->im, c->in[0], &element);
@@ -24,8 +21,7 @@ bool import_list_from_tensor(Import *c)
     return give(c, c->in[0]);
 }
 
-bool import_list_stack(Import *c)
-{
+bool import_list_stack(Import *c) {
     TfShape stated = list_stated_element(c, c->in[1]);
     int64_t promised = attr_i(c, "num_elements", -1);
     ValueId x = list_tensor(c, c->in[0], &stated);
@@ -37,14 +33,12 @@ bool import_list_stack(Import *c)
     return give(c, x);
 }
 
-bool import_list_get(Import *c)
-{
+bool import_list_get(Import *c) {
     TfShape stated = list_stated_element(c, c->in[2]);
     return give(c, list_get(c, c->in[0], c->in[1], &stated));
 }
 
-bool import_list_set(Import *c)
-{
+bool import_list_set(Import *c) {
     const ListInfo *info = list_find(c->im, c->in[0]);
     const TfShape *stated = info ? &info->element : list_stated(c->im, c->in[0]);
     TfShape element = stated ? *stated : (TfShape){.rank = -1};
@@ -53,31 +47,25 @@ bool import_list_set(Import *c)
     return give(c, list);
 }
 
-bool import_list_push(Import *c)
-{
+bool import_list_push(Import *c) {
     ValueId list = c->in[0];
-    if (list_find(c->im, c->in[1]))
-        return unsupported(c, "lists of lists are not compiled");
+    if (list_find(c->im, c->in[1])) return unsupported(c, "lists of lists are not compiled");
     if (list_find(c->im, list)) {
         Shape s = shape_copy(c, c->in[1]);
         list = list_materialise(c, list, &s);
     }
-    if (failed(list))
-        return false;
+    if (failed(list)) return false;
     ValueId item = list_fit_item(c, list, c->in[1], 0);
     ValueId parts[2] = {list, make_expand(c, item, 0)};
     return give(c, make_concat(c, 2, parts, 0));
 }
 
-bool import_list_pop(Import *c)
-{
+bool import_list_pop(Import *c) {
     TfShape stated = list_stated_element(c, c->in[1]);
     ValueId x = list_tensor(c, c->in[0], &stated);
-    if (failed(x))
-        return false;
+    if (failed(x)) return false;
     Dim count = dim_of(c, x, 0);
-    if (dim_is(count, 0))
-        return bad(c, "takes an element out of an empty list");
+    if (dim_is(count, 0)) return bad(c, "takes an element out of an empty list");
     Dim rest = d_sub(c, count, dim_const(1));
     c->out[0] = make_slice_axis(c, x, 0, dim_const(0), rest);
     c->out[1] = make_index(c, x, 0, rest);
@@ -85,66 +73,54 @@ bool import_list_pop(Import *c)
     return !failed(c->out[0]) && !failed(c->out[1]);
 }
 
-bool import_list_length(Import *c)
-{
+bool import_list_length(Import *c) {
     Dim n = list_count(c, c->in[0]);
     return give(c, make_dims(c, DTYPE_S32, 0, 1, &n));
 }
 
-bool import_list_element_shape(Import *c)
-{
+bool import_list_element_shape(Import *c) {
     DType dtype = attr_t(c, "shape_type", DTYPE_S32);
     const ListInfo *info = list_find(c->im, c->in[0]);
     const TfShape *element = info ? &info->element : list_stated(c->im, c->in[0]);
     Shape s = shape_copy(c, c->in[0]);
-    if (!element)
-        return give(c, make_dims(c, dtype, 1, s.rank - 1, &s.dims[1]));
-    if (element->rank < 0)
-        return give(c, make_scalar_int(c, dtype, -1));
+    if (!element) return give(c, make_dims(c, dtype, 1, s.rank - 1, &s.dims[1]));
+    if (element->rank < 0) return give(c, make_scalar_int(c, dtype, -1));
     Tensor t = tensor_ints(c->g->arena, dtype, element->rank, element->dims);
     return give(c, make_const(c, &t));
 }
 
-bool import_list_resize(Import *c)
-{
+bool import_list_resize(Import *c) {
     Dim n[1];
     int n_n = 0;
-    if (!load_content(c, c->in[1], 0, n, &n_n, 1, "the size"))
-        return false;
+    if (!load_content(c, c->in[1], 0, n, &n_n, 1, "the size")) return false;
     ListInfo *info = list_find(c->im, c->in[0]);
-    if (info)
-        return give(c, list_new(c, n[0], info->dtype, &info->element));
+    if (info) return give(c, list_new(c, n[0], info->dtype, &info->element));
     ValueId longer = list_grow(c, c->in[0], n[0]);
     return !failed(longer) && give(c, make_slice_axis(c, longer, 0, dim_const(0), n[0]));
 }
 
-bool import_list_gather(Import *c)
-{
+bool import_list_gather(Import *c) {
     TfShape stated = list_stated_element(c, c->in[2]);
     return give(c, list_gather(c, c->in[0], c->in[1], &stated));
 }
 
 /* TensorListScatter (tensor, indices, element_shape), V2 with the number of elements, -1 for as many as needed. */
-bool import_list_scatter(Import *c)
-{
+bool import_list_scatter(Import *c) {
     Dim n[1] = {{0, -1}};
     int n_n = 0;
-    if (c->n_in > 3 && !load_content(c, c->in[3], -1, n, &n_n, 1, "the number of elements"))
-        return false;
+    if (c->n_in > 3 && !load_content(c, c->in[3], -1, n, &n_n, 1, "the number of elements")) return false;
     bool grows = dim_is(n[0], -1);
     TfShape element = {.rank = -1};
     ValueId list = list_new(c, grows ? dim_const(0) : n[0], dtype_of(c, c->in[0]), &element);
     return give(c, list_scatter(c, list, c->in[1], c->in[0], grows));
 }
 
-bool import_list_scatter_into(Import *c)
-{
+bool import_list_scatter_into(Import *c) {
     return give(c, list_scatter(c, c->in[0], c->in[2], c->in[1], true));
 }
 
 /* TensorListConcat, TensorListConcatV2 (list, element_shape, leading_dims) */
-bool import_list_concat(Import *c)
-{
+bool import_list_concat(Import *c) {
     TfShape stated = {.rank = -1};
     const TfAttr *a = tf_attr(c->n, "element_shape");
     if (c->n_in > 1)
@@ -154,22 +130,18 @@ bool import_list_concat(Import *c)
     return list_concat(c, c->in[0], &stated);
 }
 
-bool import_list_split(Import *c)
-{
+bool import_list_split(Import *c) {
     return give(c, list_split(c, c->in[0], c->in[2]));
 }
 
 /* TensorListConcatLists: one after the other */
-bool import_list_join(Import *c)
-{
+bool import_list_join(Import *c) {
     ValueId parts[2];
     int n = 0;
     for (int i = 0; i < 2; i++) {
-        if (dim_is(list_count(c, c->in[i]), 0))
-            continue;
+        if (dim_is(list_count(c, c->in[i]), 0)) continue;
         parts[n++] = list_tensor(c, c->in[i], NULL);
-        if (failed(parts[n - 1]))
-            return false;
+        if (failed(parts[n - 1])) return false;
     }
     return give(c, n == 0 ? c->in[0] : make_concat(c, (uint32_t)n, parts, 0));
 }

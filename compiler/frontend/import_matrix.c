@@ -1,17 +1,25 @@
-/* import_matrix: diagonals and bands of the last two dims, as index arithmetic: for every element of the result a position in the source is
-   computed from iotas, gathered, and masked. */
+/* import_matrix: diagonals and bands of the last two dims, as index arithmetic: for every element of the result a
+   position in the source is computed from iotas, gathered, and masked. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* Integer index tensors are s64 throughout. */
-static ValueId number(Import *c, Dim d) { return make_dims(c, DTYPE_S64, 0, 1, &d); }
-static ValueId add(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_ADD, a, b); }
-static ValueId sub(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_SUB, a, b); }
-static ValueId both(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_AND, a, b); }
+static ValueId number(Import *c, Dim d) {
+    return make_dims(c, DTYPE_S64, 0, 1, &d);
+}
+static ValueId add(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_ADD, a, b);
+}
+static ValueId sub(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_SUB, a, b);
+}
+static ValueId both(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_AND, a, b);
+}
 
 /* 0 <= x < n */
-static ValueId inside(Import *c, ValueId x, ValueId n)
-{
+static ValueId inside(Import *c, ValueId x, ValueId n) {
     ValueId zero = number(c, dim_const(0));
     ValueId low = make_binary(c, OP_GE, x, zero);
     ValueId high = make_binary(c, OP_LT, x, n);
@@ -21,23 +29,21 @@ static ValueId inside(Import *c, ValueId x, ValueId n)
 /* A band of diagonals lo..hi of rows x columns matrices, stored as lines of `longest` with this alignment. */
 typedef struct {
     Dim lo, hi;
-    bool single;                   /* the diagonal has no dim for which one it is */
+    bool single; /* the diagonal has no dim for which one it is */
     bool left_super, left_sub;
     Dim rows, columns, longest;
 } Band;
 
-static bool read_align(Import *c, Band *b, const char *missing)
-{
+static bool read_align(Import *c, Band *b, const char *missing) {
     const char *align = attr_s(c, "align", missing);
     b->left_super = strncmp(align, "LEFT", 4) == 0;
     b->left_sub = strlen(align) > 4 && strcmp(align + strlen(align) - 4, "LEFT") == 0;
     return true;
 }
 
-/* Operand `input`: one diagonal or two, lowest and highest. Two that are only known at run time must differ, as the rank of the
-   diagonals depends on it: their distance is loaded as a size of at least 1. */
-static bool read_diagonals(Import *c, uint32_t input, Band *b)
-{
+/* Operand `input`: one diagonal or two, lowest and highest. Two that are only known at run time must differ, as the
+   rank of the diagonals depends on it: their distance is loaded as a size of at least 1. */
+static bool read_diagonals(Import *c, uint32_t input, Band *b) {
     Dim k[2];
     int n = 0;
     const Value *v = value_at(c->g, c->in[input]);
@@ -47,16 +53,15 @@ static bool read_diagonals(Import *c, uint32_t input, Band *b)
         ValueId low = make_index(c, c->in[input], 0, dim_const(0));
         ValueId high = make_index(c, c->in[input], 0, dim_const(1));
         ValueId distance = sub(c, high, low);
-        if (!load_content(c, low, INT32_MIN, &b->lo, &n, 1, "the lowest diagonal") || !load_content(c, distance, 1, width, &n, 1, "the number of diagonals"))
+        if (!load_content(c, low, INT32_MIN, &b->lo, &n, 1, "the lowest diagonal") ||
+            !load_content(c, distance, 1, width, &n, 1, "the number of diagonals"))
             return false;
         b->hi = d_add(c, b->lo, width[0]);
         b->single = false;
         return true;
     }
-    if (!load_content(c, c->in[input], INT32_MIN, k, &n, 2, "the diagonals"))
-        return false;
-    if (n < 1)
-        return bad(c, "needs one diagonal or two");
+    if (!load_content(c, c->in[input], INT32_MIN, k, &n, 2, "the diagonals")) return false;
+    if (n < 1) return bad(c, "needs one diagonal or two");
     b->lo = k[0];
     b->hi = k[n - 1];
     b->single = dim_equal(b->lo, b->hi);
@@ -66,8 +71,7 @@ static bool read_diagonals(Import *c, uint32_t input, Band *b)
 }
 
 /* Length of diagonal d (a tensor): min(rows + min(0, d), columns - max(0, d)) */
-static ValueId diagonal_length(Import *c, const Band *b, ValueId d)
-{
+static ValueId diagonal_length(Import *c, const Band *b, ValueId d) {
     ValueId zero = number(c, dim_const(0));
     ValueId below = make_binary(c, OP_MIN, d, zero);
     ValueId above = make_binary(c, OP_MAX, d, zero);
@@ -77,22 +81,18 @@ static ValueId diagonal_length(Import *c, const Band *b, ValueId d)
 }
 
 /* Where diagonal d begins in its line: 0 when aligned left, else what it is shorter than the longest. */
-static ValueId line_offset(Import *c, const Band *b, ValueId d, ValueId length)
-{
+static ValueId line_offset(Import *c, const Band *b, ValueId d, ValueId length) {
     ValueId zero = number(c, dim_const(0));
     ValueId longest = number(c, b->longest);
     ValueId right = sub(c, longest, length);
-    if (b->left_super && b->left_sub)
-        return zero;
-    if (!b->left_super && !b->left_sub)
-        return right;
+    if (b->left_super && b->left_sub) return zero;
+    if (!b->left_super && !b->left_sub) return right;
     /* left on one side; the main diagonal counts as that side */
     ValueId is_left = make_binary(c, b->left_super ? OP_GE : OP_LE, d, zero);
     return make_select(c, is_left, zero, right);
 }
 
-static ValueId gather_flat(Import *c, ValueId x, int from, ValueId index, ValueId valid)
-{
+static ValueId gather_flat(Import *c, ValueId x, int from, ValueId index, ValueId valid) {
     Shape s = shape_copy(c, x);
     Shape flat = {.rank = from + 1};
     Dim n = dim_const(1);
@@ -106,14 +106,12 @@ static ValueId gather_flat(Import *c, ValueId x, int from, ValueId index, ValueI
     ValueId lines = make_reshape(c, x, &flat);
     ValueId zero = number(c, dim_const(0));
     ValueId safe = make_select(c, valid, index, zero);
-    if (failed(lines) || failed(safe))
-        return (ValueId){0};
+    if (failed(lines) || failed(safe)) return (ValueId){0};
     return make_gather(c, lines, safe, from, 0, true);
 }
 
 /* The matrices [batch…, rows, columns] whose band holds `diagonal`; elsewhere `other` (a scalar or such matrices). */
-static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other)
-{
+static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other) {
     int batch = rank_of(c, diagonal) - (b->single ? 1 : 2);
     if (batch < 0) {
         bad(c, "the diagonals have too few dimensions");
@@ -142,8 +140,7 @@ static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other)
 }
 
 /* The diagonals of matrices: [batch…, diagonals, longest]. */
-static ValueId extract(Import *c, ValueId x, const Band *b, ValueId padding)
-{
+static ValueId extract(Import *c, ValueId x, const Band *b, ValueId padding) {
     int batch = rank_of(c, x) - 2;
     Shape plane = {.rank = 2, .dims = {d_add(c, d_sub(c, b->hi, b->lo), dim_const(1)), b->longest}};
     ValueId line = make_iota(c, &plane, 0, DTYPE_S64);
@@ -166,8 +163,7 @@ static ValueId extract(Import *c, ValueId x, const Band *b, ValueId padding)
     return b->single ? make_squeeze(c, r, batch) : r;
 }
 
-static Dim longest_of(Import *c, const Band *b)
-{
+static Dim longest_of(Import *c, const Band *b) {
     DimTable *t = &c->g->dims;
     Dim rows = dim_add(t, b->rows, dim_min(t, b->hi, dim_const(0)));
     Dim columns = dim_sub(t, b->columns, dim_max(t, b->lo, dim_const(0)));
@@ -175,20 +171,17 @@ static Dim longest_of(Import *c, const Band *b)
 }
 
 /* 1 when a size is -1, else 0 */
-static Dim open_flag(Import *c, Dim size)
-{
+static Dim open_flag(Import *c, Dim size) {
     DimTable *t = &c->g->dims;
     return dim_sub(t, dim_const(0), dim_min(t, dim_const(0), dim_max(t, size, dim_const(-1))));
 }
 
 /* MatrixDiag (arg 1), MatrixDiagV2, V3 (diagonal, k, rows, columns, padding) */
-bool import_matrix_diag(Import *c)
-{
+bool import_matrix_diag(Import *c) {
     DimTable *t = &c->g->dims;
     Band b = {.single = true, .left_super = true, .left_sub = true};
     int rank = rank_of(c, c->in[0]);
-    if (rank < 1)
-        return bad(c, "needs diagonals of at least one dimension");
+    if (rank < 1) return bad(c, "needs diagonals of at least one dimension");
     b.longest = b.rows = b.columns = dim_of(c, c->in[0], rank - 1);
     ValueId padding = {0};
     if (import_row(c)->arg == 0) {
@@ -216,18 +209,15 @@ bool import_matrix_diag(Import *c)
 }
 
 /* MatrixDiagPart (arg 1), MatrixDiagPartV2, V3 (matrix, k, padding) */
-bool import_matrix_diag_part(Import *c)
-{
+bool import_matrix_diag_part(Import *c) {
     Band b = {.single = true, .left_super = true, .left_sub = true};
     int rank = rank_of(c, c->in[0]);
-    if (rank < 2)
-        return bad(c, "needs matrices");
+    if (rank < 2) return bad(c, "needs matrices");
     b.rows = dim_of(c, c->in[0], rank - 2);
     b.columns = dim_of(c, c->in[0], rank - 1);
     ValueId padding = {0};
     if (import_row(c)->arg == 0) {
-        if (!read_diagonals(c, 1, &b))
-            return false;
+        if (!read_diagonals(c, 1, &b)) return false;
         read_align(c, &b, strcmp(c->n->op, "MatrixDiagPartV2") == 0 ? "LEFT_LEFT" : "RIGHT_LEFT");
         padding = c->in[2];
     } else {
@@ -238,17 +228,14 @@ bool import_matrix_diag_part(Import *c)
 }
 
 /* MatrixSetDiag (arg 1), MatrixSetDiagV2, V3 (matrix, diagonal, k) */
-bool import_matrix_set_diag(Import *c)
-{
+bool import_matrix_set_diag(Import *c) {
     Band b = {.single = true, .left_super = true, .left_sub = true};
     int rank = rank_of(c, c->in[0]);
-    if (rank < 2)
-        return bad(c, "needs matrices");
+    if (rank < 2) return bad(c, "needs matrices");
     b.rows = dim_of(c, c->in[0], rank - 2);
     b.columns = dim_of(c, c->in[0], rank - 1);
     if (import_row(c)->arg == 0) {
-        if (!read_diagonals(c, 2, &b))
-            return false;
+        if (!read_diagonals(c, 2, &b)) return false;
         read_align(c, &b, strcmp(c->n->op, "MatrixSetDiagV2") == 0 ? "LEFT_LEFT" : "RIGHT_LEFT");
     }
     b.longest = longest_of(c, &b);
@@ -256,11 +243,9 @@ bool import_matrix_set_diag(Import *c)
 }
 
 /* MatrixBandPart (matrix, lower, upper): a negative width keeps all on that side. */
-bool import_matrix_band_part(Import *c)
-{
+bool import_matrix_band_part(Import *c) {
     int rank = rank_of(c, c->in[0]);
-    if (rank < 2)
-        return bad(c, "needs matrices");
+    if (rank < 2) return bad(c, "needs matrices");
     Shape plane = {.rank = 2, .dims = {dim_of(c, c->in[0], rank - 2), dim_of(c, c->in[0], rank - 1)}};
     ValueId row = make_iota(c, &plane, 0, DTYPE_S64);
     ValueId column = make_iota(c, &plane, 1, DTYPE_S64);
@@ -279,20 +264,17 @@ bool import_matrix_band_part(Import *c)
 }
 
 /* Diag: a tensor of shape s on the diagonal of one of shape s + s; DiagPart (arg 1) the way back. */
-bool import_diag(Import *c)
-{
+bool import_diag(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     bool part = import_row(c)->arg == 1;
     int half = part ? s.rank / 2 : s.rank;
-    if (half < 1 || half > MAX_RANK / 2 || (part && s.rank % 2))
-        return bad(c, "a value of rank %d", s.rank);
+    if (half < 1 || half > MAX_RANK / 2 || (part && s.rank % 2)) return bad(c, "a value of rank %d", s.rank);
     Shape to = {.rank = part ? half : 2 * half};
     Dim n = dim_const(1);
     for (int i = 0; i < half; i++) {
         n = d_mul(c, n, s.dims[i]);
         to.dims[i] = s.dims[i];
-        if (!part)
-            to.dims[half + i] = s.dims[i];
+        if (!part) to.dims[half + i] = s.dims[i];
     }
     Band b = {.single = true, .left_super = true, .left_sub = true, .rows = n, .columns = n, .longest = n};
     Shape flat = {.rank = part ? 2 : 1, .dims = {n, n}};
@@ -303,11 +285,9 @@ bool import_diag(Import *c)
 }
 
 /* Cross: of vectors of three, over the last dim */
-bool import_cross(Import *c)
-{
+bool import_cross(Import *c) {
     int axis = rank_of(c, c->in[0]) - 1;
-    if (axis < 0 || !dim_is(dim_of(c, c->in[0], axis), 3))
-        return bad(c, "needs vectors of three");
+    if (axis < 0 || !dim_is(dim_of(c, c->in[0], axis), 3)) return bad(c, "needs vectors of three");
     ValueId a[3];
     ValueId b[3];
     ValueId r[3];
@@ -324,12 +304,10 @@ bool import_cross(Import *c)
 }
 
 /* TridiagonalMatMul (superdiagonal, diagonal, subdiagonal [batch…, 1, M], right [batch…, M, N]) */
-bool import_tridiagonal_matmul(Import *c)
-{
+bool import_tridiagonal_matmul(Import *c) {
     ValueId x = c->in[3];
     int rank = rank_of(c, x);
-    if (rank < 2)
-        return bad(c, "needs matrices");
+    if (rank < 2) return bad(c, "needs matrices");
     int rows = rank - 2;
     Dim m = dim_of(c, x, rows);
     Dim less = d_sub(c, m, dim_const(1));

@@ -1,39 +1,33 @@
 /* import_norm: bias, batch normalisation in all its versions, local response normalisation, softmax. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* A vector over channels, shaped so that it broadcasts over NCHW images (channels_first) or stays as it is. */
-static ValueId channel_vector(Import *c, ValueId v, int rank, bool channels_first)
-{
-    if (!channels_first || failed(v) || rank < 3)
-        return v;
+static ValueId channel_vector(Import *c, ValueId v, int rank, bool channels_first) {
+    if (!channels_first || failed(v) || rank < 3) return v;
     Shape s = {.rank = rank - 1};
-    for (int i = 0; i < s.rank; i++)
-        s.dims[i] = i == 0 ? dim_of(c, v, 0) : dim_const(1);
+    for (int i = 0; i < s.rank; i++) s.dims[i] = i == 0 ? dim_of(c, v, 0) : dim_const(1);
     return make_reshape(c, v, &s);
 }
 
-static bool is_channels_first(const Import *c)
-{
+static bool is_channels_first(const Import *c) {
     const char *format = attr_s(c, "data_format", "NHWC");
     return strncmp(format, "NC", 2) == 0;
 }
 
-bool import_bias_add(Import *c)
-{
-    if (rank_of(c, c->in[1]) != 1)
-        return bad(c, "the bias has rank %d, needs 1", rank_of(c, c->in[1]));
-    if (rank_of(c, c->in[0]) < 2)
-        return bad(c, "the value has rank %d, needs at least 2", rank_of(c, c->in[0]));
-    if (!is_plain(dtype_of(c, c->in[0])))
-        return import_host_generic(c);
+bool import_bias_add(Import *c) {
+    if (rank_of(c, c->in[1]) != 1) return bad(c, "the bias has rank %d, needs 1", rank_of(c, c->in[1]));
+    if (rank_of(c, c->in[0]) < 2) return bad(c, "the value has rank %d, needs at least 2", rank_of(c, c->in[0]));
+    if (!is_plain(dtype_of(c, c->in[0]))) return import_host_generic(c);
     ValueId bias = channel_vector(c, c->in[1], rank_of(c, c->in[0]), is_channels_first(c));
     return give(c, make_binary(c, OP_ADD, c->in[0], bias));
 }
 
-/* (x - mean) * (rsqrt(variance + epsilon) * scale) + offset, in the order of TensorFlow's kernel, over the last axis. */
-ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance, double epsilon)
-{
+/* (x - mean) * (rsqrt(variance + epsilon) * scale) + offset, in the order of TensorFlow's kernel, over the last axis.
+ */
+ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance,
+                        double epsilon) {
     ValueId e = make_like(c, variance, epsilon);
     ValueId shifted = make_binary(c, OP_ADD, variance, e);
     ValueId inverse = make_unary(c, OP_RSQRT, shifted);
@@ -44,8 +38,7 @@ ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, Val
 }
 
 /* Batch statistics of channels-last x in f32: mean and biased variance, and how many elements each is made of. */
-static void batch_statistics(Import *c, ValueId x, ValueId *mean, ValueId *variance, Dim *count)
-{
+static void batch_statistics(Import *c, ValueId x, ValueId *mean, ValueId *variance, Dim *count) {
     int64_t axes[MAX_RANK];
     int rank = rank_of(c, x);
     *count = dim_const(1);
@@ -60,10 +53,8 @@ static void batch_statistics(Import *c, ValueId x, ValueId *mean, ValueId *varia
 }
 
 /* new * factor + old * (1 - factor) */
-static ValueId running_average(Import *c, ValueId old, ValueId fresh, double factor)
-{
-    if (factor == 1)
-        return fresh;
+static ValueId running_average(Import *c, ValueId old, ValueId fresh, double factor) {
+    if (factor == 1) return fresh;
     ValueId f = make_like(c, fresh, factor);
     ValueId rest = make_like(c, fresh, 1 - factor);
     ValueId a = make_binary(c, OP_MUL, rest, old);
@@ -72,8 +63,7 @@ static ValueId running_average(Import *c, ValueId old, ValueId fresh, double fac
 }
 
 /* FusedBatchNorm, V2, V3 and _FusedBatchNormEx (x, scale, offset, mean, variance, side input) */
-bool import_fused_batch_norm(Import *c)
-{
+bool import_fused_batch_norm(Import *c) {
     DType dtype = dtype_of(c, c->in[0]);
     double epsilon = attr_f(c, "epsilon", 0.0001);
     bool first = is_channels_first(c);
@@ -108,8 +98,7 @@ bool import_fused_batch_norm(Import *c)
         y = make_binary(c, OP_ADD, y, side);
     }
     const char *activation = attr_s(c, "activation_mode", "Identity");
-    if (strcmp(activation, "Identity") != 0)
-        y = make_activation(c, activation, y);
+    if (strcmp(activation, "Identity") != 0) y = make_activation(c, activation, y);
     y = make_cast(c, y, dtype);
     c->out[0] = first ? make_channels_first(c, y) : y;
     c->out[1] = mean;
@@ -122,21 +111,18 @@ bool import_fused_batch_norm(Import *c)
 }
 
 /* (t, mean, variance, beta, gamma) */
-bool import_batch_norm_global(Import *c)
-{
+bool import_batch_norm_global(Import *c) {
     ValueId e = make_like(c, c->in[2], attr_f(c, "variance_epsilon", 0.001));
     ValueId shifted = make_binary(c, OP_ADD, c->in[2], e);
     ValueId factor = make_unary(c, OP_RSQRT, shifted);
-    if (attr_i(c, "scale_after_normalization", 0))
-        factor = make_binary(c, OP_MUL, factor, c->in[4]);
+    if (attr_i(c, "scale_after_normalization", 0)) factor = make_binary(c, OP_MUL, factor, c->in[4]);
     ValueId centred = make_binary(c, OP_SUB, c->in[0], c->in[1]);
     ValueId scaled = make_binary(c, OP_MUL, centred, factor);
     return give(c, make_binary(c, OP_ADD, scaled, c->in[3]));
 }
 
 /* LRN: the sum of squares over neighbouring channels is a product with a band of ones. */
-bool import_lrn(Import *c)
-{
+bool import_lrn(Import *c) {
     ValueId x = c->in[0];
     Dim channels = dim_of(c, x, rank_of(c, x) - 1);
     int64_t radius = attr_i(c, "depth_radius", 5);
@@ -161,18 +147,14 @@ bool import_lrn(Import *c)
 }
 
 /* Softmax, LogSoftmax; arg is the op */
-bool import_softmax(Import *c)
-{
-    if (rank_of(c, c->in[0]) < 1)
-        return bad(c, "a scalar has no last axis");
+bool import_softmax(Import *c) {
+    if (rank_of(c, c->in[0]) < 1) return bad(c, "a scalar has no last axis");
     return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
 }
 
 /* SoftmaxCrossEntropyWithLogits (features, labels) -> loss [batch], backprop */
-bool import_softmax_cross_entropy(Import *c)
-{
-    if (dtype_of(c, c->in[0]) != dtype_of(c, c->in[1]))
-        return bad(c, "its operands have different types");
+bool import_softmax_cross_entropy(Import *c) {
+    if (dtype_of(c, c->in[0]) != dtype_of(c, c->in[1])) return bad(c, "its operands have different types");
     Shape a = shape_copy(c, c->in[0]);
     Shape b = shape_copy(c, c->in[1]);
     Shape s;
@@ -195,12 +177,11 @@ bool import_softmax_cross_entropy(Import *c)
     return !failed(c->out[0]) && !failed(c->out[1]);
 }
 
-/* SparseSoftmaxCrossEntropyWithLogits (features, class of each row): a class outside of the range gives NaN, as TensorFlow's CPU kernel. */
-bool import_sparse_cross_entropy(Import *c)
-{
+/* SparseSoftmaxCrossEntropyWithLogits (features, class of each row): a class outside of the range gives NaN, as
+ * TensorFlow's CPU kernel. */
+bool import_sparse_cross_entropy(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
-    if (s.rank != 2 || rank_of(c, c->in[1]) != 1)
-        return bad(c, "needs a matrix of logits and a vector of classes");
+    if (s.rank != 2 || rank_of(c, c->in[1]) != 1) return bad(c, "needs a matrix of logits and a vector of classes");
     DType labels_type = dtype_of(c, c->in[1]);
     ValueId column = make_expand(c, c->in[1], 1);
     ValueId classes = make_iota(c, &s, 1, labels_type);

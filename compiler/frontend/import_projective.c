@@ -1,44 +1,47 @@
-/* import_projective: ImageProjectiveTransformV2 and V3: for every pixel of the result a place in the image is computed, mapped into it by the
-   fill mode, and read from its nearest pixel or the four around it. */
+/* import_projective: ImageProjectiveTransformV2 and V3: for every pixel of the result a place in the image is computed,
+   mapped into it by the fill mode, and read from its nearest pixel or the four around it. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
-static ValueId add(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_ADD, a, b); }
-static ValueId sub(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_SUB, a, b); }
-static ValueId mul(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MUL, a, b); }
-static ValueId number(Import *c, double v) { return make_scalar(c, DTYPE_F32, v); }
+static ValueId add(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_ADD, a, b);
+}
+static ValueId sub(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_SUB, a, b);
+}
+static ValueId mul(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MUL, a, b);
+}
+static ValueId number(Import *c, double v) {
+    return make_scalar(c, DTYPE_F32, v);
+}
 
-static ValueId size_of(Import *c, Dim d)
-{
+static ValueId size_of(Import *c, Dim d) {
     ValueId n = make_dims(c, DTYPE_S64, 0, 1, &d);
     return make_cast(c, n, DTYPE_F32);
 }
 
 /* How often `by` goes into x, cut to an integer. */
-static ValueId times(Import *c, ValueId x, ValueId by)
-{
+static ValueId times(Import *c, ValueId x, ValueId by) {
     ValueId quotient = make_binary(c, OP_DIV, x, by);
     return make_unary(c, OP_TRUNC, quotient);
 }
 
-static ValueId clamp(Import *c, ValueId x, ValueId last)
-{
+static ValueId clamp(Import *c, ValueId x, ValueId last) {
     ValueId zero = number(c, 0);
     ValueId capped = make_binary(c, OP_MIN, x, last);
     return make_binary(c, OP_MAX, capped, zero);
 }
 
 /* A coordinate brought into an axis of `length` pixels, in TensorFlow's order of steps. */
-static ValueId map_coordinate(Import *c, const char *mode, ValueId x, Dim pixels)
-{
+static ValueId map_coordinate(Import *c, const char *mode, ValueId x, Dim pixels) {
     ValueId length = size_of(c, pixels);
     ValueId one = number(c, 1);
     ValueId zero = number(c, 0);
     ValueId last = sub(c, length, one);
-    if (strcmp(mode, "NEAREST") == 0)
-        return clamp(c, x, last);
-    if (strcmp(mode, "REFLECT") != 0 && strcmp(mode, "WRAP") != 0)
-        return x;
+    if (strcmp(mode, "NEAREST") == 0) return clamp(c, x, last);
+    if (strcmp(mode, "REFLECT") != 0 && strcmp(mode, "WRAP") != 0) return x;
     ValueId negative = make_binary(c, OP_LT, x, zero);
     ValueId beyond = make_binary(c, OP_GT, x, last);
     ValueId minus = make_unary(c, OP_NEG, x);
@@ -84,12 +87,11 @@ static ValueId map_coordinate(Import *c, const char *mode, ValueId x, Dim pixels
 typedef struct {
     ValueId lines, fill;
     Dim height, width;
-    bool shared;     /* one transform for all images */
+    bool shared; /* one transform for all images */
 } Source;
 
 /* Pixels at whole coordinates y, x [T, H', W']; the fill value outside. */
-static ValueId read_pixels(Import *c, const Source *s, ValueId y, ValueId x)
-{
+static ValueId read_pixels(Import *c, const Source *s, ValueId y, ValueId x) {
     ValueId zero = number(c, 0);
     ValueId height = size_of(c, s->height);
     ValueId width = size_of(c, s->width);
@@ -107,16 +109,15 @@ static ValueId read_pixels(Import *c, const Source *s, ValueId y, ValueId x)
     ValueId stride = make_dims(c, DTYPE_S64, 0, 1, &s->width);
     ValueId start = mul(c, row, stride);
     ValueId index = add(c, start, column);
-    if (s->shared && !failed(index))
-        index = make_squeeze(c, index, 0);
-    ValueId pixels = s->shared ? make_gather(c, s->lines, index, 1, 0, true) : make_gather(c, s->lines, index, 1, 1, true);
+    if (s->shared && !failed(index)) index = make_squeeze(c, index, 0);
+    ValueId pixels =
+        s->shared ? make_gather(c, s->lines, index, 1, 0, true) : make_gather(c, s->lines, index, 1, 1, true);
     ValueId mask = make_expand(c, inside, rank_of(c, inside));
     return make_select(c, mask, pixels, s->fill);
 }
 
 /* a * (1 - share) + b * share, where share and rest are given; per pixel, for all channels */
-static ValueId blend(Import *c, ValueId a, ValueId rest, ValueId b, ValueId share)
-{
+static ValueId blend(Import *c, ValueId a, ValueId rest, ValueId b, ValueId share) {
     ValueId left_weight = make_expand(c, rest, 3);
     ValueId right_weight = make_expand(c, share, 3);
     ValueId left = mul(c, left_weight, a);
@@ -124,8 +125,7 @@ static ValueId blend(Import *c, ValueId a, ValueId rest, ValueId b, ValueId shar
     return add(c, left, right);
 }
 
-static ValueId bilinear(Import *c, const Source *s, ValueId y, ValueId x)
-{
+static ValueId bilinear(Import *c, const Source *s, ValueId y, ValueId x) {
     ValueId one = number(c, 1);
     ValueId top = make_unary(c, OP_FLOOR, y);
     ValueId left = make_unary(c, OP_FLOOR, x);
@@ -145,8 +145,7 @@ static ValueId bilinear(Import *c, const Source *s, ValueId y, ValueId x)
 }
 
 /* Halves away from zero, as std::round. */
-static ValueId round_away(Import *c, ValueId x)
-{
+static ValueId round_away(Import *c, ValueId x) {
     ValueId half = number(c, 0.5);
     ValueId size = make_unary(c, OP_ABS, x);
     ValueId whole = make_unary(c, OP_TRUNC, size);
@@ -160,13 +159,11 @@ static ValueId round_away(Import *c, ValueId x)
 }
 
 /* (images [N,H,W,C], transforms [N or 1, 8], output shape[, fill value]) */
-bool import_projective(Import *c)
-{
+bool import_projective(Import *c) {
     Dim size[2];
     int n = 0;
     Shape s = shape_copy(c, c->in[0]);
-    if (!load_content(c, c->in[2], 0, size, &n, 2, "the output shape"))
-        return false;
+    if (!load_content(c, c->in[2], 0, size, &n, 2, "the output shape")) return false;
     if (n != 2 || s.rank != 4 || rank_of(c, c->in[1]) != 2 || !dim_is(dim_of(c, c->in[1], 1), 8))
         return bad(c, "needs images of rank 4 and transforms of 8 numbers");
     ValueId t[8];
@@ -200,8 +197,7 @@ bool import_projective(Import *c)
     ValueId images = make_cast(c, c->in[0], DTYPE_F32);
     source.lines = make_reshape(c, images, &flat);
     source.fill = c->n_in > 3 ? c->in[3] : number(c, 0);
-    if (failed(at_x) || failed(at_y) || failed(source.lines))
-        return false;
+    if (failed(at_x) || failed(at_y) || failed(source.lines)) return false;
     ValueId r;
     if (strcmp(attr_s(c, "interpolation", "NEAREST"), "BILINEAR") == 0) {
         r = bilinear(c, &source, at_y, at_x);

@@ -1,26 +1,35 @@
-/* import_quant: the ops that stand for quantisation in a float graph: FakeQuant… and QuantizeAndDequantize…, in the arithmetic of
-   TensorFlow's kernels. */
+/* import_quant: the ops that stand for quantisation in a float graph: FakeQuant… and QuantizeAndDequantize…, in the
+   arithmetic of TensorFlow's kernels. */
 #include "frontend/importer.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static ValueId add(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_ADD, a, b); }
-static ValueId sub(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_SUB, a, b); }
-static ValueId mul(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MUL, a, b); }
-static ValueId divide(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_DIV, a, b); }
-static ValueId number(Import *c, double v) { return make_scalar(c, DTYPE_F32, v); }
+static ValueId add(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_ADD, a, b);
+}
+static ValueId sub(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_SUB, a, b);
+}
+static ValueId mul(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MUL, a, b);
+}
+static ValueId divide(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_DIV, a, b);
+}
+static ValueId number(Import *c, double v) {
+    return make_scalar(c, DTYPE_F32, v);
+}
 
-static ValueId round_half_up(Import *c, ValueId x)
-{
+static ValueId round_half_up(Import *c, ValueId x) {
     ValueId half = make_like(c, x, 0.5);
     ValueId shifted = add(c, x, half);
     return make_unary(c, OP_FLOOR, shifted);
 }
 
 /* Rounds x to the levels between min and max (scalars or one for each channel), nudged so that zero is a level. */
-static ValueId fake_quant(Import *c, ValueId x, ValueId min, ValueId max)
-{
+static ValueId fake_quant(Import *c, ValueId x, ValueId min, ValueId max) {
     int64_t bits = attr_i(c, "num_bits", 8);
     if (bits < 2 || bits > 16) {
         bad(c, "num_bits is %lld", (long long)bits);
@@ -59,36 +68,34 @@ static ValueId fake_quant(Import *c, ValueId x, ValueId min, ValueId max)
     return make_select(c, empty, zero, y);
 }
 
-bool import_fake_quant_args(Import *c)
-{
+bool import_fake_quant_args(Import *c) {
     ValueId min = number(c, attr_f(c, "min", -6));
     ValueId max = number(c, attr_f(c, "max", 6));
     return give(c, fake_quant(c, c->in[0], min, max));
 }
 
 /* (x, min, max): scalars, or vectors over the last dim */
-bool import_fake_quant(Import *c)
-{
+bool import_fake_quant(Import *c) {
     return give(c, fake_quant(c, c->in[0], c->in[1], c->in[2]));
 }
 
 /* Reduces x over all dims but `axis` (all when -1), keeping none. */
-static ValueId range_of(Import *c, ValueId x, const char *kind, int axis)
-{
+static ValueId range_of(Import *c, ValueId x, const char *kind, int axis) {
     int64_t axes[MAX_RANK];
     int n = 0;
     for (int i = 0; i < rank_of(c, x); i++)
-        if (i != axis)
-            axes[n++] = i;
+        if (i != axis) axes[n++] = i;
     return n ? make_reduce(c, x, kind, n, axes, false) : x;
 }
 
 /* level / bound where the two have one sign, else larger than any scale */
-static ValueId side_scale(Import *c, ValueId bound, double level)
-{
+static ValueId side_scale(Import *c, ValueId bound, double level) {
     ValueId levels = make_like(c, bound, level);
     ValueId zero = make_like(c, bound, 0);
-    ValueId huge = make_like(c, bound, dtype_of(c, bound) == DTYPE_F64 ? DBL_MAX : dtype_of(c, bound) == DTYPE_F16 ? 65504 : FLT_MAX);
+    ValueId huge = make_like(c, bound,
+                             dtype_of(c, bound) == DTYPE_F64   ? DBL_MAX
+                             : dtype_of(c, bound) == DTYPE_F16 ? 65504
+                                                               : FLT_MAX);
     ValueId product = mul(c, levels, bound);
     ValueId usable = make_binary(c, OP_GT, product, zero);
     ValueId quotient = divide(c, levels, bound);
@@ -96,18 +103,14 @@ static ValueId side_scale(Import *c, ValueId bound, double level)
 }
 
 /* QuantizeAndDequantizeV2, V3, V4 (x, min, max[, num_bits]) */
-bool import_quantize_dequantize(Import *c)
-{
+bool import_quantize_dequantize(Import *c) {
     ValueId x = c->in[0];
     double bits = (double)attr_i(c, "num_bits", 8);
     int64_t axis_attr = attr_i(c, "axis", -1);
     int axis = -1;
-    if (import_row(c)->arg == 3 && !const_scalar(c, 3, "num_bits", &bits))
-        return false;
-    if (bits < 1 || bits > 62)
-        return bad(c, "num_bits is %g", bits);
-    if (axis_attr != -1 && !normalise_axis(c, axis_attr, rank_of(c, x), &axis))
-        return false;
+    if (import_row(c)->arg == 3 && !const_scalar(c, 3, "num_bits", &bits)) return false;
+    if (bits < 1 || bits > 62) return bad(c, "num_bits is %g", bits);
+    if (axis_attr != -1 && !normalise_axis(c, axis_attr, rank_of(c, x), &axis)) return false;
     bool is_signed = attr_i(c, "signed_input", 1) != 0;
     bool narrow = attr_i(c, "narrow_range", 0) != 0;
     bool given = attr_i(c, "range_given", import_row(c)->arg == 2 ? 0 : 1) != 0;
@@ -131,8 +134,7 @@ bool import_quantize_dequantize(Import *c)
     min = make_select(c, use_min, min, new_min);
     if (axis >= 0) {
         Shape s = {.rank = rank_of(c, x)};
-        for (int i = 0; i < s.rank; i++)
-            s.dims[i] = i == axis ? dim_of(c, x, axis) : dim_const(1);
+        for (int i = 0; i < s.rank; i++) s.dims[i] = i == axis ? dim_of(c, x, axis) : dim_const(1);
         scale = make_reshape(c, scale, &s);
         inverse = make_reshape(c, inverse, &s);
         min = make_reshape(c, min, &s);

@@ -1,24 +1,43 @@
-/* import_quantized: ops on integers that stand for floats by a range (min, max): QuantizeV2, Dequantize and the legacy Quantized… ops, in
-   the arithmetic of TensorFlow's kernels. Ranges are ordinary f32 values, one for the tensor or one for each slice along an axis. */
+/* import_quantized: ops on integers that stand for floats by a range (min, max): QuantizeV2, Dequantize and the legacy
+   Quantized… ops, in the arithmetic of TensorFlow's kernels. Ranges are ordinary f32 values, one for the tensor or one
+   for each slice along an axis. */
 #include "frontend/importer.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static ValueId add(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_ADD, a, b); }
-static ValueId sub(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_SUB, a, b); }
-static ValueId mul(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MUL, a, b); }
-static ValueId divide(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_DIV, a, b); }
-static ValueId least(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MIN, a, b); }
-static ValueId most(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MAX, a, b); }
-static ValueId number(Import *c, double v) { return make_scalar(c, DTYPE_F32, v); }
+static ValueId add(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_ADD, a, b);
+}
+static ValueId sub(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_SUB, a, b);
+}
+static ValueId mul(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MUL, a, b);
+}
+static ValueId divide(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_DIV, a, b);
+}
+static ValueId least(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MIN, a, b);
+}
+static ValueId most(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MAX, a, b);
+}
+static ValueId number(Import *c, double v) {
+    return make_scalar(c, DTYPE_F32, v);
+}
 
-static double lowest(DType t) { return dtype_is_signed(t) ? -ldexp(1, dtype_info(t)->bits - 1) : 0; }
-static double highest(DType t) { return ldexp(1, dtype_info(t)->bits - (dtype_is_signed(t) ? 1 : 0)) - 1; }
+static double lowest(DType t) {
+    return dtype_is_signed(t) ? -ldexp(1, dtype_info(t)->bits - 1) : 0;
+}
+static double highest(DType t) {
+    return ldexp(1, dtype_info(t)->bits - (dtype_is_signed(t) ? 1 : 0)) - 1;
+}
 
 /* To the nearest integer, halves away from zero. */
-static ValueId round_away(Import *c, ValueId x)
-{
+static ValueId round_away(Import *c, ValueId x) {
     ValueId whole = make_unary(c, OP_TRUNC, x);
     ValueId rest = sub(c, x, whole);
     ValueId distance = make_unary(c, OP_ABS, rest);
@@ -31,33 +50,28 @@ static ValueId round_away(Import *c, ValueId x)
 }
 
 /* A vector of ranges shaped to broadcast along `axis` of x; a single range as it is. */
-static ValueId along(Import *c, ValueId range, ValueId x, int64_t axis)
-{
+static ValueId along(Import *c, ValueId range, ValueId x, int64_t axis) {
     Shape s = {.rank = rank_of(c, x)};
-    if (rank_of(c, range) == 0 || failed(range))
-        return range;
+    if (rank_of(c, range) == 0 || failed(range)) return range;
     if (axis < 0) {
         s.rank = 0; /* one range in a vector of one */
         return make_reshape(c, range, &s);
     }
-    for (int i = 0; i < s.rank; i++)
-        s.dims[i] = i == axis ? dim_of(c, range, 0) : dim_const(1);
+    for (int i = 0; i < s.rank; i++) s.dims[i] = i == axis ? dim_of(c, range, 0) : dim_const(1);
     return make_reshape(c, range, &s);
 }
 
-static bool read_axis(Import *c, int64_t *axis)
-{
+static bool read_axis(Import *c, int64_t *axis) {
     int at = -1;
     *axis = attr_i(c, "axis", -1);
-    if (*axis != -1 && !normalise_axis(c, *axis, rank_of(c, c->in[0]), &at))
-        return false;
+    if (*axis != -1 && !normalise_axis(c, *axis, rank_of(c, c->in[0]), &at)) return false;
     *axis = at;
     return true;
 }
 
-/* Integer levels of type `to` for x between min and max, first level at the lowest number: round(x * scale) - (round(min * scale) - lowest). */
-static ValueId quantize_first(Import *c, ValueId x, ValueId min, ValueId max, DType to)
-{
+/* Integer levels of type `to` for x between min and max, first level at the lowest number: round(x * scale) -
+ * (round(min * scale) - lowest). */
+static ValueId quantize_first(Import *c, ValueId x, ValueId min, ValueId max, DType to) {
     ValueId steps = make_like(c, min, highest(to) - lowest(to));
     ValueId span = sub(c, max, min);
     ValueId scale = divide(c, steps, span);
@@ -78,8 +92,7 @@ static ValueId quantize_first(Import *c, ValueId x, ValueId min, ValueId max, DT
 }
 
 /* level / bound where the two have one sign, else larger than any scale */
-static ValueId side_scale(Import *c, ValueId bound, double level)
-{
+static ValueId side_scale(Import *c, ValueId bound, double level) {
     ValueId levels = number(c, level);
     ValueId zero = number(c, 0);
     ValueId huge = number(c, FLT_MAX);
@@ -90,8 +103,7 @@ static ValueId side_scale(Import *c, ValueId bound, double level)
 }
 
 /* QuantizeV2 (x, min, max) -> levels, min, max */
-bool import_quantize(Import *c)
-{
+bool import_quantize(Import *c) {
     DType to = attr_t(c, "T", DTYPE_U8);
     const char *mode = attr_s(c, "mode", "MIN_COMBINED");
     int64_t axis;
@@ -162,8 +174,7 @@ bool import_quantize(Import *c)
 }
 
 /* What levels of type `from` stand for when the lowest is min and the highest max. */
-static ValueId dequantize_first(Import *c, ValueId x, ValueId min, ValueId max, DType from)
-{
+static ValueId dequantize_first(Import *c, ValueId x, ValueId min, ValueId max, DType from) {
     ValueId steps = number(c, highest(from) - lowest(from));
     ValueId span = sub(c, max, min);
     ValueId scale = divide(c, span, steps);
@@ -179,8 +190,7 @@ static ValueId dequantize_first(Import *c, ValueId x, ValueId min, ValueId max, 
     return add(c, value, start);
 }
 
-bool import_dequantize(Import *c)
-{
+bool import_dequantize(Import *c) {
     DType from = dtype_of(c, c->in[0]);
     const char *mode = attr_s(c, "mode", "MIN_COMBINED");
     int64_t axis;
@@ -219,24 +229,23 @@ bool import_dequantize(Import *c)
 /* ---- legacy ops on levels */
 
 /* Levels of f64 reals: TensorFlow's FloatToQuantized computes in double. */
-static ValueId levels_of(Import *c, ValueId real, ValueId min, ValueId max, DType to)
-{
+static ValueId levels_of(Import *c, ValueId real, ValueId min, ValueId max, DType to) {
     ValueId wide_min = make_cast(c, min, DTYPE_F64);
     ValueId wide_max = make_cast(c, max, DTYPE_F64);
     return quantize_first(c, real, wide_min, wide_max, to);
 }
 
-static ValueId level_of(Import *c, double v, ValueId min, ValueId max, DType to)
-{
+static ValueId level_of(Import *c, double v, ValueId min, ValueId max, DType to) {
     ValueId x = make_scalar(c, DTYPE_F64, v);
     return levels_of(c, x, min, max, to);
 }
 
-static ValueId scalar(Import *c, ValueId range) { return along(c, range, c->in[0], -1); }
+static ValueId scalar(Import *c, ValueId range) {
+    return along(c, range, c->in[0], -1);
+}
 
 /* QuantizedRelu (arg 0), QuantizedRelu6 (arg 6) (x, min, max) */
-bool import_quantized_relu(Import *c)
-{
+bool import_quantized_relu(Import *c) {
     DType t = dtype_of(c, c->in[0]);
     ValueId min = scalar(c, c->in[1]);
     ValueId max = scalar(c, c->in[2]);
@@ -254,8 +263,7 @@ bool import_quantized_relu(Import *c)
 }
 
 /* QuantizedMaxPool, QuantizedReshape …: the levels move, the range stays. The row's text is the op that moves them. */
-bool import_quantized_move(Import *c)
-{
+bool import_quantized_move(Import *c) {
     const TfOpRow *row = tf_op_find(import_row(c)->text);
     uint32_t first = c->n_in - 2; /* the range comes last */
     Import plain = *c;
@@ -263,18 +271,16 @@ bool import_quantized_move(Import *c)
     node.op = row->name;
     plain.n = arena_memdup(c->im->arena, &node, sizeof node);
     plain.n_in = first;
-    if (!row->import(&plain))
-        return false;
+    if (!row->import(&plain)) return false;
     c->out[1] = c->in[first];
     c->out[2] = c->in[first + 1];
     c->n_out = 3;
     return true;
 }
 
-/* Requantize (x, min, max, requested min, max): s32 levels to narrower ones; RequantizationRange the range that is used;
-   QuantizeDownAndShrinkRange both. s32 levels stand symmetrically for the whole of their range. */
-static ValueId real_of(Import *c, ValueId x, ValueId min, ValueId max)
-{
+/* Requantize (x, min, max, requested min, max): s32 levels to narrower ones; RequantizationRange the range that is
+   used; QuantizeDownAndShrinkRange both. s32 levels stand symmetrically for the whole of their range. */
+static ValueId real_of(Import *c, ValueId x, ValueId min, ValueId max) {
     DType from = dtype_of(c, x);
     ValueId span = sub(c, max, min);
     ValueId wide_span = make_cast(c, span, DTYPE_F64);
@@ -296,8 +302,7 @@ static ValueId real_of(Import *c, ValueId x, ValueId min, ValueId max)
 }
 
 /* Levels of a real value, narrowed to f32 as TensorFlow does on the way. */
-static bool give_levels(Import *c, ValueId real, ValueId min, ValueId max, DType to)
-{
+static bool give_levels(Import *c, ValueId real, ValueId min, ValueId max, DType to) {
     ValueId narrow = make_cast(c, real, DTYPE_F32);
     ValueId wide = make_cast(c, narrow, DTYPE_F64);
     c->out[0] = levels_of(c, wide, min, max, to);
@@ -307,8 +312,7 @@ static bool give_levels(Import *c, ValueId real, ValueId min, ValueId max, DType
     return !failed(c->out[0]);
 }
 
-bool import_requantize(Import *c)
-{
+bool import_requantize(Import *c) {
     ValueId min = scalar(c, c->in[1]);
     ValueId max = scalar(c, c->in[2]);
     ValueId real = real_of(c, c->in[0], min, max);
@@ -319,14 +323,12 @@ bool import_requantize(Import *c)
     return give_levels(c, real, to_min, to_max, attr_t(c, "out_type", DTYPE_U8));
 }
 
-static void used_range(Import *c, ValueId *out_min, ValueId *out_max)
-{
+static void used_range(Import *c, ValueId *out_min, ValueId *out_max) {
     int64_t axes[MAX_RANK];
     int rank = rank_of(c, c->in[0]);
     ValueId min = scalar(c, c->in[1]);
     ValueId max = scalar(c, c->in[2]);
-    for (int i = 0; i < rank; i++)
-        axes[i] = i;
+    for (int i = 0; i < rank; i++) axes[i] = i;
     ValueId low = rank ? make_reduce(c, c->in[0], "min", rank, axes, false) : c->in[0];
     ValueId high = rank ? make_reduce(c, c->in[0], "max", rank, axes, false) : c->in[0];
     ValueId zero = number(c, 0);
@@ -338,15 +340,13 @@ static void used_range(Import *c, ValueId *out_min, ValueId *out_max)
     *out_max = real_high;
 }
 
-bool import_requantization_range(Import *c)
-{
+bool import_requantization_range(Import *c) {
     used_range(c, &c->out[0], &c->out[1]);
     c->n_out = 2;
     return !failed(c->out[0]) && !failed(c->out[1]);
 }
 
-bool import_quantize_down(Import *c)
-{
+bool import_quantize_down(Import *c) {
     ValueId min;
     ValueId max;
     used_range(c, &min, &max);
@@ -359,8 +359,7 @@ bool import_quantize_down(Import *c)
 /* ---- products of levels: s32 sums, whose range follows from those of the operands */
 
 /* Levels counted from the one that stands for zero, as s32. */
-static ValueId centred(Import *c, ValueId x, ValueId min, ValueId max)
-{
+static ValueId centred(Import *c, ValueId x, ValueId min, ValueId max) {
     DType t = dtype_of(c, x);
     ValueId zero = level_of(c, 0, min, max, t);
     ValueId offset = make_cast(c, zero, DTYPE_S32);
@@ -369,8 +368,7 @@ static ValueId centred(Import *c, ValueId x, ValueId min, ValueId max)
 }
 
 /* The ranges of both operands, lowest and highest each, and the product of their centred levels. */
-static bool give_product(Import *c, ValueId product, DType a, DType b, ValueId range[4])
-{
+static bool give_product(Import *c, ValueId product, DType a, DType b, ValueId range[4]) {
     ValueId span_a = sub(c, range[1], range[0]);
     ValueId span_b = sub(c, range[3], range[2]);
     ValueId steps_a = number(c, highest(a) - lowest(a));
@@ -387,21 +385,19 @@ static bool give_product(Import *c, ValueId product, DType a, DType b, ValueId r
     return !failed(product) && !failed(c->out[2]);
 }
 
-/* QuantizedConv2D, QuantizedMatMul, QuantizedMul (a, b, min a, max a, min b, max b); the row's text is the op on plain integers. */
-bool import_quantized_product(Import *c)
-{
+/* QuantizedConv2D, QuantizedMatMul, QuantizedMul (a, b, min a, max a, min b, max b); the row's text is the op on plain
+ * integers. */
+bool import_quantized_product(Import *c) {
     ValueId range[4];
     DType a = dtype_of(c, c->in[0]);
     DType b = dtype_of(c, c->in[1]);
     if (attr_t(c, "out_type", attr_t(c, "Toutput", DTYPE_S32)) != DTYPE_S32)
         return unsupported(c, "only sums of 32 bits are compiled");
-    for (uint32_t i = 0; i < 4; i++)
-        range[i] = scalar(c, c->in[i + 2]);
+    for (uint32_t i = 0; i < 4; i++) range[i] = scalar(c, c->in[i + 2]);
     ValueId operands[2];
     operands[0] = centred(c, c->in[0], range[0], range[1]);
     operands[1] = centred(c, c->in[1], range[2], range[3]);
-    if (failed(operands[0]) || failed(operands[1]))
-        return false;
+    if (failed(operands[0]) || failed(operands[1])) return false;
     const TfOpRow *row = tf_op_find(import_row(c)->text);
     TfNode node = *c->n;
     Import plain = *c;
@@ -415,15 +411,13 @@ bool import_quantized_product(Import *c)
 /* ---- Uniform…: scale and zero point instead of a range */
 
 /* A vector of scales along `axis`, or a scalar. */
-static ValueId uniform_operand(Import *c, ValueId v, ValueId x)
-{
+static ValueId uniform_operand(Import *c, ValueId v, ValueId x) {
     int64_t axis = attr_i(c, "quantization_axis", -1);
     return rank_of(c, v) == 0 ? v : along(c, v, x, axis);
 }
 
 /* round(x / scale) + zero point, clamped to the attributes' range */
-static ValueId uniform_levels(Import *c, ValueId x, ValueId scale, ValueId zero_point, DType to, const char *prefix)
-{
+static ValueId uniform_levels(Import *c, ValueId x, ValueId scale, ValueId zero_point, DType to, const char *prefix) {
     ValueId one = number(c, 1);
     ValueId inverse = divide(c, one, scale);
     ValueId scaled = mul(c, x, inverse);
@@ -432,22 +426,22 @@ static ValueId uniform_levels(Import *c, ValueId x, ValueId scale, ValueId zero_
     ValueId level = make_unary(c, OP_FLOOR, shifted);
     ValueId zero = make_cast(c, zero_point, DTYPE_F32);
     level = add(c, level, zero);
-    ValueId low = number(c, (double)attr_i(c, arena_printf(c->im->arena, "%squantization_min_val", prefix), (int64_t)lowest(to)));
-    ValueId high = number(c, (double)attr_i(c, arena_printf(c->im->arena, "%squantization_max_val", prefix), (int64_t)highest(to)));
+    ValueId low =
+        number(c, (double)attr_i(c, arena_printf(c->im->arena, "%squantization_min_val", prefix), (int64_t)lowest(to)));
+    ValueId high = number(
+        c, (double)attr_i(c, arena_printf(c->im->arena, "%squantization_max_val", prefix), (int64_t)highest(to)));
     level = most(c, level, low);
     level = least(c, level, high);
     return make_cast(c, level, to);
 }
 
-bool import_uniform_quantize(Import *c)
-{
+bool import_uniform_quantize(Import *c) {
     ValueId scale = uniform_operand(c, c->in[1], c->in[0]);
     ValueId zero = uniform_operand(c, c->in[2], c->in[0]);
     return give(c, uniform_levels(c, c->in[0], scale, zero, attr_t(c, "Tout", DTYPE_S8), ""));
 }
 
-bool import_uniform_dequantize(Import *c)
-{
+bool import_uniform_dequantize(Import *c) {
     ValueId scale = uniform_operand(c, c->in[1], c->in[0]);
     ValueId zero = uniform_operand(c, c->in[2], c->in[0]);
     ValueId level = make_cast(c, c->in[0], DTYPE_S32);

@@ -1,36 +1,29 @@
 /* import_reduce: reductions, index of the largest, running sums. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* The axes input of a reduction as constants. */
-static bool reduction_axes(Import *c, int64_t *axes, int *n)
-{
+static bool reduction_axes(Import *c, int64_t *axes, int *n) {
     return import_axes(c, 1, rank_of(c, c->in[0]), axes, n);
 }
 
 /* Sum, Mean, Max … ; the row's text is the kind. No axes: the value itself. */
-bool import_reduce(Import *c)
-{
+bool import_reduce(Import *c) {
     int64_t axes[MAX_RANK];
     int n = 0;
-    if (!reduction_axes(c, axes, &n))
-        return false;
-    if (n == 0)
-        return give(c, c->in[0]);
-    if (!is_plain(dtype_of(c, c->in[0])))
-        return import_host_generic(c);
+    if (!reduction_axes(c, axes, &n)) return false;
+    if (n == 0) return give(c, c->in[0]);
+    if (!is_plain(dtype_of(c, c->in[0]))) return import_host_generic(c);
     return give(c, make_reduce(c, c->in[0], import_row(c)->text, n, axes, attr_i(c, "keep_dims", 0) != 0));
 }
 
-bool import_euclidean_norm(Import *c)
-{
+bool import_euclidean_norm(Import *c) {
     int64_t axes[MAX_RANK];
     int n = 0;
-    if (!reduction_axes(c, axes, &n))
-        return false;
+    if (!reduction_axes(c, axes, &n)) return false;
     DType dtype = dtype_of(c, c->in[0]);
-    if (!is_plain(dtype))
-        return import_host_generic(c);
+    if (!is_plain(dtype)) return import_host_generic(c);
     bool integer = !dtype_is_float(dtype);
     ValueId square = make_binary(c, OP_MUL, c->in[0], c->in[0]);
     ValueId sum = n ? make_reduce(c, square, "sum", n, axes, attr_i(c, "keep_dims", 0) != 0) : square;
@@ -39,26 +32,23 @@ bool import_euclidean_norm(Import *c)
     return give(c, make_cast(c, root, dtype));
 }
 
-bool import_l2_loss(Import *c)
-{
+bool import_l2_loss(Import *c) {
     int64_t axes[MAX_RANK];
     int rank = rank_of(c, c->in[0]);
-    for (int i = 0; i < rank; i++)
-        axes[i] = i;
+    for (int i = 0; i < rank; i++) axes[i] = i;
     ValueId square = make_binary(c, OP_MUL, c->in[0], c->in[0]);
     ValueId sum = rank ? make_reduce(c, square, "sum", rank, axes, false) : square;
     ValueId half = make_like(c, sum, 0.5);
     return give(c, make_binary(c, OP_MUL, sum, half));
 }
 
-bool import_arg_reduce(Import *c)
-{
+bool import_arg_reduce(Import *c) {
     double axis_value = 0;
     int axis = 0;
-    if (!const_scalar(c, 1, "the axis", &axis_value) || !normalise_axis(c, (int64_t)axis_value, rank_of(c, c->in[0]), &axis))
+    if (!const_scalar(c, 1, "the axis", &axis_value) ||
+        !normalise_axis(c, (int64_t)axis_value, rank_of(c, c->in[0]), &axis))
         return false;
-    if (!is_plain(dtype_of(c, c->in[0])))
-        return import_host_generic(c);
+    if (!is_plain(dtype_of(c, c->in[0]))) return import_host_generic(c);
     Attr attrs[3];
     attrs[0] = attr_string("kind", import_row(c)->text);
     attrs[1] = attr_int("axis", axis);
@@ -67,16 +57,14 @@ bool import_arg_reduce(Import *c)
 }
 
 /* Cumsum, Cumprod, CumulativeLogsumexp; the row's text is the kind */
-bool import_cumulate(Import *c)
-{
+bool import_cumulate(Import *c) {
     double axis_value = 0;
     int axis = 0;
-    if (rank_of(c, c->in[0]) == 0)
-        return give(c, c->in[0]);
-    if (!const_scalar(c, 1, "the axis", &axis_value) || !normalise_axis(c, (int64_t)axis_value, rank_of(c, c->in[0]), &axis))
+    if (rank_of(c, c->in[0]) == 0) return give(c, c->in[0]);
+    if (!const_scalar(c, 1, "the axis", &axis_value) ||
+        !normalise_axis(c, (int64_t)axis_value, rank_of(c, c->in[0]), &axis))
         return false;
-    if (!is_plain(dtype_of(c, c->in[0])))
-        return import_host_generic(c);
+    if (!is_plain(dtype_of(c, c->in[0]))) return import_host_generic(c);
     Attr attrs[4];
     attrs[0] = attr_string("kind", import_row(c)->text);
     attrs[1] = attr_int("axis", axis);

@@ -1,19 +1,29 @@
-/* import_resample: ScaleAndTranslate. Along each axis the result is a product with a matrix of kernel weights [out, in], computed here as
-   scalar ops on index tensors; with constant scales the matrices fold away. */
+/* import_resample: ScaleAndTranslate. Along each axis the result is a product with a matrix of kernel weights [out,
+   in], computed here as scalar ops on index tensors; with constant scales the matrices fold away. */
 #include "frontend/importer.h"
+
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static ValueId add(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_ADD, a, b); }
-static ValueId sub(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_SUB, a, b); }
-static ValueId mul(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_MUL, a, b); }
-static ValueId divide(Import *c, ValueId a, ValueId b) { return make_binary(c, OP_DIV, a, b); }
-static ValueId number(Import *c, double v) { return make_scalar(c, DTYPE_F32, v); }
+static ValueId add(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_ADD, a, b);
+}
+static ValueId sub(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_SUB, a, b);
+}
+static ValueId mul(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_MUL, a, b);
+}
+static ValueId divide(Import *c, ValueId a, ValueId b) {
+    return make_binary(c, OP_DIV, a, b);
+}
+static ValueId number(Import *c, double v) {
+    return make_scalar(c, DTYPE_F32, v);
+}
 
 /* ((a x + b) x + c) x + d */
-static ValueId cubic(Import *c, ValueId x, const double *k)
-{
+static ValueId cubic(Import *c, ValueId x, const double *k) {
     ValueId y = number(c, k[0]);
     for (int i = 1; i < 4; i++) {
         ValueId term = number(c, k[i]);
@@ -23,16 +33,14 @@ static ValueId cubic(Import *c, ValueId x, const double *k)
     return y;
 }
 
-static ValueId where_below(Import *c, ValueId x, double limit, ValueId below, ValueId otherwise)
-{
+static ValueId where_below(Import *c, ValueId x, double limit, ValueId below, ValueId otherwise) {
     ValueId at = number(c, limit);
     ValueId is_below = make_binary(c, OP_LT, x, at);
     return make_select(c, is_below, below, otherwise);
 }
 
 /* r sin(πx) sin(πx/r) / (πx)², 1 next to zero */
-static ValueId lanczos(Import *c, ValueId x, double r)
-{
+static ValueId lanczos(Import *c, ValueId x, double r) {
     ValueId pi = number(c, 3.14159265358979323846);
     ValueId radius = number(c, r);
     ValueId a = mul(c, x, pi);
@@ -47,47 +55,41 @@ static ValueId lanczos(Import *c, ValueId x, double r)
     return where_below(c, x, 1e-3, one, y);
 }
 
-static ValueId two_cubics(Import *c, ValueId x, const double *inner, const double *outer)
-{
+static ValueId two_cubics(Import *c, ValueId x, const double *inner, const double *outer) {
     ValueId near = cubic(c, x, inner);
     ValueId far = cubic(c, x, outer);
     return where_below(c, x, 1, near, far);
 }
 
-static ValueId keys(Import *c, ValueId x, double r)
-{
+static ValueId keys(Import *c, ValueId x, double r) {
     (void)r;
     static const double inner[] = {1.5, -2.5, 0, 1};
     static const double outer[] = {-0.5, 2.5, -4, 2};
     return two_cubics(c, x, inner, outer);
 }
 
-static ValueId mitchell(Import *c, ValueId x, double r)
-{
+static ValueId mitchell(Import *c, ValueId x, double r) {
     (void)r;
     static const double inner[] = {7.0 / 6, -2, 0, 8.0 / 9};
     static const double outer[] = {-7.0 / 18, 2, -10.0 / 3, 16.0 / 9};
     return two_cubics(c, x, inner, outer);
 }
 
-static ValueId gaussian(Import *c, ValueId x, double r)
-{
+static ValueId gaussian(Import *c, ValueId x, double r) {
     ValueId factor = number(c, -1 / (2 * (r / 3) * (r / 3)));
     ValueId square = mul(c, x, x);
     ValueId exponent = mul(c, square, factor);
     return make_unary(c, OP_EXP, exponent);
 }
 
-static ValueId triangle(Import *c, ValueId x, double r)
-{
+static ValueId triangle(Import *c, ValueId x, double r) {
     (void)r;
     ValueId one = number(c, 1);
     return sub(c, one, x);
 }
 
 /* 1 up to a half, a half at it, then 0 */
-static ValueId box(Import *c, ValueId x, double r)
-{
+static ValueId box(Import *c, ValueId x, double r) {
     (void)r;
     ValueId half = number(c, 0.5);
     ValueId one = number(c, 1);
@@ -98,14 +100,18 @@ static ValueId box(Import *c, ValueId x, double r)
 }
 
 /* Kernels by name: how far they reach, and their value at a distance within that. */
-static const struct { const char *name; double radius; ValueId (*value)(Import *, ValueId, double); } kernels[] = {
-    {"lanczos1", 1, lanczos}, {"lanczos3", 3, lanczos}, {"lanczos5", 5, lanczos},       {"gaussian", 1.5, gaussian},
-    {"box", 1, box},          {"triangle", 1, triangle}, {"keyscubic", 2, keys}, {"mitchellcubic", 2, mitchell},
+static const struct {
+    const char *name;
+    double radius;
+    ValueId (*value)(Import *, ValueId, double);
+} kernels[] = {
+    {"lanczos1", 1, lanczos}, {"lanczos3", 3, lanczos},  {"lanczos5", 5, lanczos}, {"gaussian", 1.5, gaussian},
+    {"box", 1, box},          {"triangle", 1, triangle}, {"keyscubic", 2, keys},   {"mitchellcubic", 2, mitchell},
 };
 
 /* Weights [out, in] along one axis; scale and translation are f32 scalars. */
-static ValueId weights(Import *c, size_t kernel, Dim n_in, Dim n_out, ValueId scale, ValueId translation, bool antialias)
-{
+static ValueId weights(Import *c, size_t kernel, Dim n_in, Dim n_out, ValueId scale, ValueId translation,
+                       bool antialias) {
     double radius = kernels[kernel].radius;
     Shape rows = {.rank = 2, .dims = {n_out, dim_const(1)}};
     Shape columns = {.rank = 2, .dims = {dim_const(1), n_in}};
@@ -164,18 +170,14 @@ static ValueId weights(Import *c, size_t kernel, Dim n_in, Dim n_out, ValueId sc
 }
 
 /* (images [N,H,W,C], size, scale, translation), the last three for height and width */
-bool import_scale_and_translate(Import *c)
-{
+bool import_scale_and_translate(Import *c) {
     const char *name = attr_s(c, "kernel_type", "lanczos3");
     size_t kernel = 0;
     Dim size[2];
     int n = 0;
-    while (kernel < ARRAY_LEN(kernels) && strcmp(kernels[kernel].name, name) != 0)
-        kernel++;
-    if (kernel == ARRAY_LEN(kernels))
-        return unsupported(c, "kernel '%s' is not known", name);
-    if (!load_content(c, c->in[1], 0, size, &n, 2, "the size"))
-        return false;
+    while (kernel < ARRAY_LEN(kernels) && strcmp(kernels[kernel].name, name) != 0) kernel++;
+    if (kernel == ARRAY_LEN(kernels)) return unsupported(c, "kernel '%s' is not known", name);
+    if (!load_content(c, c->in[1], 0, size, &n, 2, "the size")) return false;
     if (n != 2 || rank_of(c, c->in[0]) != 4 || !dim_is(dim_of(c, c->in[2], 0), 2) || !dim_is(dim_of(c, c->in[3], 0), 2))
         return bad(c, "needs images of rank 4, and two sizes, scales and translations");
     bool antialias = attr_i(c, "antialias", 1) != 0;

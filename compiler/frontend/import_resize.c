@@ -1,15 +1,13 @@
 /* import_resize: nearest and bilinear resizing. The other kinds are host ops. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
-bool import_resize(Import *c)
-{
+bool import_resize(Import *c) {
     Dim size[2];
     int n = 0;
-    if (!load_content(c, c->in[1], 0, size, &n, 2, "the size"))
-        return false;
-    if (n != 2 || rank_of(c, c->in[0]) != 4)
-        return bad(c, "needs images of rank 4 and a size of two");
+    if (!load_content(c, c->in[1], 0, size, &n, 2, "the size")) return false;
+    if (n != 2 || rank_of(c, c->in[0]) != 4) return bad(c, "needs images of rank 4 and a size of two");
     Attr attrs[4];
     attrs[0] = attr_string("kind", import_row(c)->text);
     attrs[1] = attr_dims(c->g->arena, "size", 2, size);

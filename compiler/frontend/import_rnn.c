@@ -1,12 +1,13 @@
-/* import_rnn: the block ops of recurrent cells. A single step is a composition; BlockLSTM, which hands out every gate of every step, is a
-   loop over time with the product of all inputs hoisted out of it. */
+/* import_rnn: the block ops of recurrent cells. A single step is a composition; BlockLSTM, which hands out every gate
+   of every step, is a loop over time with the product of all inputs hoisted out of it. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* What the steps of a cell share. */
 typedef struct {
     Dim units;
-    bool ifco;                   /* order of the gates: i f c o, else i c f o */
+    bool ifco; /* order of the gates: i f c o, else i c f o */
     bool peephole;
     double forget_bias, cell_clip;
     ValueId wci, wcf, wco;
@@ -14,24 +15,20 @@ typedef struct {
 
 enum { OUT_I, OUT_CS, OUT_F, OUT_O, OUT_CI, OUT_CO, OUT_H, N_LSTM_OUTPUTS };
 
-static ValueId gate(Import *c, const LstmCell *cell, ValueId gates, int64_t which)
-{
+static ValueId gate(Import *c, const LstmCell *cell, ValueId gates, int64_t which) {
     Dim begin = d_mul(c, cell->units, dim_const(which));
     return make_slice_axis(c, gates, 1, begin, cell->units);
 }
 
 /* x + state * weight, with peepholes; else x */
-static ValueId peep(Import *c, const LstmCell *cell, ValueId x, ValueId state, ValueId weight)
-{
-    if (!cell->peephole)
-        return x;
+static ValueId peep(Import *c, const LstmCell *cell, ValueId x, ValueId state, ValueId weight) {
+    if (!cell->peephole) return x;
     ValueId seen = make_binary(c, OP_MUL, state, weight);
     return make_binary(c, OP_ADD, x, seen);
 }
 
 /* One step from the gates' sums [batch, 4 units] and the state before. */
-static bool lstm_step(Import *c, const LstmCell *cell, ValueId gates, ValueId cs_prev, ValueId *out)
-{
+static bool lstm_step(Import *c, const LstmCell *cell, ValueId gates, ValueId cs_prev, ValueId *out) {
     ValueId i = gate(c, cell, gates, 0);
     ValueId ci = gate(c, cell, gates, cell->ifco ? 2 : 1);
     ValueId f = gate(c, cell, gates, cell->ifco ? 1 : 2);
@@ -60,8 +57,7 @@ static bool lstm_step(Import *c, const LstmCell *cell, ValueId gates, ValueId cs
     return !failed(out[OUT_H]);
 }
 
-static LstmCell read_cell(Import *c, ValueId cs_prev)
-{
+static LstmCell read_cell(Import *c, ValueId cs_prev) {
     LstmCell cell = {.units = dim_of(c, cs_prev, 1)};
     cell.peephole = attr_i(c, "use_peephole", 0) != 0;
     cell.forget_bias = attr_f(c, "forget_bias", 1);
@@ -70,10 +66,8 @@ static LstmCell read_cell(Import *c, ValueId cs_prev)
 }
 
 /* (x, cs_prev, h_prev, w, wci, wcf, wco, b) -> i, cs, f, o, ci, co, h */
-bool import_lstm_block_cell(Import *c)
-{
-    if (rank_of(c, c->in[0]) != 2 || rank_of(c, c->in[1]) != 2)
-        return bad(c, "needs an input and states of rank 2");
+bool import_lstm_block_cell(Import *c) {
+    if (rank_of(c, c->in[0]) != 2 || rank_of(c, c->in[1]) != 2) return bad(c, "needs an input and states of rank 2");
     LstmCell cell = read_cell(c, c->in[1]);
     cell.wci = c->in[4];
     cell.wcf = c->in[5];
@@ -87,12 +81,10 @@ bool import_lstm_block_cell(Import *c)
 }
 
 /* (x, h_prev, w_ru, w_c, b_ru, b_c) -> r, u, c, h */
-bool import_gru_block_cell(Import *c)
-{
+bool import_gru_block_cell(Import *c) {
     ValueId x = c->in[0];
     ValueId h = c->in[1];
-    if (rank_of(c, x) != 2 || rank_of(c, h) != 2)
-        return bad(c, "needs an input and a state of rank 2");
+    if (rank_of(c, x) != 2 || rank_of(c, h) != 2) return bad(c, "needs an input and a state of rank 2");
     Dim units = dim_of(c, h, 1);
     ValueId parts[2] = {x, h};
     ValueId xh = make_concat(c, 2, parts, 1);
@@ -119,26 +111,37 @@ bool import_gru_block_cell(Import *c)
 }
 
 /* ---- BlockLSTM: the loop over time. Carried: */
-enum { CARRY_TIME, CARRY_LIMIT, CARRY_CS, CARRY_H, CARRY_OUT, CARRY_SUMS = CARRY_OUT + N_LSTM_OUTPUTS, CARRY_W, CARRY_WCI, CARRY_WCF, CARRY_WCO, N_CARRIED };
+enum {
+    CARRY_TIME,
+    CARRY_LIMIT,
+    CARRY_CS,
+    CARRY_H,
+    CARRY_OUT,
+    CARRY_SUMS = CARRY_OUT + N_LSTM_OUTPUTS,
+    CARRY_W,
+    CARRY_WCI,
+    CARRY_WCF,
+    CARRY_WCO,
+    N_CARRIED
+};
 
 typedef struct {
     ValueId init[N_CARRIED];
-    bool remade[N_CARRIED];   /* constant weights lie inside of the regions */
-    uint32_t n;               /* without peepholes the last three are absent */
+    bool remade[N_CARRIED]; /* constant weights lie inside of the regions */
+    uint32_t n;             /* without peepholes the last three are absent */
 } TimeLoop;
 
-static RegionId open_region(Import *c, const TimeLoop *l, ValueId *inside)
-{
+static RegionId open_region(Import *c, const TimeLoop *l, ValueId *inside) {
     RegionId r = graph_add_region(c->g, (NodeId){0});
     for (uint32_t i = 0; i < l->n; i++) {
         Shape s = shape_copy(c, l->init[i]);
-        inside[i] = l->remade[i] ? region_remake(c, r, l->init[i]) : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &s, c->n->name);
+        inside[i] = l->remade[i] ? region_remake(c, r, l->init[i])
+                                 : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &s, c->n->name);
     }
     return r;
 }
 
-static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v)
-{
+static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v) {
     cell.wci = v[CARRY_WCI];
     cell.wcf = v[CARRY_WCF];
     cell.wco = v[CARRY_WCO];
@@ -146,8 +149,7 @@ static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v)
     ValueId recurrent = make_matmul(c, v[CARRY_H], v[CARRY_W], false, false);
     ValueId gates = make_binary(c, OP_ADD, sums, recurrent);
     ValueId out[N_LSTM_OUTPUTS];
-    if (!lstm_step(c, &cell, gates, v[CARRY_CS], out))
-        return false;
+    if (!lstm_step(c, &cell, gates, v[CARRY_CS], out)) return false;
     v[CARRY_CS] = out[OUT_CS];
     v[CARRY_H] = out[OUT_H];
     static const int64_t zeros[2];
@@ -164,16 +166,13 @@ static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v)
     ValueId one = make_scalar_int(c, DTYPE_S64, 1);
     v[CARRY_TIME] = make_binary(c, OP_ADD, v[CARRY_TIME], one);
     for (uint32_t i = 0; i < l->n; i++) {
-        if (failed(v[i]))
-            return false;
-        if (!l->remade[i])
-            vec_push(c->g->arena, &region_at(c->g, c->r)->results, v[i]);
+        if (failed(v[i])) return false;
+        if (!l->remade[i]) vec_push(c->g->arena, &region_at(c->g, c->r)->results, v[i]);
     }
     return true;
 }
 
-static bool run_loop(Import *c, TimeLoop *l, const LstmCell *cell)
-{
+static bool run_loop(Import *c, TimeLoop *l, const LstmCell *cell) {
     ValueId inside[N_CARRIED] = {{0}};
     RegionId regions[2];
     Import region = *c;
@@ -181,31 +180,33 @@ static bool run_loop(Import *c, TimeLoop *l, const LstmCell *cell)
     ValueId more = make_binary(&region, OP_LT, inside[CARRY_TIME], inside[CARRY_LIMIT]);
     vec_push(c->g->arena, &region_at(c->g, region.r)->results, more);
     regions[1] = region.r = open_region(c, l, inside);
-    if (failed(more) || !loop_body(&region, l, *cell, inside))
-        return false;
+    if (failed(more) || !loop_body(&region, l, *cell, inside)) return false;
     ValueId inputs[N_CARRIED];
     uint32_t n = 0;
     for (uint32_t i = 0; i < l->n; i++)
-        if (!l->remade[i])
-            inputs[n++] = l->init[i];
-    NodeSpec spec = {.op = OP_WHILE, .name = c->n->name, .tf_op = c->n->op, .inputs = inputs, .n_inputs = n, .n_outputs = n, .regions = regions, .n_regions = 2};
+        if (!l->remade[i]) inputs[n++] = l->init[i];
+    NodeSpec spec = {.op = OP_WHILE,
+                     .name = c->n->name,
+                     .tf_op = c->n->op,
+                     .inputs = inputs,
+                     .n_inputs = n,
+                     .n_outputs = n,
+                     .regions = regions,
+                     .n_regions = 2};
     NodeId id = graph_add(c->g, c->r, &spec, c->d);
-    if (id.i == 0)
-        return false;
+    if (id.i == 0) return false;
     n = 0;
     for (uint32_t i = 0; i < l->n; i++) {
         ValueId result = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
-        if (i >= CARRY_OUT && i < CARRY_SUMS)
-            c->out[i - CARRY_OUT] = result;
+        if (i >= CARRY_OUT && i < CARRY_SUMS) c->out[i - CARRY_OUT] = result;
     }
     c->n_out = N_LSTM_OUTPUTS;
     return true;
 }
 
-/* (seq_len_max, x [T,B,I], cs_prev, h_prev, w, wci, wcf, wco, b) -> i, cs, f, o, ci, co, h of all steps; steps from seq_len_max on are zeros.
-   V2 (arg 1) has the gates in another order and no forget bias. */
-bool import_block_lstm(Import *c)
-{
+/* (seq_len_max, x [T,B,I], cs_prev, h_prev, w, wci, wcf, wco, b) -> i, cs, f, o, ci, co, h of all steps; steps from
+   seq_len_max on are zeros. V2 (arg 1) has the gates in another order and no forget bias. */
+bool import_block_lstm(Import *c) {
     ValueId x = c->in[1];
     if (rank_of(c, x) != 3 || rank_of(c, c->in[2]) != 2 || rank_of(c, c->in[4]) != 2)
         return bad(c, "needs inputs of rank 3, states and weights of rank 2");
@@ -237,8 +238,7 @@ bool import_block_lstm(Import *c)
     }
     memcpy(&l.init[CARRY_WCI], &c->in[5], 3 * sizeof(ValueId));
     for (uint32_t i = 0; i < l.n; i++) {
-        if (failed(l.init[i]))
-            return false;
+        if (failed(l.init[i])) return false;
         l.remade[i] = i >= CARRY_W && region_can_remake(c, l.init[i]);
     }
     return run_loop(c, &l, &cell);

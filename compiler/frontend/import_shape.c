@@ -1,14 +1,14 @@
-/* import_shape: ops about shapes: asking for them (answers known at compile time, symbolic dims included), reshaping, filling, ranges. */
+/* import_shape: ops about shapes: asking for them (answers known at compile time, symbolic dims included), reshaping,
+ * filling, ranges. */
 #include "frontend/importer.h"
+
 #include <math.h>
 #include <string.h>
 
-bool import_shape(Import *c)
-{
+bool import_shape(Import *c) {
     DType dtype = attr_t(c, "out_type", DTYPE_S32);
     c->n_out = c->n_in;
-    if (c->n_in > IMPORT_MAX_OUTPUTS)
-        return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
+    if (c->n_in > IMPORT_MAX_OUTPUTS) return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
     for (uint32_t i = 0; i < c->n_in; i++) {
         Shape s = shape_copy(c, c->in[i]);
         c->out[i] = make_dims(c, dtype, 1, s.rank, s.dims);
@@ -16,48 +16,40 @@ bool import_shape(Import *c)
     return true;
 }
 
-bool import_size(Import *c)
-{
+bool import_size(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     Dim n = shape_elements(&c->g->dims, &s);
     return give(c, make_dims(c, attr_t(c, "out_type", DTYPE_S32), 0, 1, &n));
 }
 
-bool import_rank(Import *c)
-{
+bool import_rank(Import *c) {
     return give(c, make_scalar_int(c, DTYPE_S32, rank_of(c, c->in[0])));
 }
 
 /* A dim that stands for "the rest" if it is -1: known now, or a symbol that only turns out at run time to be -1.
    d when d >= 0, else rest: d + [d < 0] * (1 + rest), where [d < 0] is -min(d, 0) as d >= -1. */
-Dim resolve_rest(const Import *c, Dim d, Dim rest)
-{
+Dim resolve_rest(const Import *c, Dim d, Dim rest) {
     DimTable *t = &c->g->dims;
     int64_t min;
     int64_t max;
-    if (dim_is_const(d))
-        return d.value == -1 ? rest : d;
+    if (dim_is_const(d)) return d.value == -1 ? rest : d;
     dim_range(t, d, &min, &max);
-    if (min >= 0)
-        return d;
+    if (min >= 0) return d;
     Dim is_rest = dim_sub(t, dim_const(0), dim_min(t, d, dim_const(0)));
     return dim_add(t, d, dim_mul(t, is_rest, dim_add(t, dim_const(1), rest)));
 }
 
-static bool may_be_rest(const Import *c, Dim d)
-{
+static bool may_be_rest(const Import *c, Dim d) {
     int64_t min;
     int64_t max;
     dim_range(&c->g->dims, d, &min, &max);
     return min < 0;
 }
 
-bool import_reshape(Import *c)
-{
+bool import_reshape(Import *c) {
     DimTable *t = &c->g->dims;
     Shape to = {0};
-    if (!load_content(c, c->in[1], -1, to.dims, &to.rank, MAX_RANK, "the new shape"))
-        return false;
+    if (!load_content(c, c->in[1], -1, to.dims, &to.rank, MAX_RANK, "the new shape")) return false;
     Shape from = shape_copy(c, c->in[0]);
     Dim total = shape_elements(t, &from);
     Dim known = dim_const(1); /* product of those that are not -1, negative when one is */
@@ -66,48 +58,39 @@ bool import_reshape(Import *c)
         if (dim_is_const(to.dims[i]) && to.dims[i].value < -1)
             return bad(c, "dimension %d of the new shape is %lld", i, (long long)to.dims[i].value);
         n_rest += dim_is(to.dims[i], -1);
-        if (!dim_is(to.dims[i], -1))
-            known = dim_mul(t, known, to.dims[i]);
+        if (!dim_is(to.dims[i], -1)) known = dim_mul(t, known, to.dims[i]);
     }
-    if (n_rest > 1)
-        return bad(c, "the new shape has more than one -1");
+    if (n_rest > 1) return bad(c, "the new shape has more than one -1");
     if (dim_is(known, 0)) {
         for (int i = 0; i < to.rank; i++)
-            if (dim_is(to.dims[i], -1))
-                to.dims[i] = dim_const(0);
+            if (dim_is(to.dims[i], -1)) to.dims[i] = dim_const(0);
         return give(c, make_reshape(c, c->in[0], &to));
     }
     if (n_rest == 1) {
         Dim rest = dim_floordiv(t, total, known);
-        for (int i = 0; i < to.rank; i++)
-            to.dims[i] = dim_is(to.dims[i], -1) ? rest : to.dims[i];
+        for (int i = 0; i < to.rank; i++) to.dims[i] = dim_is(to.dims[i], -1) ? rest : to.dims[i];
         return give(c, make_reshape(c, c->in[0], &to));
     }
     for (int i = 0; i < to.rank; i++) {
-        if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i]))
-            continue;
+        if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i])) continue;
         Dim others = dim_const(1);
         for (int k = 0; k < to.rank; k++)
-            if (k != i)
-                others = dim_mul(t, others, to.dims[k]);
+            if (k != i) others = dim_mul(t, others, to.dims[k]);
         Dim positive = dim_max(t, dim_const(1), others);
         to.dims[i] = resolve_rest(c, to.dims[i], dim_floordiv(t, total, positive));
     }
     return give(c, make_reshape(c, c->in[0], &to));
 }
 
-bool import_squeeze(Import *c)
-{
+bool import_squeeze(Import *c) {
     int n = 0;
     const int64_t *axes = attr_list(c, "squeeze_dims", &n);
-    if (n == 0)
-        axes = attr_list(c, "axis", &n);
+    if (n == 0) axes = attr_list(c, "axis", &n);
     Shape s = shape_copy(c, c->in[0]);
     bool drop[MAX_RANK] = {false};
     for (int i = 0; i < n; i++) {
         int axis = 0;
-        if (!normalise_axis(c, axes[i], s.rank, &axis))
-            return false;
+        if (!normalise_axis(c, axes[i], s.rank, &axis)) return false;
         if (dim_is_const(s.dims[axis]) && s.dims[axis].value != 1)
             return bad(c, "dimension %d is %lld, cannot be squeezed away", axis, (long long)s.dims[axis].value);
         drop[axis] = true;
@@ -118,43 +101,39 @@ bool import_squeeze(Import *c)
         dim_range(&c->g->dims, s.dims[i], &min, &max);
         drop[i] = dim_is(s.dims[i], 1);
         if (!dim_is_const(s.dims[i]) && min <= 1 && max >= 1)
-            return unsupported(c, "dimension %d is unknown: whether it is squeezed away would change the rank; give its size with --input or its lower bound", i);
+            return unsupported(c,
+                               "dimension %d is unknown: whether it is squeezed away would change the rank; give its "
+                               "size with --input or its lower bound",
+                               i);
     }
     Shape to = {0};
     for (int i = 0; i < s.rank; i++)
-        if (!drop[i])
-            to.dims[to.rank++] = s.dims[i];
+        if (!drop[i]) to.dims[to.rank++] = s.dims[i];
     return give(c, make_reshape(c, c->in[0], &to));
 }
 
-bool import_expand_dims(Import *c)
-{
+bool import_expand_dims(Import *c) {
     int64_t axis[1];
     int n = 0;
     int at = 0;
-    if (!import_const_ints(c, 1, axis, &n, 1))
-        return false;
-    if (n != 1)
-        return bad(c, "needs one axis");
-    if (!normalise_axis(c, axis[0], rank_of(c, c->in[0]) + 1, &at))
-        return false;
+    if (!import_const_ints(c, 1, axis, &n, 1)) return false;
+    if (n != 1) return bad(c, "needs one axis");
+    if (!normalise_axis(c, axis[0], rank_of(c, c->in[0]) + 1, &at)) return false;
     return give(c, make_expand(c, c->in[0], at));
 }
 
 /* EnsureShape: what it promises is checked as far as it is known. */
-bool import_ensure_shape(Import *c)
-{
+bool import_ensure_shape(Import *c) {
     const TfAttr *a = tf_attr(c->n, "shape");
     Shape s = shape_copy(c, c->in[0]);
-    if (!a || a->kind != TF_ATTR_SHAPE || a->v.shape.rank < 0)
-        return give(c, c->in[0]);
-    if (a->v.shape.rank != s.rank)
-        return bad(c, "promises rank %d, the value has rank %d", a->v.shape.rank, s.rank);
+    if (!a || a->kind != TF_ATTR_SHAPE || a->v.shape.rank < 0) return give(c, c->in[0]);
+    if (a->v.shape.rank != s.rank) return bad(c, "promises rank %d, the value has rank %d", a->v.shape.rank, s.rank);
     bool changed = false;
     for (int i = 0; i < s.rank; i++) {
         int64_t want = a->v.shape.dims[i];
         if (want >= 0 && dim_is_const(s.dims[i]) && s.dims[i].value != want)
-            return bad(c, "dimension %d is promised to be %lld, it is %lld", i, (long long)want, (long long)s.dims[i].value);
+            return bad(c, "dimension %d is promised to be %lld, it is %lld", i, (long long)want,
+                       (long long)s.dims[i].value);
         if (want >= 0 && !dim_is_const(s.dims[i])) {
             s.dims[i] = dim_const(want);
             changed = true;
@@ -163,14 +142,12 @@ bool import_ensure_shape(Import *c)
     return give(c, changed ? make_reshape(c, c->in[0], &s) : c->in[0]);
 }
 
-ValueId make_zero(Import *c, DType dtype)
-{
+ValueId make_zero(Import *c, DType dtype) {
     Tensor t = tensor_new(c->g->arena, dtype, 0, NULL);
     return make_const(c, &t);
 }
 
-static ValueId make_one(Import *c, DType dtype)
-{
+static ValueId make_one(Import *c, DType dtype) {
     Tensor t = tensor_new(c->g->arena, dtype, 0, NULL);
     if (dtype == DTYPE_C64)
         memcpy((void *)(uintptr_t)t.data, &(float){1}, sizeof(float));
@@ -182,98 +159,76 @@ static ValueId make_one(Import *c, DType dtype)
 }
 
 /* ZerosLike, OnesLike; arg is the value */
-bool import_like(Import *c)
-{
+bool import_like(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     ListInfo *list = list_find(c->im, c->in[0]);
-    if (list && list->parts)
-        return unsupported(c, "zeros like a list of values of different shapes");
-    if (list)
-        return give(c, list_new(c, list->count, list->dtype, &list->element));
+    if (list && list->parts) return unsupported(c, "zeros like a list of values of different shapes");
+    if (list) return give(c, list_new(c, list->count, list->dtype, &list->element));
     ValueId v = import_row(c)->arg ? make_one(c, dtype_of(c, c->in[0])) : make_zero(c, dtype_of(c, c->in[0]));
     return give(c, make_broadcast(c, v, &s));
 }
 
-static bool fill(Import *c, ValueId dims, ValueId value)
-{
+static bool fill(Import *c, ValueId dims, ValueId value) {
     Shape s = {0};
-    if (!load_content(c, dims, 0, s.dims, &s.rank, MAX_RANK, "the shape"))
-        return false;
+    if (!load_content(c, dims, 0, s.dims, &s.rank, MAX_RANK, "the shape")) return false;
     for (int i = 0; i < s.rank; i++)
-        if (dim_is_const(s.dims[i]) && s.dims[i].value < 0)
-            return bad(c, "dimension %d of the shape is negative", i);
+        if (dim_is_const(s.dims[i]) && s.dims[i].value < 0) return bad(c, "dimension %d of the shape is negative", i);
     return give(c, make_broadcast(c, value, &s));
 }
 
-bool import_fill(Import *c)
-{
-    if (rank_of(c, c->in[1]) != 0)
-        return bad(c, "the value to fill with must be a scalar");
+bool import_fill(Import *c) {
+    if (rank_of(c, c->in[1]) != 0) return bad(c, "the value to fill with must be a scalar");
     return fill(c, c->in[0], c->in[1]);
 }
 
 /* Empty: what is in it is not defined; zeros. */
-bool import_empty(Import *c)
-{
+bool import_empty(Import *c) {
     ValueId zero = make_zero(c, attr_t(c, "dtype", DTYPE_F32));
     return fill(c, c->in[0], zero);
 }
 
-bool import_broadcast_to(Import *c)
-{
+bool import_broadcast_to(Import *c) {
     Shape from = shape_copy(c, c->in[0]);
     Shape s = {0};
-    if (!load_content(c, c->in[1], 0, s.dims, &s.rank, MAX_RANK, "the shape"))
-        return false;
-    if (s.rank < from.rank)
-        return bad(c, "a value of rank %d cannot be broadcast to rank %d", from.rank, s.rank);
+    if (!load_content(c, c->in[1], 0, s.dims, &s.rank, MAX_RANK, "the shape")) return false;
+    if (s.rank < from.rank) return bad(c, "a value of rank %d cannot be broadcast to rank %d", from.rank, s.rank);
     return give(c, make_broadcast(c, c->in[0], &s));
 }
 
-bool import_broadcast_args(Import *c)
-{
+bool import_broadcast_args(Import *c) {
     Shape a = {0};
     Shape b = {0};
     Shape out;
     if (!load_content(c, c->in[0], 0, a.dims, &a.rank, MAX_RANK, "the first shape") ||
         !load_content(c, c->in[1], 0, b.dims, &b.rank, MAX_RANK, "the second shape"))
         return false;
-    if (!shape_broadcast(&c->g->dims, &a, &b, &out))
-        return bad(c, "the shapes do not broadcast");
+    if (!shape_broadcast(&c->g->dims, &a, &b, &out)) return bad(c, "the shapes do not broadcast");
     return give(c, make_dims(c, dtype_of(c, c->in[0]), 1, out.rank, out.dims));
 }
 
 /* Per axis [before, d·after] → [before, m, d·after] → [before·m·d·after]; axes of size 1 are only broadcast. */
-bool import_tile(Import *c)
-{
+bool import_tile(Import *c) {
     Dim times[MAX_RANK];
     int n = 0;
-    if (!load_content(c, c->in[1], 0, times, &n, MAX_RANK, "multiples"))
-        return false;
+    if (!load_content(c, c->in[1], 0, times, &n, MAX_RANK, "multiples")) return false;
     ValueId x = c->in[0];
     Shape s = shape_copy(c, x);
-    if (n != s.rank)
-        return bad(c, "multiples has %d entries for a value of rank %d", n, s.rank);
+    if (n != s.rank) return bad(c, "multiples has %d entries for a value of rank %d", n, s.rank);
     Shape ones = s;
     bool any = false;
     for (int i = 0; i < n; i++) {
-        if (dim_is_const(times[i]) && times[i].value < 0)
-            return bad(c, "multiples must not be negative");
-        if (!dim_is(s.dims[i], 1) || dim_is(times[i], 1))
-            continue;
+        if (dim_is_const(times[i]) && times[i].value < 0) return bad(c, "multiples must not be negative");
+        if (!dim_is(s.dims[i], 1) || dim_is(times[i], 1)) continue;
         ones.dims[i] = times[i];
         times[i] = dim_const(1);
         any = true;
     }
-    if (any)
-        x = make_broadcast(c, x, &ones);
+    if (any) x = make_broadcast(c, x, &ones);
     s = ones;
     for (int i = 0; i < n; i++) {
-        if (dim_is(times[i], 1))
-            continue;
+        if (dim_is(times[i], 1)) continue;
         Shape split = {.rank = 3, .dims = {dim_const(1), dim_const(1), dim_const(1)}};
-        for (int k = 0; k < s.rank; k++)
-            split.dims[k < i ? 0 : 2] = d_mul(c, split.dims[k < i ? 0 : 2], s.dims[k]);
+        for (int k = 0; k < s.rank; k++) split.dims[k < i ? 0 : 2] = d_mul(c, split.dims[k < i ? 0 : 2], s.dims[k]);
         ValueId view = make_reshape(c, x, &split);
         split.dims[1] = times[i];
         ValueId wide = make_broadcast(c, view, &split);
@@ -286,15 +241,11 @@ bool import_tile(Import *c)
 /* ---- ranges */
 
 /* Range of constants, made here so that it can be the axes of something. */
-static bool constant_range(Import *c, DType dtype, double start, double limit, double delta)
-{
+static bool constant_range(Import *c, DType dtype, double start, double limit, double delta) {
     double n = delta == 0 ? 0 : ceil((limit - start) / delta);
-    if (delta == 0)
-        return bad(c, "its step is zero");
-    if (!(n >= 0))
-        n = 0;
-    if (n > 1 << 24)
-        return unsupported(c, "has more than 2^24 elements");
+    if (delta == 0) return bad(c, "its step is zero");
+    if (!(n >= 0)) n = 0;
+    if (n > 1 << 24) return unsupported(c, "has more than 2^24 elements");
     int64_t count = (int64_t)n;
     Tensor t = tensor_new(c->g->arena, dtype, 1, &count);
     for (int64_t i = 0; i < count; i++) {
@@ -306,8 +257,7 @@ static bool constant_range(Import *c, DType dtype, double start, double limit, d
     return give(c, make_const(c, &t));
 }
 
-static ValueId range_values(Import *c, Dim n, ValueId start, ValueId delta)
-{
+static ValueId range_values(Import *c, Dim n, ValueId start, ValueId delta) {
     DType dtype = dtype_of(c, start);
     Shape s = {.rank = 1, .dims = {n}};
     ValueId index = make_iota(c, &s, 0, dtype);
@@ -315,27 +265,24 @@ static ValueId range_values(Import *c, Dim n, ValueId start, ValueId delta)
     return value_is_splat(c->g, start, 0) ? scaled : make_binary(c, OP_ADD, scaled, start);
 }
 
-bool import_range(Import *c)
-{
+bool import_range(Import *c) {
     DimTable *t = &c->g->dims;
     DType dtype = dtype_of(c, c->in[0]);
     const Tensor *constants[3];
     for (uint32_t i = 0; i < 3; i++) {
         constants[i] = value_const(c->g, c->in[i]);
-        if (rank_of(c, c->in[i]) != 0)
-            return bad(c, "start, limit and delta must be scalars");
+        if (rank_of(c, c->in[i]) != 0) return bad(c, "start, limit and delta must be scalars");
     }
     if (constants[0] && constants[1] && constants[2])
-        return constant_range(c, dtype, tensor_get_f64(constants[0], 0), tensor_get_f64(constants[1], 0), tensor_get_f64(constants[2], 0));
+        return constant_range(c, dtype, tensor_get_f64(constants[0], 0), tensor_get_f64(constants[1], 0),
+                              tensor_get_f64(constants[2], 0));
     Dim zero = dim_const(0);
     if (dtype_is_int(dtype)) {
         Dim at[3];
         int n = 0;
         for (int i = 0; i < 3; i++)
-            if (!load_content(c, c->in[i], INT32_MIN, &at[i], &n, 1, "a bound of the range"))
-                return false;
-        if (dim_is(at[2], 0))
-            return bad(c, "its step is zero");
+            if (!load_content(c, c->in[i], INT32_MIN, &at[i], &n, 1, "a bound of the range")) return false;
+        if (dim_is(at[2], 0)) return bad(c, "its step is zero");
         /* ceil((limit - start) / delta) for either sign */
         Dim count = dim_sub(t, zero, dim_floordiv(t, dim_sub(t, at[0], at[1]), at[2]));
         count = dim_max(t, count, zero);
@@ -353,15 +300,12 @@ bool import_range(Import *c)
 }
 
 /* LinSpace(start, stop, num): the last element is exactly stop. */
-bool import_lin_space(Import *c)
-{
+bool import_lin_space(Import *c) {
     Dim n[1];
     int n_n = 0;
     DType dtype = dtype_of(c, c->in[0]);
-    if (!load_content(c, c->in[2], 1, n, &n_n, 1, "num"))
-        return false;
-    if (dim_is_const(n[0]) && n[0].value < 1)
-        return bad(c, "num must be positive");
+    if (!load_content(c, c->in[2], 1, n, &n_n, 1, "num")) return false;
+    if (dim_is_const(n[0]) && n[0].value < 1) return bad(c, "num must be positive");
     Shape s = {.rank = 1, .dims = {n[0]}};
     Dim last = d_sub(c, n[0], dim_const(1));
     Dim divisor = dim_max(&c->g->dims, last, dim_const(1));
@@ -382,21 +326,19 @@ bool import_lin_space(Import *c)
 }
 
 /* ConcatOffset (axis, shapes…): where each piece begins */
-bool import_concat_offset(Import *c)
-{
+bool import_concat_offset(Import *c) {
     double axis_value = 0;
-    if (!const_scalar(c, 0, "the axis", &axis_value))
-        return false;
+    if (!const_scalar(c, 0, "the axis", &axis_value)) return false;
     uint32_t n = c->n_in - 1;
-    if (n > IMPORT_MAX_OUTPUTS)
-        return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
+    if (n > IMPORT_MAX_OUTPUTS) return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
     Dim offset = dim_const(0);
     for (uint32_t i = 0; i < n; i++) {
         Dim shape[MAX_RANK];
         Dim begin[MAX_RANK] = {{0, 0}};
         int rank = 0;
         int axis = 0;
-        if (!load_content(c, c->in[i + 1], 0, shape, &rank, MAX_RANK, "a shape") || !normalise_axis(c, (int64_t)axis_value, rank, &axis))
+        if (!load_content(c, c->in[i + 1], 0, shape, &rank, MAX_RANK, "a shape") ||
+            !normalise_axis(c, (int64_t)axis_value, rank, &axis))
             return false;
         begin[axis] = offset;
         offset = d_add(c, offset, shape[axis]);
@@ -407,11 +349,9 @@ bool import_concat_offset(Import *c)
 }
 
 /* y[x[i]] = i: an iota scattered */
-bool import_invert_permutation(Import *c)
-{
+bool import_invert_permutation(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
-    if (s.rank != 1)
-        return bad(c, "needs a vector");
+    if (s.rank != 1) return bad(c, "needs a vector");
     DType dtype = dtype_of(c, c->in[0]);
     const Tensor *t = value_const(c->g, c->in[0]);
     if (t) {

@@ -1,19 +1,20 @@
-/* import_slice: taking tensors apart and putting them together: StridedSlice with all its masks, Slice, Split, Pack, Unpack, Concat, Pad,
-   transposes, reversals, Roll. */
+/* import_slice: taking tensors apart and putting them together: StridedSlice with all its masks, Slice, Split, Pack,
+   Unpack, Concat, Pad, transposes, reversals, Roll. */
 #include "frontend/importer.h"
+
 #include <string.h>
 
 /* One dense dim of a strided slice: which input dim, where it begins, how many, and what becomes of it. */
 typedef struct {
     Dim begin, size;
     int64_t stride;
-    bool shrink;         /* taken away after slicing */
-    ValueId at;          /* an index, or a vector of them, that is only known at run time: gathered instead */
+    bool shrink; /* taken away after slicing */
+    ValueId at;  /* an index, or a vector of them, that is only known at run time: gathered instead */
 } SliceDim;
 
 typedef struct {
     SliceDim dims[MAX_RANK];
-    int n;                   /* dims so far */
+    int n;                     /* dims so far */
     int out_new[2 * MAX_RANK]; /* order of results: input dim, or -1 for a new axis */
     int n_out;
 } SlicePlan;
@@ -22,8 +23,7 @@ typedef struct {
 enum { BEGIN_MASK, END_MASK, ELLIPSIS_MASK, NEW_AXIS_MASK, SHRINK_MASK };
 
 /* A begin or end that may count from the end of the dim. lo..hi is where it is clamped to. */
-static Dim clamp_index(Import *c, Dim index, Dim dim, Dim lo, Dim hi)
-{
+static Dim clamp_index(Import *c, Dim index, Dim dim, Dim lo, Dim hi) {
     DimTable *t = &c->g->dims;
     int64_t min;
     int64_t max;
@@ -41,24 +41,24 @@ static Dim clamp_index(Import *c, Dim index, Dim dim, Dim lo, Dim hi)
     return dim_max(t, lo, dim_min(t, index, hi));
 }
 
-static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const Dim *end, int64_t stride, bool shrink)
-{
+static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const Dim *end, int64_t stride, bool shrink) {
     DimTable *t = &c->g->dims;
     Dim zero = dim_const(0);
     Dim minus_one = dim_const(-1);
     Dim last = dim_sub(t, dim, dim_const(1));
-    if (stride == 0)
-        return bad(c, "a stride is zero");
+    if (stride == 0) return bad(c, "a stride is zero");
     if (shrink) {
-        if (stride < 0)
-            return bad(c, "an axis that is taken away must have a positive stride");
+        if (stride < 0) return bad(c, "an axis that is taken away must have a positive stride");
         Dim at = *begin;
         if (dim_is_const(at) && dim_is_const(dim)) {
             if (at.value < -dim.value || at.value >= dim.value)
-                return bad(c, "index %lld is outside of a dimension of %lld", (long long)at.value, (long long)dim.value);
+                return bad(c, "index %lld is outside of a dimension of %lld", (long long)at.value,
+                           (long long)dim.value);
         }
         *out = (SliceDim){.size = dim_const(1), .stride = 1, .shrink = true};
-        out->begin = dim_is_const(at) && at.value >= 0 ? at : dim_is_const(at) ? dim_add(t, at, dim) : clamp_index(c, at, dim, zero, last);
+        out->begin = dim_is_const(at) && at.value >= 0 ? at
+                     : dim_is_const(at)                ? dim_add(t, at, dim)
+                                                       : clamp_index(c, at, dim, zero, last);
         return true;
     }
     Dim lo = stride > 0 ? zero : minus_one;
@@ -74,11 +74,12 @@ static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const 
 }
 
 /* Element i of a vector of integers as a scalar value. */
-static ValueId element(Import *c, ValueId vector, int64_t i) { return make_index(c, vector, 0, dim_const(i)); }
+static ValueId element(Import *c, ValueId vector, int64_t i) {
+    return make_index(c, vector, 0, dim_const(i));
+}
 
 /* A number of the run, counted from the end of the dim when negative, kept within low..high. */
-static ValueId wrap_and_clamp(Import *c, ValueId index, ValueId dim, ValueId low, ValueId high)
-{
+static ValueId wrap_and_clamp(Import *c, ValueId index, ValueId dim, ValueId low, ValueId high) {
     ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
     ValueId negative = make_binary(c, OP_LT, index, zero);
     ValueId wrapped = make_binary(c, OP_ADD, index, dim);
@@ -88,8 +89,7 @@ static ValueId wrap_and_clamp(Import *c, ValueId index, ValueId dim, ValueId low
 }
 
 /* A dim whose stride is computed at run time: the vector of indices that it takes, whose length is a symbol. */
-static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, bool open_end, SliceDim *out)
-{
+static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, bool open_end, SliceDim *out) {
     ValueId part[3];
     for (uint32_t k = 0; k < 3; k++) {
         ValueId x = element(c, c->in[k + 1], i);
@@ -104,7 +104,8 @@ static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, boo
     ValueId low = make_select(c, backwards, minus_one, zero);
     ValueId high = make_select(c, backwards, last, length);
     ValueId from = open_begin ? make_select(c, backwards, last, zero) : wrap_and_clamp(c, part[0], length, low, high);
-    ValueId to = open_end ? make_select(c, backwards, minus_one, length) : wrap_and_clamp(c, part[1], length, low, high);
+    ValueId to =
+        open_end ? make_select(c, backwards, minus_one, length) : wrap_and_clamp(c, part[1], length, low, high);
     /* ceil((to - from) / stride) for either sign */
     ValueId span = make_binary(c, OP_SUB, from, to);
     ValueId steps = make_binary(c, OP_FLOORDIV, span, stride);
@@ -112,8 +113,7 @@ static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, boo
     count = make_binary(c, OP_MAX, count, zero);
     Dim size[1];
     int n = 0;
-    if (!load_content(c, count, 0, size, &n, 1, "the length of the slice"))
-        return false;
+    if (!load_content(c, count, 0, size, &n, 1, "the length of the slice")) return false;
     Shape line = {.rank = 1, .dims = {size[0]}};
     ValueId index = make_iota(c, &line, 0, DTYPE_S64);
     ValueId scaled = make_binary(c, OP_MUL, index, stride);
@@ -121,22 +121,19 @@ static bool plan_run_time_stride(Import *c, int i, Dim dim, bool open_begin, boo
     return !failed(out->at);
 }
 
-static bool elements_known(const Import *c, ValueId v)
-{
+static bool elements_known(const Import *c, ValueId v) {
     return value_const(c->g, v) || value_at(c->g, v)->content;
 }
 
-static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const Dim *end, const int64_t *strides, int n, int rank, const Shape *s, bool lazy, SlicePlan *p)
-{
+static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const Dim *end, const int64_t *strides, int n,
+                       int rank, const Shape *s, bool lazy, SlicePlan *p) {
     int new_axes = 0;
     int64_t ellipsis = masks[ELLIPSIS_MASK] & ((1LL << n) - 1);
-    if (ellipsis & (ellipsis - 1))
-        return bad(c, "has more than one ellipsis");
+    if (ellipsis & (ellipsis - 1)) return bad(c, "has more than one ellipsis");
     bool seen = false;
     for (int i = 0; i < n; i++) {
         seen = seen || ((ellipsis >> i) & 1);
-        if (seen && ((masks[NEW_AXIS_MASK] >> i) & 1) && !((ellipsis >> i) & 1))
-            new_axes++;
+        if (seen && ((masks[NEW_AXIS_MASK] >> i) & 1) && !((ellipsis >> i) & 1)) new_axes++;
     }
     SliceDim whole = {.stride = 1};
     for (int i = 0; i < n; i++) {
@@ -150,24 +147,22 @@ static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const 
                 p->dims[p->n++] = whole;
             }
         } else if (masks[NEW_AXIS_MASK] & bit) {
-            if (p->n_out >= 2 * MAX_RANK)
-                return bad(c, "has too many new axes");
+            if (p->n_out >= 2 * MAX_RANK) return bad(c, "has too many new axes");
             p->out_new[p->n_out++] = -1;
         } else {
-            if (p->n >= rank)
-                return bad(c, "indexes more dimensions than the value's %d", rank);
+            if (p->n >= rank) return bad(c, "indexes more dimensions than the value's %d", rank);
             bool shrink = (masks[SHRINK_MASK] & bit) != 0;
             SliceDim *d = &p->dims[p->n];
             if (strides[i] == UNKNOWN_STRIDE && !shrink) {
-                if (!plan_run_time_stride(c, i, s->dims[p->n], (masks[BEGIN_MASK] & bit) != 0, (masks[END_MASK] & bit) != 0, d))
+                if (!plan_run_time_stride(c, i, s->dims[p->n], (masks[BEGIN_MASK] & bit) != 0,
+                                          (masks[END_MASK] & bit) != 0, d))
                     return false;
             } else if (lazy && shrink)
                 *d = (SliceDim){.size = s->dims[p->n], .stride = 1, .shrink = true, .at = element(c, c->in[1], i)};
-            else if (!plan_dim(c, d, s->dims[p->n], masks[BEGIN_MASK] & bit && !shrink ? NULL : &begin[i], masks[END_MASK] & bit ? NULL : &end[i],
-                               strides[i], shrink))
+            else if (!plan_dim(c, d, s->dims[p->n], masks[BEGIN_MASK] & bit && !shrink ? NULL : &begin[i],
+                               masks[END_MASK] & bit ? NULL : &end[i], strides[i], shrink))
                 return false;
-            if (!shrink)
-                p->out_new[p->n_out++] = p->n;
+            if (!shrink) p->out_new[p->n_out++] = p->n;
             p->n++;
         }
     }
@@ -179,31 +174,27 @@ static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const 
     return true;
 }
 
-static void read_masks(const Import *c, int64_t *masks)
-{
+static void read_masks(const Import *c, int64_t *masks) {
     static const char *const names[] = {"begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask"};
-    for (int i = 0; i < 5; i++)
-        masks[i] = attr_i(c, names[i], 0);
+    for (int i = 0; i < 5; i++) masks[i] = attr_i(c, names[i], 0);
 }
 
-/* Whether nothing but indices of shrunk axes is needed from begin, and nothing from end: then unknown indices are gathered. */
-static bool only_indices(const int64_t *masks, int n)
-{
+/* Whether nothing but indices of shrunk axes is needed from begin, and nothing from end: then unknown indices are
+ * gathered. */
+static bool only_indices(const int64_t *masks, int n) {
     for (int i = 0; i < n; i++) {
         int64_t bit = 1LL << i;
-        bool whole = ((masks[ELLIPSIS_MASK] | masks[NEW_AXIS_MASK]) & bit) || ((masks[BEGIN_MASK] & bit) && (masks[END_MASK] & bit));
-        if (!whole && !(masks[SHRINK_MASK] & bit))
-            return false;
+        bool whole = ((masks[ELLIPSIS_MASK] | masks[NEW_AXIS_MASK]) & bit) ||
+                     ((masks[BEGIN_MASK] & bit) && (masks[END_MASK] & bit));
+        if (!whole && !(masks[SHRINK_MASK] & bit)) return false;
     }
     return true;
 }
 
 /* The strides that are known; element by element, as they may be packed from known and unknown ones. */
-static bool read_strides(Import *c, int64_t *strides, int *n)
-{
+static bool read_strides(Import *c, int64_t *strides, int *n) {
     int64_t count = shape_count(&value_at(c->g, c->in[3])->shape);
-    if (elements_known(c, c->in[3]) || count < 0 || count > 31)
-        return import_const_ints(c, 3, strides, n, 31);
+    if (elements_known(c, c->in[3]) || count < 0 || count > 31) return import_const_ints(c, 3, strides, n, 31);
     *n = (int)count;
     const Value *v = value_at(c->g, c->in[3]);
     const Node *pack = v->def.i ? node_at(c->g, v->def) : NULL;
@@ -216,8 +207,7 @@ static bool read_strides(Import *c, int64_t *strides, int *n)
     return true;
 }
 
-bool import_strided_slice(Import *c)
-{
+bool import_strided_slice(Import *c) {
     ValueId x = c->in[0];
     Shape s = shape_copy(c, x);
     int64_t masks[5];
@@ -228,16 +218,14 @@ bool import_strided_slice(Import *c)
     int n_begin = 0;
     int n_end = 0;
     read_masks(c, masks);
-    if (!read_strides(c, strides, &n))
-        return false;
+    if (!read_strides(c, strides, &n)) return false;
     bool lazy = only_indices(masks, n) && !elements_known(c, c->in[1]);
-    if (!lazy && (!load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") || !load_content(c, c->in[2], INT32_MIN, end, &n_end, 31, "end")))
+    if (!lazy && (!load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") ||
+                  !load_content(c, c->in[2], INT32_MIN, end, &n_end, 31, "end")))
         return false;
-    if (!lazy && (n_begin != n || n_end != n))
-        return bad(c, "begin, end and strides have different lengths");
+    if (!lazy && (n_begin != n || n_end != n)) return bad(c, "begin, end and strides have different lengths");
     SlicePlan p = {.n = 0};
-    if (!plan_slice(c, masks, begin, end, strides, n, s.rank, &s, lazy, &p))
-        return false;
+    if (!plan_slice(c, masks, begin, end, strides, n, s.rank, &s, lazy, &p)) return false;
     Dim begins[MAX_RANK];
     Dim sizes[MAX_RANK];
     int64_t steps[MAX_RANK];
@@ -248,11 +236,9 @@ bool import_strided_slice(Import *c)
         steps[i] = p.dims[i].stride;
         whole = whole && dim_is(begins[i], 0) && dim_equal(sizes[i], s.dims[i]) && steps[i] == 1;
     }
-    if (!whole)
-        x = make_slice(c, x, begins, sizes, steps);
+    if (!whole) x = make_slice(c, x, begins, sizes, steps);
     for (int i = p.n - 1; i >= 0; i--) {
-        if (failed(p.dims[i].at))
-            continue;
+        if (failed(p.dims[i].at)) continue;
         if (!p.dims[i].shrink) {
             x = make_gather(c, x, p.dims[i].at, i, 0, false);
             p.dims[i].size = dim_of(c, x, i);
@@ -267,20 +253,16 @@ bool import_strided_slice(Import *c)
         at = make_select(c, is_negative, wrapped, at);
         ValueId picked = make_gather(c, x, at, i, 0, false);
         x = make_expand(c, picked, i);
-        if (!failed(x))
-            p.dims[i].size = dim_const(1);
+        if (!failed(x)) p.dims[i].size = dim_const(1);
     }
-    if (p.n_out > MAX_RANK)
-        return bad(c, "the result has more than %d dimensions", MAX_RANK);
+    if (p.n_out > MAX_RANK) return bad(c, "the result has more than %d dimensions", MAX_RANK);
     Shape to = {.rank = p.n_out};
-    for (int i = 0; i < p.n_out; i++)
-        to.dims[i] = p.out_new[i] < 0 ? dim_const(1) : p.dims[p.out_new[i]].size;
+    for (int i = 0; i < p.n_out; i++) to.dims[i] = p.out_new[i] < 0 ? dim_const(1) : p.dims[p.out_new[i]].size;
     return give(c, make_reshape(c, x, &to));
 }
 
 /* TensorStridedSliceUpdate (input, begin, end, strides, value): strides of one; the value is written over the slice. */
-bool import_strided_slice_update(Import *c)
-{
+bool import_strided_slice_update(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     int64_t masks[5];
     int64_t strides[32];
@@ -290,29 +272,25 @@ bool import_strided_slice_update(Import *c)
     int n_begin = 0;
     int n_end = 0;
     read_masks(c, masks);
-    if (!import_const_ints(c, 3, strides, &n, 31) || !load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") ||
+    if (!import_const_ints(c, 3, strides, &n, 31) ||
+        !load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") ||
         !load_content(c, c->in[2], INT32_MIN, end, &n_end, 31, "end"))
         return false;
     SlicePlan p = {.n = 0};
-    if (n_begin != n || n_end != n)
-        return bad(c, "begin, end and strides have different lengths");
-    if (!plan_slice(c, masks, begin, end, strides, n, s.rank, &s, false, &p))
-        return false;
+    if (n_begin != n || n_end != n) return bad(c, "begin, end and strides have different lengths");
+    if (!plan_slice(c, masks, begin, end, strides, n, s.rank, &s, false, &p)) return false;
     Shape slice = {.rank = s.rank};
     Shape visible = {.rank = 0};
-    for (int i = 0; i < s.rank; i++)
-        slice.dims[i] = p.dims[i].size;
+    for (int i = 0; i < s.rank; i++) slice.dims[i] = p.dims[i].size;
     for (int i = 0; i < p.n_out && i < MAX_RANK; i++)
         visible.dims[visible.rank++] = p.out_new[i] < 0 ? dim_const(1) : p.dims[p.out_new[i]].size;
     ValueId update = make_broadcast(c, c->in[4], &visible);
     update = make_reshape(c, update, &slice);
     bool steps = false;
-    for (int i = 0; i < s.rank; i++)
-        steps = steps || p.dims[i].stride != 1;
+    for (int i = 0; i < s.rank; i++) steps = steps || p.dims[i].stride != 1;
     if (!steps) {
         Dim begins[MAX_RANK];
-        for (int i = 0; i < s.rank; i++)
-            begins[i] = p.dims[i].begin;
+        for (int i = 0; i < s.rank; i++) begins[i] = p.dims[i].begin;
         ValueId at = make_dims(c, DTYPE_S64, 1, s.rank, begins);
         ValueId inputs[] = {c->in[0], update, at};
         return give(c, import_node(c, OP_DYNAMIC_UPDATE, 3, inputs, 0, NULL));
@@ -320,8 +298,7 @@ bool import_strided_slice_update(Import *c)
     /* with strides: scattered, element by element */
     ValueId parts[MAX_RANK];
     Shape column = slice;
-    if (s.rank >= MAX_RANK || s.rank == 0)
-        return unsupported(c, "a value of rank %d", s.rank);
+    if (s.rank >= MAX_RANK || s.rank == 0) return unsupported(c, "a value of rank %d", s.rank);
     for (int i = 0; i < s.rank; i++) {
         ValueId index = make_iota(c, &slice, i, DTYPE_S64);
         ValueId step = make_scalar_int(c, DTYPE_S64, p.dims[i].stride);
@@ -335,18 +312,15 @@ bool import_strided_slice_update(Import *c)
 }
 
 /* Slice(x, begin, size); a size of -1 is the rest. A begin that is computed at run time becomes a dynamic slice. */
-bool import_slice(Import *c)
-{
+bool import_slice(Import *c) {
     DimTable *t = &c->g->dims;
     ValueId x = c->in[0];
     Shape s = shape_copy(c, x);
     Dim begin[MAX_RANK];
     Dim size[MAX_RANK];
     int n = 0;
-    if (!load_content(c, c->in[2], -1, size, &n, MAX_RANK, "size"))
-        return false;
-    if (n != s.rank)
-        return bad(c, "size has %d entries for a value of rank %d", n, s.rank);
+    if (!load_content(c, c->in[2], -1, size, &n, MAX_RANK, "size")) return false;
+    if (n != s.rank) return bad(c, "size has %d entries for a value of rank %d", n, s.rank);
     bool needs_begin = elements_known(c, c->in[1]);
     for (int i = 0; i < n; i++) {
         int64_t min;
@@ -359,10 +333,8 @@ bool import_slice(Import *c)
         Attr attrs[] = {attr_dims(c->g->arena, "size", (size_t)n, size)};
         return give(c, import_node(c, OP_DYNAMIC_SLICE, 2, inputs, 1, attrs));
     }
-    if (!load_content(c, c->in[1], 0, begin, &n, MAX_RANK, "begin"))
-        return false;
-    if (n != s.rank)
-        return bad(c, "begin has %d entries for a value of rank %d", n, s.rank);
+    if (!load_content(c, c->in[1], 0, begin, &n, MAX_RANK, "begin")) return false;
+    if (n != s.rank) return bad(c, "begin has %d entries for a value of rank %d", n, s.rank);
     for (int i = 0; i < n; i++) {
         int64_t min;
         int64_t max;
@@ -378,8 +350,8 @@ bool import_slice(Import *c)
         }
         if (dim_is_const(begin[i]) && dim_is_const(size[i]) && dim_is_const(s.dims[i]) &&
             (begin[i].value < 0 || size[i].value < 0 || begin[i].value > s.dims[i].value - size[i].value))
-            return bad(c, "slice [%lld, +%lld) is outside of dimension %d of %lld", (long long)begin[i].value, (long long)size[i].value, i,
-                       (long long)s.dims[i].value);
+            return bad(c, "slice [%lld, +%lld) is outside of dimension %d of %lld", (long long)begin[i].value,
+                       (long long)size[i].value, i, (long long)s.dims[i].value);
     }
     return give(c, make_slice(c, x, begin, size, NULL));
 }
@@ -387,14 +359,14 @@ bool import_slice(Import *c)
 /* ---- pieces */
 
 /* Split (axis, x), SplitV (x, sizes, axis): arg tells which. */
-bool import_split(Import *c)
-{
+bool import_split(Import *c) {
     bool sized = import_row(c)->arg == 1;
     ValueId x = c->in[sized ? 0 : 1];
     double axis_value = 0;
     int axis = 0;
     int64_t parts = attr_i(c, "num_split", 0);
-    if (!const_scalar(c, sized ? 2 : 0, "the axis", &axis_value) || !normalise_axis(c, (int64_t)axis_value, rank_of(c, x), &axis))
+    if (!const_scalar(c, sized ? 2 : 0, "the axis", &axis_value) ||
+        !normalise_axis(c, (int64_t)axis_value, rank_of(c, x), &axis))
         return false;
     if (parts < 1 || parts > IMPORT_MAX_OUTPUTS)
         return unsupported(c, "num_split is %lld; 1 to %d are compiled", (long long)parts, IMPORT_MAX_OUTPUTS);
@@ -402,10 +374,8 @@ bool import_split(Import *c)
     Dim *sizes = NEW_ARRAY(c->im->arena, Dim, parts);
     int n = 0;
     if (sized) {
-        if (!load_content(c, c->in[1], -1, sizes, &n, (int)parts, "the sizes"))
-            return false;
-        if (n != parts)
-            return bad(c, "has %d sizes for %lld parts", n, (long long)parts);
+        if (!load_content(c, c->in[1], -1, sizes, &n, (int)parts, "the sizes")) return false;
+        if (n != parts) return bad(c, "has %d sizes for %lld parts", n, (long long)parts);
         Dim known = dim_const(0);
         int rest = -1;
         for (int i = 0; i < n; i++) {
@@ -417,18 +387,18 @@ bool import_split(Import *c)
         if (rest >= 0)
             sizes[rest] = d_sub(c, whole, known);
         else if (dim_is_const(known) && dim_is_const(whole) && known.value != whole.value)
-            return bad(c, "the sizes add up to %lld, the dimension is %lld", (long long)known.value, (long long)whole.value);
+            return bad(c, "the sizes add up to %lld, the dimension is %lld", (long long)known.value,
+                       (long long)whole.value);
     } else {
         if (dim_is_const(whole) && whole.value % parts != 0)
-            return bad(c, "a dimension of %lld does not divide into %lld parts", (long long)whole.value, (long long)parts);
-        for (int64_t i = 0; i < parts; i++)
-            sizes[i] = dim_floordiv(&c->g->dims, whole, dim_const(parts));
+            return bad(c, "a dimension of %lld does not divide into %lld parts", (long long)whole.value,
+                       (long long)parts);
+        for (int64_t i = 0; i < parts; i++) sizes[i] = dim_floordiv(&c->g->dims, whole, dim_const(parts));
     }
     Dim at = dim_const(0);
     bool ok = true;
     for (int64_t i = 0; i < parts; i++) {
-        if (dim_is_const(sizes[i]) && sizes[i].value < 0)
-            return bad(c, "part %lld has a negative size", (long long)i);
+        if (dim_is_const(sizes[i]) && sizes[i].value < 0) return bad(c, "part %lld has a negative size", (long long)i);
         c->out[i] = make_slice_axis(c, x, axis, at, sizes[i]);
         at = d_add(c, at, sizes[i]);
         ok = ok && !failed(c->out[i]);
@@ -437,36 +407,28 @@ bool import_split(Import *c)
     return ok;
 }
 
-bool import_pack(Import *c)
-{
+bool import_pack(Import *c) {
     int axis = 0;
-    if (c->n_in == 0)
-        return bad(c, "has no inputs");
-    if (!normalise_axis(c, attr_i(c, "axis", 0), rank_of(c, c->in[0]) + 1, &axis))
-        return false;
+    if (c->n_in == 0) return bad(c, "has no inputs");
+    if (!normalise_axis(c, attr_i(c, "axis", 0), rank_of(c, c->in[0]) + 1, &axis)) return false;
     ValueId *parts = NEW_ARRAY(c->im->arena, ValueId, c->n_in);
     for (uint32_t i = 0; i < c->n_in; i++) {
-        if (rank_of(c, c->in[i]) != rank_of(c, c->in[0]))
-            return bad(c, "its inputs have different ranks");
+        if (rank_of(c, c->in[i]) != rank_of(c, c->in[0])) return bad(c, "its inputs have different ranks");
         parts[i] = make_expand(c, c->in[i], axis);
     }
     return give(c, make_concat(c, c->n_in, parts, axis));
 }
 
 /* ParallelConcat: pieces of one row each, along the first axis */
-bool import_parallel_concat(Import *c)
-{
-    if (c->n_in == 0)
-        return bad(c, "has no inputs");
+bool import_parallel_concat(Import *c) {
+    if (c->n_in == 0) return bad(c, "has no inputs");
     return give(c, make_concat(c, c->n_in, c->in, 0));
 }
 
-bool import_unpack(Import *c)
-{
+bool import_unpack(Import *c) {
     int axis = 0;
     int64_t n = attr_i(c, "num", 0);
-    if (!normalise_axis(c, attr_i(c, "axis", 0), rank_of(c, c->in[0]), &axis))
-        return false;
+    if (!normalise_axis(c, attr_i(c, "axis", 0), rank_of(c, c->in[0]), &axis)) return false;
     Dim have = dim_of(c, c->in[0], axis);
     if (n < 0 || n > IMPORT_MAX_OUTPUTS)
         return unsupported(c, "num is %lld; up to %d are compiled", (long long)n, IMPORT_MAX_OUTPUTS);
@@ -482,92 +444,76 @@ bool import_unpack(Import *c)
 }
 
 /* ConcatV2 (values…, axis); Concat (axis, values…) has arg 1 */
-bool import_concat(Import *c)
-{
+bool import_concat(Import *c) {
     bool axis_first = import_row(c)->arg == 1;
     uint32_t n = c->n_in - 1;
     const ValueId *values = axis_first ? c->in + 1 : c->in;
     double axis_value = 0;
     int axis = 0;
-    if (!const_scalar(c, axis_first ? 0 : n, "the axis", &axis_value) || !normalise_axis(c, (int64_t)axis_value, rank_of(c, values[0]), &axis))
+    if (!const_scalar(c, axis_first ? 0 : n, "the axis", &axis_value) ||
+        !normalise_axis(c, (int64_t)axis_value, rank_of(c, values[0]), &axis))
         return false;
     return give(c, make_concat(c, n, values, axis));
 }
 
 /* ---- order */
 
-static bool permutation(Import *c, int64_t *perm)
-{
+static bool permutation(Import *c, int64_t *perm) {
     int n = 0;
     int rank = rank_of(c, c->in[0]);
     bool seen[MAX_RANK] = {false};
-    if (!import_const_ints(c, 1, perm, &n, MAX_RANK))
-        return false;
-    if (n != rank)
-        return bad(c, "the permutation has %d entries for a value of rank %d", n, rank);
+    if (!import_const_ints(c, 1, perm, &n, MAX_RANK)) return false;
+    if (n != rank) return bad(c, "the permutation has %d entries for a value of rank %d", n, rank);
     for (int i = 0; i < n; i++) {
         int axis = 0;
-        if (!normalise_axis(c, perm[i], rank, &axis))
-            return false;
-        if (seen[axis])
-            return bad(c, "the permutation names axis %d twice", axis);
+        if (!normalise_axis(c, perm[i], rank, &axis)) return false;
+        if (seen[axis]) return bad(c, "the permutation names axis %d twice", axis);
         seen[axis] = true;
         perm[i] = axis;
     }
     return true;
 }
 
-bool import_transpose(Import *c)
-{
+bool import_transpose(Import *c) {
     int64_t perm[MAX_RANK];
     return permutation(c, perm) && give(c, make_transpose(c, c->in[0], perm));
 }
 
-bool import_conjugate_transpose(Import *c)
-{
+bool import_conjugate_transpose(Import *c) {
     int64_t perm[MAX_RANK];
-    if (!permutation(c, perm))
-        return false;
+    if (!permutation(c, perm)) return false;
     ValueId x = make_transpose(c, c->in[0], perm);
-    if (!failed(x) && !is_plain(dtype_of(c, x)))
-        x = import_host(c, "Conj", 1, &x, 1);
+    if (!failed(x) && !is_plain(dtype_of(c, x))) x = import_host(c, "Conj", 1, &x, 1);
     c->n_out = 1;
     return give(c, x);
 }
 
-static ValueId reverse(Import *c, ValueId x, int n, const int64_t *axes)
-{
+static ValueId reverse(Import *c, ValueId x, int n, const int64_t *axes) {
     Attr attrs[] = {attr_ints(c->g->arena, "axes", (size_t)n, axes)};
     return n ? import_node(c, OP_REVERSE, 1, &x, 1, attrs) : x;
 }
 
-bool import_reverse_v2(Import *c)
-{
+bool import_reverse_v2(Import *c) {
     int64_t axes[MAX_RANK];
     int n = 0;
     return import_axes(c, 1, rank_of(c, c->in[0]), axes, &n) && give(c, reverse(c, c->in[0], n, axes));
 }
 
 /* Reverse: a bool for each axis */
-bool import_reverse_mask(Import *c)
-{
+bool import_reverse_mask(Import *c) {
     int64_t flags[MAX_RANK];
     int64_t axes[MAX_RANK];
     int n = 0;
     int n_axes = 0;
-    if (!import_const_ints(c, 1, flags, &n, MAX_RANK))
-        return false;
-    if (n != rank_of(c, c->in[0]))
-        return bad(c, "needs a bool for each axis");
+    if (!import_const_ints(c, 1, flags, &n, MAX_RANK)) return false;
+    if (n != rank_of(c, c->in[0])) return bad(c, "needs a bool for each axis");
     for (int i = 0; i < n; i++)
-        if (flags[i])
-            axes[n_axes++] = i;
+        if (flags[i]) axes[n_axes++] = i;
     return give(c, reverse(c, c->in[0], n_axes, axes));
 }
 
 /* Roll: the last elements come first. */
-bool import_roll(Import *c)
-{
+bool import_roll(Import *c) {
     DimTable *t = &c->g->dims;
     ValueId x = c->in[0];
     Dim shift[64];
@@ -576,18 +522,14 @@ bool import_roll(Import *c)
     int n_axes = 0;
     if (!load_content(c, c->in[1], INT32_MIN, shift, &n, 64, "shift") || !import_const_ints(c, 2, axes, &n_axes, 64))
         return false;
-    if (n != n_axes)
-        return bad(c, "has %d shifts for %d axes", n, n_axes);
+    if (n != n_axes) return bad(c, "has %d shifts for %d axes", n, n_axes);
     for (int i = 0; i < n; i++) {
         int axis = 0;
-        if (!normalise_axis(c, axes[i], rank_of(c, x), &axis))
-            return false;
+        if (!normalise_axis(c, axes[i], rank_of(c, x), &axis)) return false;
         Dim dim = dim_of(c, x, axis);
-        if (failed(x) || dim_is(dim, 0) || dim_is(shift[i], 0))
-            continue;
+        if (failed(x) || dim_is(dim, 0) || dim_is(shift[i], 0)) continue;
         Dim by = dim_mod(t, shift[i], dim_max(t, dim, dim_const(1)));
-        if (dim_is(by, 0))
-            continue;
+        if (dim_is(by, 0)) continue;
         Dim rest = dim_sub(t, dim, by);
         ValueId parts[2];
         parts[0] = make_slice_axis(c, x, axis, rest, by);
@@ -599,17 +541,14 @@ bool import_roll(Import *c)
 
 /* ---- padding: Pad, PadV2 (arg 0), MirrorPad (arg 1) */
 
-bool import_pad(Import *c)
-{
+bool import_pad(Import *c) {
     Dim pads[2 * MAX_RANK];
     Dim before[MAX_RANK];
     Dim after[MAX_RANK];
     int n = 0;
     int rank = rank_of(c, c->in[0]);
-    if (!load_content(c, c->in[1], 0, pads, &n, 2 * MAX_RANK, "paddings"))
-        return false;
-    if (n != 2 * rank)
-        return bad(c, "paddings has %d entries for a value of rank %d", n, rank);
+    if (!load_content(c, c->in[1], 0, pads, &n, 2 * MAX_RANK, "paddings")) return false;
+    if (n != 2 * rank) return bad(c, "paddings has %d entries for a value of rank %d", n, rank);
     bool any = false;
     for (int i = 0; i < rank; i++) {
         before[i] = pads[2 * i];
@@ -618,8 +557,7 @@ bool import_pad(Import *c)
             return bad(c, "paddings must not be negative");
         any = any || !dim_is(before[i], 0) || !dim_is(after[i], 0);
     }
-    if (!any)
-        return give(c, c->in[0]);
+    if (!any) return give(c, c->in[0]);
     const char *mode = "constant";
     ValueId value = import_row(c)->arg == 0 && c->n_in > 2 ? c->in[2] : make_zero(c, dtype_of(c, c->in[0]));
     if (import_row(c)->arg == 1)

@@ -1,64 +1,56 @@
-/* import_structural: ops that compute nothing: constants, placeholders, identities, checks and prints (dropped), variables (their restored
-   values become constants), and the ops that are refused by name because they need files, Python or a changing state. */
+/* import_structural: ops that compute nothing: constants, placeholders, identities, checks and prints (dropped),
+   variables (their restored values become constants), and the ops that are refused by name because they need files,
+   Python or a changing state. */
 #include "frontend/importer.h"
 #include "ir/host.h"
+
 #include <string.h>
 
-bool import_constant(Import *c)
-{
+bool import_constant(Import *c) {
     const TfAttr *a = tf_attr(c->n, "value");
-    if (!a || a->kind != TF_ATTR_TENSOR)
-        return bad(c, "has no attribute 'value' that is a tensor");
+    if (!a || a->kind != TF_ATTR_TENSOR) return bad(c, "has no attribute 'value' that is a tensor");
     return give(c, make_const(c, &a->v.tensor));
 }
 
-bool import_placeholder(Import *c)
-{
+bool import_placeholder(Import *c) {
     return bad(c, "is a placeholder that is needed but is not among the inputs");
 }
 
-/* Identity, StopGradient, CheckNumerics …: outputs are the inputs. Also PlaceholderWithDefault, which as an input never gets here. */
-bool import_identity(Import *c)
-{
+/* Identity, StopGradient, CheckNumerics …: outputs are the inputs. Also PlaceholderWithDefault, which as an input never
+ * gets here. */
+bool import_identity(Import *c) {
     return give(c, c->in[0]);
 }
 
-bool import_identity_n(Import *c)
-{
-    if (c->n_in > IMPORT_MAX_OUTPUTS)
-        return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
+bool import_identity_n(Import *c) {
+    if (c->n_in > IMPORT_MAX_OUTPUTS) return unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
     c->n_out = c->n_in;
     memcpy(c->out, c->in, sizeof(ValueId) * c->n_in);
     return true;
 }
 
 /* NoOp, Assert, summaries: nothing is left of them. Print has its first input as result. */
-bool import_drop(Import *c)
-{
+bool import_drop(Import *c) {
     c->n_out = 0;
-    if (import_row(c)->arg)
-        diag_note(c->d, c->n->name, c->n->op, "dropped: it has no effect on the results");
+    if (import_row(c)->arg) diag_note(c->d, c->n->name, c->n->op, "dropped: it has no effect on the results");
     return true;
 }
 
-bool import_print(Import *c)
-{
+bool import_print(Import *c) {
     diag_note(c->d, c->n->name, c->n->op, "dropped: nothing is printed when the model runs");
     return give(c, c->in[0]);
 }
 
 /* The row's text says why. */
-bool import_refuse(Import *c)
-{
+bool import_refuse(Import *c) {
     return unsupported(c, "%s", import_row(c)->text);
 }
 
 /* ---- variables: a handle is the variable's value */
 
-/* Whether a call of the graph counts this variable up. (Optimisers and moving averages, which may be left in an exported graph, use other
-   ops, or variables that no output reads.) */
-static bool is_counted_up(const Import *c)
-{
+/* Whether a call of the graph counts this variable up. (Optimisers and moving averages, which may be left in an
+   exported graph, use other ops, or variables that no output reads.) */
+static bool is_counted_up(const Import *c) {
     const TfBody *body = &c->im->tf->main;
     for (uint32_t i = 0; i < body->n_nodes; i++) {
         const TfNode *n = &body->nodes[i];
@@ -69,10 +61,10 @@ static bool is_counted_up(const Import *c)
     return false;
 }
 
-bool import_variable(Import *c)
-{
+bool import_variable(Import *c) {
     if (is_counted_up(c))
-        return unsupported(c, "the graph changes this variable when it runs; a compiled model's variables are constants");
+        return unsupported(c,
+                           "the graph changes this variable when it runs; a compiled model's variables are constants");
     const Tensor *value = (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, c->n->name, 0);
     if (!value) {
         const char *shared = attr_s(c, "shared_name", NULL);
@@ -83,28 +75,23 @@ bool import_variable(Import *c)
     return give(c, make_const(c, value));
 }
 
-bool import_read_variable(Import *c)
-{
+bool import_read_variable(Import *c) {
     DType want = attr_t(c, "dtype", DTYPE_NONE);
-    if (want != DTYPE_NONE && want != dtype_of(c, c->in[0]))
-        return bad(c, "reads a variable of another type");
+    if (want != DTYPE_NONE && want != dtype_of(c, c->in[0])) return bad(c, "reads a variable of another type");
     return give(c, c->in[0]);
 }
 
-bool import_assign(Import *c)
-{
+bool import_assign(Import *c) {
     return unsupported(c, "changes a variable when the model runs; a compiled model's variables are constants");
 }
 
-bool import_constant_true(Import *c)
-{
+bool import_constant_true(Import *c) {
     return give(c, make_scalar_int(c, DTYPE_BOOL, 1));
 }
 
 /* ---- host ops */
 
-static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
-{
+static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok) {
     Arena *arena = c->g->arena;
     Attr r = {.name = arena_strdup(arena, a->name), .n = a->n};
     *out_ok = true;
@@ -122,8 +109,7 @@ static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
         return attr_type(r.name, dtype_from_tf((int)a->v.i));
     case TF_ATTR_LIST_TYPE: {
         DType *types = NEW_ARRAY(arena, DType, a->n + 1);
-        for (uint32_t i = 0; i < a->n; i++)
-            types[i] = dtype_from_tf((int)a->v.ints[i]);
+        for (uint32_t i = 0; i < a->n; i++) types[i] = dtype_from_tf((int)a->v.ints[i]);
         r.kind = ATTR_TYPES;
         r.v.types = types;
         return r;
@@ -140,8 +126,7 @@ static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
         r.v.strings = arena_memdup(arena, a->v.strings, sizeof(StringElement) * a->n);
         return r;
     case TF_ATTR_SHAPE:
-        if (a->v.shape.rank < 0)
-            break; /* unknown rank: no attribute */
+        if (a->v.shape.rank < 0) break; /* unknown rank: no attribute */
         return attr_ints(arena, r.name, (size_t)a->v.shape.rank, a->v.shape.dims);
     case TF_ATTR_LIST_SHAPE: {
         /* one after the other: rank (-1 unknown), then its dims (-1 unknown) */
@@ -149,8 +134,7 @@ static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
         size_t n = 0;
         for (uint32_t i = 0; i < a->n; i++) {
             flat[n++] = a->v.shapes[i].rank;
-            for (int k = 0; k < a->v.shapes[i].rank; k++)
-                flat[n++] = a->v.shapes[i].dims[k];
+            for (int k = 0; k < a->v.shapes[i].rank; k++) flat[n++] = a->v.shapes[i].dims[k];
         }
         return attr_ints(arena, r.name, n, flat);
     }
@@ -163,24 +147,22 @@ static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok)
     return r;
 }
 
-/* TensorFlow's own attributes by their names; a shape is its dims as ints (-1 unknown, no attribute when the rank is unknown), a list of
-   shapes is one list of ints: rank, dims, rank, dims …. Names that start with _ are TensorFlow's notes to itself. */
-static uint32_t host_attrs(Import *c, Attr **out)
-{
+/* TensorFlow's own attributes by their names; a shape is its dims as ints (-1 unknown, no attribute when the rank is
+   unknown), a list of shapes is one list of ints: rank, dims, rank, dims …. Names that start with _ are TensorFlow's
+   notes to itself. */
+static uint32_t host_attrs(Import *c, Attr **out) {
     Attr *attrs = NEW_ARRAY(c->im->arena, Attr, c->n->n_attrs + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < c->n->n_attrs; i++) {
         bool ok = c->n->attrs[i].name[0] != '_';
-        if (ok)
-            attrs[n] = host_attr(c, &c->n->attrs[i], &ok);
+        if (ok) attrs[n] = host_attr(c, &c->n->attrs[i], &ok);
         n += ok;
     }
     *out = attrs;
     return n;
 }
 
-ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs)
-{
+ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs) {
     const HostOp *host = host_op_find(row);
     if (!host) {
         unsupported(c, "has no implementation for these element types (host function %s)", row);
@@ -192,13 +174,13 @@ ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId
     }
     Attr *attrs = NULL;
     uint32_t n_attrs = host_attrs(c, &attrs);
-    NodeSpec spec = {.op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = host, .inputs = inputs, .n_inputs = n_inputs};
+    NodeSpec spec = {
+        .op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = host, .inputs = inputs, .n_inputs = n_inputs};
     spec.n_outputs = n_outputs;
     spec.attrs = attrs;
     spec.n_attrs = n_attrs;
     NodeId id = graph_add(c->g, c->r, &spec, c->d);
-    if (id.i == 0)
-        return (ValueId){0};
+    if (id.i == 0) return (ValueId){0};
     Node *n = node_at(c->g, id);
     c->n_out = n->n_outputs;
     memcpy(c->out, n->outputs, sizeof(ValueId) * n->n_outputs);
@@ -206,30 +188,26 @@ ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId
 }
 
 /* The contents of a table that the caller brings (--table): filled before anything looks into it. */
-static bool fill_table(Import *c)
-{
+static bool fill_table(Import *c) {
     for (uint32_t i = 0; i < c->im->options->n_tables; i++) {
-        if (strcmp(c->im->options->tables[i].node, c->n->name) != 0)
-            continue;
+        if (strcmp(c->im->options->tables[i].node, c->n->name) != 0) continue;
         const HostOp *fill = host_op_find("LookupTableImportV2");
-        if (!fill)
-            return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
+        if (!fill) return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
         ValueId keys = make_const(c, &c->im->options->tables[i].keys);
         ValueId values = make_const(c, &c->im->options->tables[i].values);
         ValueId inputs[] = {c->out[0], keys, values};
-        NodeSpec spec = {.op = OP_HOST, .name = c->n->name, .tf_op = fill->name, .host = fill, .inputs = inputs, .n_inputs = 3};
-        if (graph_add(c->g, c->r, &spec, c->d).i == 0)
-            return false;
+        NodeSpec spec = {
+            .op = OP_HOST, .name = c->n->name, .tf_op = fill->name, .host = fill, .inputs = inputs, .n_inputs = 3};
+        if (graph_add(c->g, c->r, &spec, c->d).i == 0) return false;
     }
     return true;
 }
 
-bool import_host_generic(Import *c)
-{
+bool import_host_generic(Import *c) {
     const HostOp *host = host_op_find(c->n->op);
     uint32_t errors = c->d->n_errors;
-    import_host(c, c->n->op, c->n_in, c->in, host && host->n_results >= 0 ? (uint32_t)host->n_results : tf_output_count(c->n));
-    if (c->d->n_errors != errors)
-        return false;
+    import_host(c, c->n->op, c->n_in, c->in,
+                host && host->n_results >= 0 ? (uint32_t)host->n_results : tf_output_count(c->n));
+    if (c->d->n_errors != errors) return false;
     return c->im->options->n_tables == 0 || c->n_out != 1 || fill_table(c);
 }

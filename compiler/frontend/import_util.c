@@ -1,37 +1,32 @@
-/* import_util: the short helpers that all import functions are written with. They only add nodes and ask questions; no op of TensorFlow
-   is known here. */
+/* import_util: the short helpers that all import functions are written with. They only add nodes and ask questions; no
+   op of TensorFlow is known here. */
 #include "frontend/importer.h"
 #include "ir/host.h"
+
 #include <string.h>
 
-DType dtype_of(const Import *c, ValueId v)
-{
+DType dtype_of(const Import *c, ValueId v) {
     return failed(v) ? DTYPE_NONE : value_at(c->g, v)->dtype;
 }
 
-Shape shape_copy(const Import *c, ValueId v)
-{
+Shape shape_copy(const Import *c, ValueId v) {
     return failed(v) ? shape_scalar() : value_at(c->g, v)->shape;
 }
 
-int rank_of(const Import *c, ValueId v)
-{
+int rank_of(const Import *c, ValueId v) {
     return failed(v) ? 0 : value_at(c->g, v)->shape.rank;
 }
 
-Dim dim_of(const Import *c, ValueId v, int axis)
-{
+Dim dim_of(const Import *c, ValueId v, int axis) {
     return failed(v) ? dim_const(0) : value_at(c->g, v)->shape.dims[axis];
 }
 
-bool give(Import *c, ValueId v)
-{
+bool give(Import *c, ValueId v) {
     c->out[0] = v;
     return !failed(v);
 }
 
-bool bad(const Import *c, const char *format, ...)
-{
+bool bad(const Import *c, const char *format, ...) {
     va_list args;
     va_start(args, format);
     const char *message = arena_vprintf(c->g->arena, format, args);
@@ -39,8 +34,7 @@ bool bad(const Import *c, const char *format, ...)
     return diag_error(c->d, c->n->name, c->n->op, "%s", message);
 }
 
-bool unsupported(const Import *c, const char *format, ...)
-{
+bool unsupported(const Import *c, const char *format, ...) {
     va_list args;
     va_start(args, format);
     const char *message = arena_vprintf(c->g->arena, format, args);
@@ -48,45 +42,52 @@ bool unsupported(const Import *c, const char *format, ...)
     return diag_unsupported(c->d, c->n->name, c->n->op, "%s", message);
 }
 
-bool is_plain(DType t)
-{
+bool is_plain(DType t) {
     DTypeClass class_ = dtype_info(t)->class_;
     return class_ == CLASS_FLOAT || class_ == CLASS_SINT || class_ == CLASS_UINT || class_ == CLASS_BOOLEAN;
 }
 
-int64_t attr_i(const Import *c, const char *name, int64_t missing) { return tf_attr_int(c->n, name, missing); }
-double attr_f(const Import *c, const char *name, double missing) { return tf_attr_float(c->n, name, missing); }
-const char *attr_s(const Import *c, const char *name, const char *missing) { return tf_attr_string(c->n, name, missing); }
-DType attr_t(const Import *c, const char *name, DType missing) { return tf_attr_type(c->n, name, missing); }
+int64_t attr_i(const Import *c, const char *name, int64_t missing) {
+    return tf_attr_int(c->n, name, missing);
+}
+double attr_f(const Import *c, const char *name, double missing) {
+    return tf_attr_float(c->n, name, missing);
+}
+const char *attr_s(const Import *c, const char *name, const char *missing) {
+    return tf_attr_string(c->n, name, missing);
+}
+DType attr_t(const Import *c, const char *name, DType missing) {
+    return tf_attr_type(c->n, name, missing);
+}
 
-const int64_t *attr_list(const Import *c, const char *name, int *n)
-{
+const int64_t *attr_list(const Import *c, const char *name, int *n) {
     const TfAttr *a = tf_attr(c->n, name);
     *n = 0;
-    if (!a || a->kind != TF_ATTR_LIST_INT || a->n > 1024)
-        return NULL;
+    if (!a || a->kind != TF_ATTR_LIST_INT || a->n > 1024) return NULL;
     *n = (int)a->n;
     return a->v.ints;
 }
 
-Dim d_add(const Import *c, Dim a, Dim b) { return dim_add(&c->g->dims, a, b); }
-Dim d_sub(const Import *c, Dim a, Dim b) { return dim_sub(&c->g->dims, a, b); }
-Dim d_mul(const Import *c, Dim a, Dim b) { return dim_mul(&c->g->dims, a, b); }
+Dim d_add(const Import *c, Dim a, Dim b) {
+    return dim_add(&c->g->dims, a, b);
+}
+Dim d_sub(const Import *c, Dim a, Dim b) {
+    return dim_sub(&c->g->dims, a, b);
+}
+Dim d_mul(const Import *c, Dim a, Dim b) {
+    return dim_mul(&c->g->dims, a, b);
+}
 
 /* ---- operands that must be known */
 
-bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n, int max)
-{
+bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n, int max) {
     Value *v = value_at(c->g, c->in[input]);
     const Tensor *t = value_const(c->g, c->in[input]);
-    if (v->shape.rank > 1)
-        return bad(c, "input %u must be a scalar or a vector", input);
+    if (v->shape.rank > 1) return bad(c, "input %u must be a scalar or a vector", input);
     if (t) {
         int64_t n = tensor_count(t);
-        if (n > max)
-            return bad(c, "input %u has %lld elements, at most %d make sense", input, (long long)n, max);
-        for (int64_t i = 0; i < n; i++)
-            out[i] = tensor_get_i64(t, i);
+        if (n > max) return bad(c, "input %u has %lld elements, at most %d make sense", input, (long long)n, max);
+        for (int64_t i = 0; i < n; i++) out[i] = tensor_get_i64(t, i);
         *out_n = (int)n;
         return true;
     }
@@ -98,18 +99,15 @@ bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n, int 
             out[i] = v->content[i].value;
         }
         *out_n = (int)n;
-        if (all)
-            return true;
+        if (all) return true;
     }
     return unsupported(c, "input %u is computed at run time; only a constant is compiled here", input);
 }
 
 /* New symbols for the n elements of a value that is computed at run time. */
-static bool load_symbols(Import *c, ValueId id, int64_t min, int64_t n, Dim *out, const char *what)
-{
+static bool load_symbols(Import *c, ValueId id, int64_t min, int64_t n, Dim *out, const char *what) {
     int64_t symbols[MAX_CONTENT] = {0};
-    if (n > MAX_CONTENT)
-        return unsupported(c, "%s has more elements than are followed at compile time", what);
+    if (n > MAX_CONTENT) return unsupported(c, "%s has more elements than are followed at compile time", what);
     for (int64_t i = 0; i < n; i++) {
         out[i] = dim_symbol(&c->g->dims, NULL, min, INT64_MAX);
         symbols[i] = (int64_t)c->g->dims.exprs.data[out[i].expr].symbol;
@@ -117,27 +115,32 @@ static bool load_symbols(Import *c, ValueId id, int64_t min, int64_t n, Dim *out
     Shape flat = {.rank = 1, .dims = {dim_const(n)}};
     ValueId vector = rank_of(c, id) > 1 ? make_reshape(c, id, &flat) : id;
     Attr attrs[] = {attr_ints(c->g->arena, "symbols", (size_t)n, symbols)};
-    NodeSpec spec = {.op = OP_LOAD_DIMS, .name = c->n->name, .tf_op = c->n->op, .inputs = &vector, .n_inputs = 1, .attrs = attrs, .n_attrs = 1};
-    if (n > 0 && graph_add(c->g, c->r, &spec, c->d).i == 0)
-        return false;
+    NodeSpec spec = {.op = OP_LOAD_DIMS,
+                     .name = c->n->name,
+                     .tf_op = c->n->op,
+                     .inputs = &vector,
+                     .n_inputs = 1,
+                     .attrs = attrs,
+                     .n_attrs = 1};
+    if (n > 0 && graph_add(c->g, c->r, &spec, c->d).i == 0) return false;
     /* From here on whoever asks for these elements gets the same symbols. */
     if (value_at(c->g, id)->shape.rank <= 1)
         value_at(c->g, id)->content = arena_memdup(c->g->arena, out, sizeof(Dim) * (size_t)(n ? n : 1));
     return true;
 }
 
-/* Looks through what moves elements without reordering them, so that a shape packed from known and unknown parts is known in part. */
-static bool load_elements(Import *c, ValueId id, int64_t min, int64_t n, Dim *out, const char *what, int depth)
-{
+/* Looks through what moves elements without reordering them, so that a shape packed from known and unknown parts is
+ * known in part. */
+static bool load_elements(Import *c, ValueId id, int64_t min, int64_t n, Dim *out, const char *what, int depth) {
     Value *v = value_at(c->g, id);
     const Tensor *t = value_const(c->g, id);
     if (t || v->content) {
-        for (int64_t i = 0; i < n; i++)
-            out[i] = t ? dim_const(tensor_get_i64(t, i)) : v->content[i];
+        for (int64_t i = 0; i < n; i++) out[i] = t ? dim_const(tensor_get_i64(t, i)) : v->content[i];
         return true;
     }
     const Node *def = v->def.i ? node_at(c->g, v->def) : NULL;
-    if (def && depth < 8 && (def->op == OP_RESHAPE || (def->op == OP_CAST && dtype_is_int(value_at(c->g, def->inputs[0])->dtype))))
+    if (def && depth < 8 &&
+        (def->op == OP_RESHAPE || (def->op == OP_CAST && dtype_is_int(value_at(c->g, def->inputs[0])->dtype))))
         return load_elements(c, def->inputs[0], min, n, out, what, depth + 1);
     if (!def || depth >= 8 || def->op != OP_CONCAT || node_int(def, "axis", 0) != 0)
         return load_symbols(c, id, min, n, out, what);
@@ -146,65 +149,53 @@ static bool load_elements(Import *c, ValueId id, int64_t min, int64_t n, Dim *ou
     const ValueId *parts = def->inputs;
     for (uint32_t i = 0; i < n_parts; i++) {
         int64_t part = shape_count(&value_at(c->g, parts[i])->shape);
-        if (part < 0 || at + part > n)
-            return load_symbols(c, id, min, n, out, what);
-        if (!load_elements(c, parts[i], min, part, out + at, what, depth + 1))
-            return false;
+        if (part < 0 || at + part > n) return load_symbols(c, id, min, n, out, what);
+        if (!load_elements(c, parts[i], min, part, out + at, what, depth + 1)) return false;
         at += part;
     }
     return true;
 }
 
-bool load_content(Import *c, ValueId id, int64_t min, Dim *out, int *out_n, int max, const char *what)
-{
-    if (failed(id))
-        return false;
+bool load_content(Import *c, ValueId id, int64_t min, Dim *out, int *out_n, int max, const char *what) {
+    if (failed(id)) return false;
     Value *v = value_at(c->g, id);
     int64_t n = shape_count(&v->shape);
     if (n < 0)
-        return unsupported(c, "%s has a length that is known only at run time, so the rank of the result is unknown", what);
-    if (n > max)
-        return bad(c, "%s has %lld elements, at most %d make sense", what, (long long)n, max);
-    if (!dtype_is_int(v->dtype))
-        return bad(c, "%s must be integers", what);
+        return unsupported(c, "%s has a length that is known only at run time, so the rank of the result is unknown",
+                           what);
+    if (n > max) return bad(c, "%s has %lld elements, at most %d make sense", what, (long long)n, max);
+    if (!dtype_is_int(v->dtype)) return bad(c, "%s must be integers", what);
     *out_n = (int)n;
     return load_elements(c, id, min, n, out, what, 0);
 }
 
-bool import_content(Import *c, uint32_t input, Dim *out, int *out_n, int max)
-{
+bool import_content(Import *c, uint32_t input, Dim *out, int *out_n, int max) {
     return load_content(c, c->in[input], 0, out, out_n, max, arena_printf(c->im->arena, "input %u", input));
 }
 
-bool normalise_axis(Import *c, int64_t axis, int rank, int *out)
-{
+bool normalise_axis(Import *c, int64_t axis, int rank, int *out) {
     if (axis < -(int64_t)rank || axis >= rank)
         return bad(c, "axis %lld is outside of a tensor of rank %d", (long long)axis, rank);
     *out = (int)(axis < 0 ? axis + rank : axis);
     return true;
 }
 
-bool import_axes(Import *c, uint32_t input, int rank, int64_t *out, int *out_n)
-{
+bool import_axes(Import *c, uint32_t input, int rank, int64_t *out, int *out_n) {
     int64_t axes[MAX_RANK];
     int n = 0;
-    if (!import_const_ints(c, input, axes, &n, MAX_RANK))
-        return false;
+    if (!import_const_ints(c, input, axes, &n, MAX_RANK)) return false;
     for (int i = 0; i < n; i++) {
         int axis = 0;
-        if (!normalise_axis(c, axes[i], rank, &axis))
-            return false;
+        if (!normalise_axis(c, axes[i], rank, &axis)) return false;
         for (int k = 0; k < i; k++)
-            if (out[k] == axis)
-                return bad(c, "axis %d is given twice", axis);
+            if (out[k] == axis) return bad(c, "axis %d is given twice", axis);
         out[i] = axis;
     }
     *out_n = n;
     return true;
 }
 
-bool const_scalar(Import *c, uint32_t input, const char *what, double *out)
-{
+bool const_scalar(Import *c, uint32_t input, const char *what, double *out) {
     const Tensor *t = value_const(c->g, c->in[input]);
     const Value *v = value_at(c->g, c->in[input]);
     if (t && tensor_count(t) == 1) {
@@ -220,97 +211,87 @@ bool const_scalar(Import *c, uint32_t input, const char *what, double *out)
 
 /* ---- nodes */
 
-ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs)
-{
+ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs) {
     for (uint32_t i = 0; i < n_inputs; i++)
-        if (failed(inputs[i]))
-            return (ValueId){0};
-    NodeSpec spec = {.op = op, .name = c->n->name, .tf_op = c->n->op, .inputs = inputs, .n_inputs = n_inputs, .attrs = attrs, .n_attrs = n_attrs};
+        if (failed(inputs[i])) return (ValueId){0};
+    NodeSpec spec = {.op = op,
+                     .name = c->n->name,
+                     .tf_op = c->n->op,
+                     .inputs = inputs,
+                     .n_inputs = n_inputs,
+                     .attrs = attrs,
+                     .n_attrs = n_attrs};
     NodeId n = graph_add(c->g, c->r, &spec, c->d);
-    if (n.i == 0 || node_at(c->g, n)->n_outputs == 0)
-        return (ValueId){0};
+    if (n.i == 0 || node_at(c->g, n)->n_outputs == 0) return (ValueId){0};
     return node_at(c->g, n)->outputs[0];
 }
 
-ValueId make_unary(Import *c, OpId op, ValueId x)
-{
+ValueId make_unary(Import *c, OpId op, ValueId x) {
     return import_node(c, op, 1, &x, 0, NULL);
 }
 
-ValueId make_binary(Import *c, OpId op, ValueId a, ValueId b)
-{
+ValueId make_binary(Import *c, OpId op, ValueId a, ValueId b) {
     ValueId inputs[] = {a, b};
     return import_node(c, op, 2, inputs, 0, NULL);
 }
 
-ValueId make_select(Import *c, ValueId condition, ValueId a, ValueId b)
-{
+ValueId make_select(Import *c, ValueId condition, ValueId a, ValueId b) {
     ValueId inputs[] = {condition, a, b};
     return import_node(c, OP_SELECT, 3, inputs, 0, NULL);
 }
 
-ValueId make_cast(Import *c, ValueId x, DType to)
-{
-    if (failed(x) || dtype_of(c, x) == to)
-        return x;
+ValueId make_cast(Import *c, ValueId x, DType to) {
+    if (failed(x) || dtype_of(c, x) == to) return x;
     Attr attrs[] = {attr_type("dtype", to)};
     return import_node(c, OP_CAST, 1, &x, 1, attrs);
 }
 
-ValueId make_const(Import *c, const Tensor *t) { return build_const(c->g, c->r, t, c->n->name); }
+ValueId make_const(Import *c, const Tensor *t) {
+    return build_const(c->g, c->r, t, c->n->name);
+}
 
-ValueId make_scalar(Import *c, DType dtype, double v)
-{
+ValueId make_scalar(Import *c, DType dtype, double v) {
     Tensor t = tensor_scalar_f64(c->g->arena, dtype, v);
     return make_const(c, &t);
 }
 
-ValueId make_scalar_int(Import *c, DType dtype, int64_t v)
-{
+ValueId make_scalar_int(Import *c, DType dtype, int64_t v) {
     Tensor t = tensor_scalar_i64(c->g->arena, dtype, v);
     return make_const(c, &t);
 }
 
-ValueId make_like(Import *c, ValueId x, double v) { return failed(x) ? x : make_scalar(c, dtype_of(c, x), v); }
+ValueId make_like(Import *c, ValueId x, double v) {
+    return failed(x) ? x : make_scalar(c, dtype_of(c, x), v);
+}
 
-ValueId make_reshape(Import *c, ValueId x, const Shape *to)
-{
+ValueId make_reshape(Import *c, ValueId x, const Shape *to) {
     return failed(x) ? x : build_reshape(c->g, c->r, x, to, c->n->name, c->d);
 }
 
-ValueId make_broadcast(Import *c, ValueId x, const Shape *to)
-{
-    if (failed(x) || shape_equal(&value_at(c->g, x)->shape, to))
-        return x;
+ValueId make_broadcast(Import *c, ValueId x, const Shape *to) {
+    if (failed(x) || shape_equal(&value_at(c->g, x)->shape, to)) return x;
     return build_broadcast(c->g, c->r, x, to, c->n->name, c->d);
 }
 
-ValueId make_transpose(Import *c, ValueId x, const int64_t *perm)
-{
+ValueId make_transpose(Import *c, ValueId x, const int64_t *perm) {
     return failed(x) ? x : build_transpose(c->g, c->r, x, rank_of(c, x), perm, c->n->name, c->d);
 }
 
-ValueId make_reduce(Import *c, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep)
-{
+ValueId make_reduce(Import *c, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep) {
     return failed(x) ? x : build_reduce(c->g, c->r, x, kind, n_axes, axes, keep, c->n->name, c->d);
 }
 
-ValueId make_concat(Import *c, uint32_t n, const ValueId *values, int axis)
-{
-    if (n == 1)
-        return values[0];
+ValueId make_concat(Import *c, uint32_t n, const ValueId *values, int axis) {
+    if (n == 1) return values[0];
     Attr attrs[] = {attr_int("axis", axis)};
     return import_node(c, OP_CONCAT, n, values, 1, attrs);
 }
 
-ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size, const int64_t *strides)
-{
-    if (failed(x))
-        return x;
+ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size, const int64_t *strides) {
+    if (failed(x)) return x;
     size_t rank = (size_t)rank_of(c, x);
     int64_t ones[MAX_RANK];
-    for (size_t i = 0; i < MAX_RANK; i++)
-        ones[i] = 1;
+    for (size_t i = 0; i < MAX_RANK; i++) ones[i] = 1;
     Arena *a = c->g->arena;
     Attr attrs[3];
     attrs[0] = attr_dims(a, "begin", rank, begin);
@@ -319,23 +300,18 @@ ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size, cons
     return import_node(c, OP_SLICE, 1, &x, 3, attrs);
 }
 
-ValueId make_slice_axis(Import *c, ValueId x, int axis, Dim begin, Dim size)
-{
-    if (failed(x))
-        return x;
+ValueId make_slice_axis(Import *c, ValueId x, int axis, Dim begin, Dim size) {
+    if (failed(x)) return x;
     Shape s = shape_copy(c, x);
     Dim begins[MAX_RANK] = {{0, 0}};
-    if (dim_is(begin, 0) && dim_equal(size, s.dims[axis]))
-        return x;
+    if (dim_is(begin, 0) && dim_equal(size, s.dims[axis])) return x;
     begins[axis] = begin;
     s.dims[axis] = size;
     return make_slice(c, x, begins, s.dims, NULL);
 }
 
-ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const Dim *after, const char *mode)
-{
-    if (failed(x))
-        return x;
+ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const Dim *after, const char *mode) {
+    if (failed(x)) return x;
     size_t rank = (size_t)rank_of(c, x);
     Attr attrs[3];
     attrs[0] = attr_dims(c->g->arena, "before", rank, before);
@@ -345,8 +321,7 @@ ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const D
     return import_node(c, OP_PAD, 2, inputs, 3, attrs);
 }
 
-ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype)
-{
+ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype) {
     Attr attrs[3];
     attrs[0] = attr_dims(c->g->arena, "shape", (size_t)shape->rank, shape->dims);
     attrs[1] = attr_int("axis", axis);
@@ -354,8 +329,7 @@ ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype)
     return import_node(c, OP_IOTA, 0, NULL, 3, attrs);
 }
 
-ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims)
-{
+ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims) {
     if (!dtype_is_int(dtype)) {
         bad(c, "sizes cannot be of type %s", dtype_info(dtype)->text);
         return (ValueId){0};
@@ -363,8 +337,7 @@ ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims)
     return build_dims(c->g, c->r, dtype, rank, n, dims, c->n->name);
 }
 
-ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp)
-{
+ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp) {
     Attr attrs[3];
     attrs[0] = attr_int("axis", axis);
     attrs[1] = attr_int("batch_dims", batch_dims);
@@ -373,15 +346,13 @@ ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_d
     return import_node(c, OP_GATHER, 2, inputs, clamp ? 3 : 2, attrs);
 }
 
-ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode)
-{
+ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode) {
     Attr attrs[] = {attr_string("mode", mode)};
     ValueId inputs[] = {base, indices, updates};
     return import_node(c, OP_SCATTER_ND, 3, inputs, 1, attrs);
 }
 
-ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b)
-{
+ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b) {
     Attr attrs[2];
     attrs[0] = attr_int("transpose_a", transpose_a);
     attrs[1] = attr_int("transpose_b", transpose_b);
@@ -389,10 +360,8 @@ ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool tran
     return import_node(c, OP_MATMUL, 2, inputs, 2, attrs);
 }
 
-ValueId make_expand(Import *c, ValueId x, int axis)
-{
-    if (failed(x))
-        return x;
+ValueId make_expand(Import *c, ValueId x, int axis) {
+    if (failed(x)) return x;
     Shape s = shape_copy(c, x);
     if (s.rank >= MAX_RANK) {
         bad(c, "the result has more than %d dimensions", MAX_RANK);
@@ -404,44 +373,35 @@ ValueId make_expand(Import *c, ValueId x, int axis)
     return make_reshape(c, x, &s);
 }
 
-ValueId make_squeeze(Import *c, ValueId x, int axis)
-{
-    if (failed(x))
-        return x;
+ValueId make_squeeze(Import *c, ValueId x, int axis) {
+    if (failed(x)) return x;
     Shape s = shape_copy(c, x);
     memmove(&s.dims[axis], &s.dims[axis + 1], sizeof(Dim) * (size_t)(s.rank - axis - 1));
     s.rank--;
     return make_reshape(c, x, &s);
 }
 
-ValueId make_index(Import *c, ValueId x, int axis, Dim at)
-{
+ValueId make_index(Import *c, ValueId x, int axis, Dim at) {
     ValueId slice = make_slice_axis(c, x, axis, at, dim_const(1));
     return make_squeeze(c, slice, axis);
 }
 
-ValueId make_channels_last(Import *c, ValueId x)
-{
+ValueId make_channels_last(Import *c, ValueId x) {
     int64_t perm[MAX_RANK];
     int rank = rank_of(c, x);
-    if (rank < 3)
-        return x;
+    if (rank < 3) return x;
     perm[0] = 0;
-    for (int i = 2; i < rank; i++)
-        perm[i - 1] = i;
+    for (int i = 2; i < rank; i++) perm[i - 1] = i;
     perm[rank - 1] = 1;
     return make_transpose(c, x, perm);
 }
 
-ValueId make_channels_first(Import *c, ValueId x)
-{
+ValueId make_channels_first(Import *c, ValueId x) {
     int64_t perm[MAX_RANK];
     int rank = rank_of(c, x);
-    if (rank < 3)
-        return x;
+    if (rank < 3) return x;
     perm[0] = 0;
     perm[1] = rank - 1;
-    for (int i = 2; i < rank; i++)
-        perm[i] = i - 1;
+    for (int i = 2; i < rank; i++) perm[i] = i - 1;
     return make_transpose(c, x, perm);
 }

@@ -1,6 +1,6 @@
-/* importer: what import.c and the import_<family>.c files share and nobody else sees: the walk's state, and short names for building
-   nodes that are named like the TensorFlow node being imported. All make_ calls pass a failed operand ({0}) through as a failure, so that
-   a family function checks once, at its end. */
+/* importer: what import.c and the import_<family>.c files share and nobody else sees: the walk's state, and short names
+   for building nodes that are named like the TensorFlow node being imported. All make_ calls pass a failed operand
+   ({0}) through as a failure, so that a family function checks once, at its end. */
 #ifndef TFOPT_FRONTEND_IMPORTER_H
 #define TFOPT_FRONTEND_IMPORTER_H
 #include "frontend/import.h"
@@ -8,15 +8,16 @@
 enum { IMPORT_MAX_CALLS = 64, IMPORT_MAX_LOOP_TRIES = 12 };
 #define IMPORT_MAX_NODES 4000000u /* TensorFlow nodes imported, after inlining */
 
-/* A TensorList or TensorArray is an ordinary tensor [count, element…]. Until something is put into it its element shape may be unknown:
-   then the value is a scalar zero of the element type, and this says how many elements it stands for (all zeros). */
+/* A TensorList or TensorArray is an ordinary tensor [count, element…]. Until something is put into it its element shape
+   may be unknown: then the value is a scalar zero of the element type, and this says how many elements it stands for
+   (all zeros). */
 typedef struct {
-    uint32_t value;    /* ValueId.i */
+    uint32_t value; /* ValueId.i */
     Dim count;
     DType dtype;
-    TfShape element;   /* as far as known */
-    bool dynamic;      /* may grow when written beyond its end (TensorArray's dynamic_size) */
-    bool handle;       /* a TensorArray's handle: no data of its own, the flow has it */
+    TfShape element;      /* as far as known */
+    bool dynamic;         /* may grow when written beyond its end (TensorArray's dynamic_size) */
+    bool handle;          /* a TensorArray's handle: no data of its own, the flow has it */
     const ValueId *parts; /* of a list whose elements differ in shape: one value for each; NULL otherwise */
 } ListInfo;
 
@@ -33,13 +34,13 @@ struct Importer {
     const TfGraph *tf;
     const ImportOptions *options;
     Diag *d;
-    Map rows;                       /* op type → index into tf_op_table */
-    VEC(ListInfo) lists;            /* of list values; sorted by value */
-    VEC(StatedShape) stated;        /* of lists with contents: what their element shape was said to be */
+    Map rows;                /* op type → index into tf_op_table */
+    VEC(ListInfo) lists;     /* of list values; sorted by value */
+    VEC(StatedShape) stated; /* of lists with contents: what their element shape was said to be */
     uint32_t nodes_imported;
-    uint32_t depth;                 /* function calls under way */
+    uint32_t depth; /* function calls under way */
     const char *calls[IMPORT_MAX_CALLS];
-    bool *function_effect;          /* per function: it changes state */
+    bool *function_effect; /* per function: it changes state */
 };
 
 /* A tensor of the main graph that is an input of the model. */
@@ -52,17 +53,17 @@ typedef struct {
 struct Scope {
     Importer *im;
     const TfBody *body;
-    const TfFunction *function;     /* NULL: the main graph */
-    const TfNode *caller;           /* whose attributes stand for the function's placeholders; NULL at the top */
+    const TfFunction *function; /* NULL: the main graph */
+    const TfNode *caller;       /* whose attributes stand for the function's placeholders; NULL at the top */
     RegionId region;
     const ValueId *args;
-    ValueId **results;              /* per node; NULL until imported */
+    ValueId **results; /* per node; NULL until imported */
     uint32_t *n_results;
-    uint8_t *state;                 /* per node: NodeState */
-    const TensorInput *overrides;   /* main graph: the model's inputs, wherever in the graph they are */
+    uint8_t *state;               /* per node: NodeState */
+    const TensorInput *overrides; /* main graph: the model's inputs, wherever in the graph they are */
     uint32_t n_overrides;
-    bool *effect;                   /* per node: it changes state; NULL when no node of the body does */
-    bool *effect_seen;              /* per node: its effects are imported already */
+    bool *effect;      /* per node: it changes state; NULL when no node of the body does */
+    bool *effect_seen; /* per node: its effects are imported already */
 };
 
 /* The import functions, as tf_ops.def names them. */
@@ -71,21 +72,26 @@ struct Scope {
 #undef TFOP
 
 /* ---- import_walk.c */
-Scope *scope_new(Importer *im, const TfBody *body, const TfFunction *function, const TfNode *caller, RegionId region, const ValueId *args);
+Scope *scope_new(Importer *im, const TfBody *body, const TfFunction *function, const TfNode *caller, RegionId region,
+                 const ValueId *args);
 /* Imports what output `output` of node `node` needs. {0} when that failed (already reported). */
 ValueId scope_get(Scope *s, TfInput from);
-/* Imports those nodes that change state (fill a table, push on a stack) among `node` and all that it has to wait for. */
+/* Imports those nodes that change state (fill a table, push on a stack) among `node` and all that it has to wait for.
+ */
 bool scope_effects(Scope *s, uint32_t node);
 void import_find_effects(Importer *im);
 const TfFunction *import_function(const Importer *im, const char *name);
 /* Imports a function's body into region r; args has f->n_args values; results gets f->n_results. */
-bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args, ValueId *results);
+bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args,
+                 ValueId *results);
 
-/* ---- import_control.c: values that a region makes again instead of being passed: constants, known sizes, lists without contents */
+/* ---- import_control.c: values that a region makes again instead of being passed: constants, known sizes, lists
+ * without contents */
 bool region_can_remake(const Import *c, ValueId v);
 ValueId region_remake(Import *c, RegionId r, ValueId v);
 
-/* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and is imported */
+/* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and
+ * is imported */
 bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done);
 
 /* ---- list_value.c: lists as tensors */
@@ -120,11 +126,13 @@ DType dtype_of(const Import *c, ValueId v);
 Shape shape_copy(const Import *c, ValueId v);
 int rank_of(const Import *c, ValueId v);
 Dim dim_of(const Import *c, ValueId v, int axis);
-static inline bool failed(ValueId v) { return v.i == 0; }
+static inline bool failed(ValueId v) {
+    return v.i == 0;
+}
 /* Sets result 0 and tells whether it was made. */
 bool give(Import *c, ValueId v);
-/* The elements of a value of any rank as Dims: from content, a constant, the pieces it is packed from, or, what is not known, loaded at
-   run time into fresh symbols (min each). */
+/* The elements of a value of any rank as Dims: from content, a constant, the pieces it is packed from, or, what is not
+   known, loaded at run time into fresh symbols (min each). */
 bool load_content(Import *c, ValueId v, int64_t min, Dim *out, int *out_n, int max, const char *what);
 bool const_scalar(Import *c, uint32_t input, const char *what, double *out);
 bool normalise_axis(Import *c, int64_t axis, int rank, int *out);
@@ -158,7 +166,8 @@ ValueId make_broadcast(Import *c, ValueId x, const Shape *to);
 ValueId make_transpose(Import *c, ValueId x, const int64_t *perm); /* perm has rank entries */
 ValueId make_reduce(Import *c, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep);
 ValueId make_concat(Import *c, uint32_t n, const ValueId *values, int axis);
-ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size, const int64_t *strides); /* strides NULL: ones */
+ValueId make_slice(Import *c, ValueId x, const Dim *begin, const Dim *size,
+                   const int64_t *strides); /* strides NULL: ones */
 ValueId make_slice_axis(Import *c, ValueId x, int axis, Dim begin, Dim size);
 ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const Dim *after, const char *mode);
 ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype);
@@ -166,9 +175,9 @@ ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims);
 ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp);
 ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode);
 ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b);
-ValueId make_expand(Import *c, ValueId x, int axis);               /* a dim of 1 before axis (axis = rank: at the end) */
-ValueId make_squeeze(Import *c, ValueId x, int axis);              /* drops that dim */
-ValueId make_index(Import *c, ValueId x, int axis, Dim at);        /* slice of one, squeezed */
+ValueId make_expand(Import *c, ValueId x, int axis);        /* a dim of 1 before axis (axis = rank: at the end) */
+ValueId make_squeeze(Import *c, ValueId x, int axis);       /* drops that dim */
+ValueId make_index(Import *c, ValueId x, int axis, Dim at); /* slice of one, squeezed */
 /* NCHW → NHWC and back, for any rank >= 3. */
 ValueId make_channels_last(Import *c, ValueId x);
 ValueId make_channels_first(Import *c, ValueId x);
@@ -183,7 +192,8 @@ ValueId make_zero(Import *c, DType dtype);
 Dim resolve_rest(const Import *c, Dim d, Dim rest);
 
 /* ---- import_norm.c: inference over the last axis */
-ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance, double epsilon);
+ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance,
+                        double epsilon);
 
 /* The whole TF node as a host op of the same name. */
 bool import_host_generic(Import *c);

@@ -66,5 +66,5 @@ bool hostinfer_decode_csv(Infer *c) {
 /* The rank of a parsed tensor is in its bytes: known only where they are constant. */
 bool hostinfer_parse_tensor(Infer *c) {
     if (!host_arity(c, 1, 1)) return false;
-    return infer_error(c, "the rank of the tensor that it parses is not known at compile time");
+    return diag_unsupported(c->d, c->n->name, c->n->tf_op, "the rank of the tensor that it parses is known only at run time");
 }

@@ -1,12 +1,14 @@
-/* Import: graphs written as text, read and imported; what is asked for is their shape, their ops, or the messages. Numbers are compared with
-   TensorFlow's by the conformance suites. */
+/* Import: graphs written as text, read and imported; what is asked for is their shape, their ops, or the messages.
+   Numbers are compared with TensorFlow's by the conformance suites. */
 #include "frontend/import.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
+/* cmocka needs the above */
 #include <cmocka.h>
 
 typedef struct {
@@ -15,17 +17,16 @@ typedef struct {
     Str text;
 } World;
 
-static World begin(void)
-{
+static World begin(void) {
     World w = {.arena = arena_new()};
     diag_init(&w.d, w.arena, NULL);
     str_init(&w.text, w.arena);
     return w;
 }
 
-/* A node; inputs are separated by spaces, attributes are "name:value" pairs of the text format's `attr { key … value { … } }`. */
-static void put(Str *s, const char *name, const char *op, const char *inputs, const char *attrs)
-{
+/* A node; inputs are separated by spaces, attributes are "name:value" pairs of the text format's `attr { key … value {
+ * … } }`. */
+static void put(Str *s, const char *name, const char *op, const char *inputs, const char *attrs) {
     str_printf(s, "node { name: \"%s\" op: \"%s\" ", name, op);
     while (*inputs) {
         size_t n = strcspn(inputs, " ");
@@ -35,11 +36,12 @@ static void put(Str *s, const char *name, const char *op, const char *inputs, co
     str_printf(s, "%s }\n", attrs);
 }
 
-static void node(World *w, const char *name, const char *op, const char *inputs, const char *attrs) { put(&w->text, name, op, inputs, attrs); }
+static void node(World *w, const char *name, const char *op, const char *inputs, const char *attrs) {
+    put(&w->text, name, op, inputs, attrs);
+}
 
 /* A placeholder; dims are separated by commas, -1 is unknown, "" a scalar. */
-static void placeholder(World *w, const char *name, const char *dtype, const char *dims)
-{
+static void placeholder(World *w, const char *name, const char *dtype, const char *dims) {
     Str attrs;
     str_init(&attrs, w->arena);
     str_printf(&attrs, "attr { key: \"dtype\" value { type: %s } } attr { key: \"shape\" value { shape {", dtype);
@@ -53,24 +55,23 @@ static void placeholder(World *w, const char *name, const char *dtype, const cha
 }
 
 /* An s32 constant; a scalar when n is 0. */
-static void ints(World *w, const char *name, int n, const int *values)
-{
+static void ints(World *w, const char *name, int n, const int *values) {
     Str attrs;
     str_init(&attrs, w->arena);
-    str_add(&attrs, "attr { key: \"dtype\" value { type: DT_INT32 } } attr { key: \"value\" value { tensor { dtype: DT_INT32 tensor_shape {");
-    if (n)
-        str_printf(&attrs, " dim { size: %d }", n);
+    str_add(&attrs, "attr { key: \"dtype\" value { type: DT_INT32 } } attr { key: \"value\" value { tensor { dtype: "
+                    "DT_INT32 tensor_shape {");
+    if (n) str_printf(&attrs, " dim { size: %d }", n);
     str_add(&attrs, " }");
-    for (int i = 0; i < (n ? n : 1); i++)
-        str_printf(&attrs, " int_val: %d", values[i]);
+    for (int i = 0; i < (n ? n : 1); i++) str_printf(&attrs, " int_val: %d", values[i]);
     str_add(&attrs, " } } }");
     node(w, name, "Const", "", str_text(&attrs));
 }
 
-static void integer(World *w, const char *name, int v) { ints(w, name, 0, &v); }
+static void integer(World *w, const char *name, int v) {
+    ints(w, name, 0, &v);
+}
 
-static Graph *import(World *w, const char *output)
-{
+static Graph *import(World *w, const char *output) {
     char *directory = file_make_temp_dir(w->arena, &w->d);
     const char *path = arena_printf(w->arena, "%s/graph.pbtxt", directory);
     str_add(&w->text, "versions { producer: 1395 }\n");
@@ -80,39 +81,32 @@ static Graph *import(World *w, const char *output)
     file_remove_tree(directory);
     ImportOptions options = {.outputs = &output, .n_outputs = output ? 1 : 0};
     Graph *g = tf ? import_graph(w->arena, tf, &options, &w->d) : NULL;
-    if (g)
-        graph_verify(g, STAGE_IMPORTED);
+    if (g) graph_verify(g, STAGE_IMPORTED);
     return g;
 }
 
-static const char *shape_text(World *w, const Graph *g)
-{
+static const char *shape_text(World *w, const Graph *g) {
     Str s;
     str_init(&s, w->arena);
     shape_print(&g->dims, &value_at(g, region_at(g, g->root)->results.data[0])->shape, &s);
     return str_text(&s);
 }
 
-static int count_ops(const Graph *g, OpId op)
-{
+static int count_ops(const Graph *g, OpId op) {
     int n = 0;
-    for (uint32_t i = 1; i < g->nodes.len; i++)
-        n += !g->nodes.data[i].dead && g->nodes.data[i].op == op;
+    for (uint32_t i = 1; i < g->nodes.len; i++) n += !g->nodes.data[i].dead && g->nodes.data[i].op == op;
     return n;
 }
 
-static bool says(const World *w, const char *text)
-{
+static bool says(const World *w, const char *text) {
     for (uint32_t i = 0; i < w->d.entries.len; i++)
-        if (strstr(w->d.entries.data[i].message, text))
-            return true;
+        if (strstr(w->d.entries.data[i].message, text)) return true;
     return false;
 }
 
 #define FLOAT "attr { key: \"T\" value { type: DT_FLOAT } }"
 
-static void test_only_what_is_needed(void **state)
-{
+static void test_only_what_is_needed(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "-1,3");
@@ -126,8 +120,7 @@ static void test_only_what_is_needed(void **state)
     arena_free(w.arena);
 }
 
-static void test_all_unsupported_ops_are_reported(void **state)
-{
+static void test_all_unsupported_ops_are_reported(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "3");
@@ -141,8 +134,7 @@ static void test_all_unsupported_ops_are_reported(void **state)
     arena_free(w.arena);
 }
 
-static void test_cycles_and_missing_inputs(void **state)
-{
+static void test_cycles_and_missing_inputs(void **state) {
     (void)state;
     World w = begin();
     node(&w, "a", "Relu", "b", FLOAT);
@@ -158,8 +150,7 @@ static void test_cycles_and_missing_inputs(void **state)
     arena_free(w.arena);
 }
 
-static bool first_dims_are_one(const char *dims)
-{
+static bool first_dims_are_one(const char *dims) {
     World w = begin();
     placeholder(&w, "a", "DT_FLOAT", dims);
     placeholder(&w, "b", "DT_FLOAT", dims);
@@ -167,24 +158,25 @@ static bool first_dims_are_one(const char *dims)
     Graph *g = import(&w, "y");
     assert_non_null(g);
     const Region *root = region_at(g, g->root);
-    bool same = dim_equal(value_at(g, root->params.data[0])->shape.dims[0], value_at(g, root->params.data[1])->shape.dims[0]);
+    bool same =
+        dim_equal(value_at(g, root->params.data[0])->shape.dims[0], value_at(g, root->params.data[1])->shape.dims[0]);
     arena_free(w.arena);
     return same;
 }
 
-static void test_first_dims_are_a_batch_only_where_nothing_else_makes_sense(void **state)
-{
+static void test_first_dims_are_a_batch_only_where_nothing_else_makes_sense(void **state) {
     (void)state;
     assert_true(first_dims_are_one("-1,3"));
     assert_false(first_dims_are_one("-1"));
     assert_false(first_dims_are_one("-1,-1"));
 }
 
-#define CONV "attr { key: \"strides\" value { list { i: 1 i: %d i: %d i: %d } } } attr { key: \"padding\" value { s: \"SAME\" } }" \
-             "attr { key: \"data_format\" value { s: \"%s\" } }"
+#define CONV                                                                                                           \
+    "attr { key: \"strides\" value { list { i: 1 i: %d i: %d i: %d } } } attr { key: \"padding\" value { s: \"SAME\" " \
+    "} }"                                                                                                              \
+    "attr { key: \"data_format\" value { s: \"%s\" } }"
 
-static void test_convolution(void **state)
-{
+static void test_convolution(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "-1,7,8,3");
@@ -205,8 +197,7 @@ static void test_convolution(void **state)
     arena_free(w.arena);
 }
 
-static void test_strided_slice_masks(void **state)
-{
+static void test_strided_slice_masks(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "-1,5,6,7");
@@ -215,25 +206,26 @@ static void test_strided_slice_masks(void **state)
     ints(&w, "strides", 4, (int[]){1, 1, 1, -2});
     /* x[..., newaxis, 0, 6:0:-2] */
     node(&w, "y", "StridedSlice", "x begin end strides",
-         "attr { key: \"ellipsis_mask\" value { i: 1 } } attr { key: \"new_axis_mask\" value { i: 2 } } attr { key: \"shrink_axis_mask\" value { i: 4 } }"
-         FLOAT "attr { key: \"Index\" value { type: DT_INT32 } }");
+         "attr { key: \"ellipsis_mask\" value { i: 1 } } attr { key: \"new_axis_mask\" value { i: 2 } } attr { key: "
+         "\"shrink_axis_mask\" value { i: 4 } }" FLOAT "attr { key: \"Index\" value { type: DT_INT32 } }");
     Graph *g = import(&w, "y");
     assert_non_null(g);
     assert_string_equal(shape_text(&w, g), "[batch,5,1,3]");
     arena_free(w.arena);
 }
 
-static void test_shape_arithmetic_stays_symbolic(void **state)
-{
+static void test_shape_arithmetic_stays_symbolic(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "-1,4,6");
     node(&w, "shape", "Shape", "x", FLOAT);
     ints(&w, "zero", 1, (int[]){0});
     ints(&w, "one", 1, (int[]){1});
-    node(&w, "batch", "StridedSlice", "shape zero one one", "attr { key: \"shrink_axis_mask\" value { i: 1 } } attr { key: \"T\" value { type: DT_INT32 } }");
+    node(&w, "batch", "StridedSlice", "shape zero one one",
+         "attr { key: \"shrink_axis_mask\" value { i: 1 } } attr { key: \"T\" value { type: DT_INT32 } }");
     integer(&w, "rest", -1);
-    node(&w, "to", "Pack", "batch rest", "attr { key: \"T\" value { type: DT_INT32 } } attr { key: \"N\" value { i: 2 } }");
+    node(&w, "to", "Pack", "batch rest",
+         "attr { key: \"T\" value { type: DT_INT32 } } attr { key: \"N\" value { i: 2 } }");
     node(&w, "y", "Reshape", "x to", FLOAT);
     Graph *g = import(&w, "y");
     assert_non_null(g);
@@ -242,8 +234,7 @@ static void test_shape_arithmetic_stays_symbolic(void **state)
     arena_free(w.arena);
 }
 
-static void test_sizes_of_the_run(void **state)
-{
+static void test_sizes_of_the_run(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "");
@@ -255,8 +246,7 @@ static void test_sizes_of_the_run(void **state)
     arena_free(w.arena);
 }
 
-static void test_axis_of_the_run(void **state)
-{
+static void test_axis_of_the_run(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "3,4");
@@ -270,8 +260,7 @@ static void test_axis_of_the_run(void **state)
     arena_free(w.arena);
 }
 
-static void test_variables_do_not_change(void **state)
-{
+static void test_variables_do_not_change(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "3");
@@ -284,30 +273,30 @@ static void test_variables_do_not_change(void **state)
 
 /* ---- functions */
 
-static void function(World *w, const char *name, const char *args, const char *results, const char *nodes, const char *returns)
-{
-    str_printf(&w->text, "library { function { signature { name: \"%s\" %s %s } %s %s } }\n", name, args, results, nodes, returns);
+static void function(World *w, const char *name, const char *args, const char *results, const char *nodes,
+                     const char *returns) {
+    str_printf(&w->text, "library { function { signature { name: \"%s\" %s %s } %s %s } }\n", name, args, results,
+               nodes, returns);
 }
 
 #define FN_ARG(name, type) "input_arg { name: \"" name "\" type: " type " } "
 #define FN_OUT(name, type) "output_arg { name: \"" name "\" type: " type " } "
 #define FN_RET(key, value) "ret { key: \"" key "\" value: \"" value "\" } "
 
-static void test_recursion_is_refused(void **state)
-{
+static void test_recursion_is_refused(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "3");
     node(&w, "y", "f", "x", "");
-    function(&w, "f", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"), "node_def { name: \"again\" op: \"f\" input: \"a\" }", FN_RET("r", "again:r:0"));
+    function(&w, "f", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"),
+             "node_def { name: \"again\" op: \"f\" input: \"a\" }", FN_RET("r", "again:r:0"));
     assert_null(import(&w, "y"));
     assert_true(says(&w, "calls itself"));
     arena_free(w.arena);
 }
 
 /* A loop that pushes x on an empty list i times: the list's length is known only at run time. */
-static void test_a_loop_may_grow_its_list(void **state)
-{
+static void test_a_loop_may_grow_its_list(void **state) {
     (void)state;
     World w = begin();
     placeholder(&w, "x", "DT_FLOAT", "-1,3");
@@ -315,19 +304,26 @@ static void test_a_loop_may_grow_its_list(void **state)
     integer(&w, "zero", 0);
     integer(&w, "unknown", -1);
     node(&w, "list", "EmptyTensorList", "unknown unknown",
-         "attr { key: \"element_dtype\" value { type: DT_FLOAT } } attr { key: \"shape_type\" value { type: DT_INT32 } }");
+         "attr { key: \"element_dtype\" value { type: DT_FLOAT } } attr { key: \"shape_type\" value { type: DT_INT32 } "
+         "}");
     node(&w, "loop", "While", "zero n list x",
-         "attr { key: \"cond\" value { func { name: \"less\" } } } attr { key: \"body\" value { func { name: \"push\" } } }"
+         "attr { key: \"cond\" value { func { name: \"less\" } } } attr { key: \"body\" value { func { name: \"push\" "
+         "} } }"
          "attr { key: \"T\" value { list { type: DT_INT32 type: DT_INT32 type: DT_VARIANT type: DT_FLOAT } } }");
     node(&w, "y", "TensorListStack", "loop:2 unknown", "attr { key: \"element_dtype\" value { type: DT_FLOAT } }");
 #define ARGS FN_ARG("i", "DT_INT32") FN_ARG("n", "DT_INT32") FN_ARG("list", "DT_VARIANT") FN_ARG("x", "DT_FLOAT")
     function(&w, "less", ARGS, FN_OUT("more", "DT_BOOL"),
-             "node_def { name: \"less\" op: \"Less\" input: \"i\" input: \"n\" attr { key: \"T\" value { type: DT_INT32 } } }", FN_RET("more", "less:z:0"));
-    function(&w, "push", ARGS, FN_OUT("i2", "DT_INT32") FN_OUT("n2", "DT_INT32") FN_OUT("list2", "DT_VARIANT") FN_OUT("x2", "DT_FLOAT"),
+             "node_def { name: \"less\" op: \"Less\" input: \"i\" input: \"n\" attr { key: \"T\" value { type: "
+             "DT_INT32 } } }",
+             FN_RET("more", "less:z:0"));
+    function(&w, "push", ARGS,
+             FN_OUT("i2", "DT_INT32") FN_OUT("n2", "DT_INT32") FN_OUT("list2", "DT_VARIANT") FN_OUT("x2", "DT_FLOAT"),
              "node_def { name: \"one\" op: \"Const\" attr { key: \"dtype\" value { type: DT_INT32 } }"
              " attr { key: \"value\" value { tensor { dtype: DT_INT32 tensor_shape { } int_val: 1 } } } }"
-             "node_def { name: \"add\" op: \"AddV2\" input: \"i\" input: \"one:output:0\" attr { key: \"T\" value { type: DT_INT32 } } }"
-             "node_def { name: \"push\" op: \"TensorListPushBack\" input: \"list\" input: \"x\" attr { key: \"element_dtype\" value { type: DT_FLOAT } } }",
+             "node_def { name: \"add\" op: \"AddV2\" input: \"i\" input: \"one:output:0\" attr { key: \"T\" value { "
+             "type: DT_INT32 } } }"
+             "node_def { name: \"push\" op: \"TensorListPushBack\" input: \"list\" input: \"x\" attr { key: "
+             "\"element_dtype\" value { type: DT_FLOAT } } }",
              FN_RET("i2", "add:z:0") FN_RET("n2", "n") FN_RET("list2", "push:output_handle:0") FN_RET("x2", "x"));
     Graph *g = import(&w, "y");
     assert_non_null(g);
@@ -340,20 +336,23 @@ static void test_a_loop_may_grow_its_list(void **state)
 }
 
 /* Both branches are imported; a constant condition leaves only one. */
-static void test_branches(void **state)
-{
+static void test_branches(void **state) {
     (void)state;
     for (int constant = 0; constant < 2; constant++) {
         World w = begin();
         placeholder(&w, "x", "DT_FLOAT", "3");
         placeholder(&w, "p", "DT_BOOL", "");
         node(&w, "yes", "Const", "",
-             "attr { key: \"dtype\" value { type: DT_BOOL } } attr { key: \"value\" value { tensor { dtype: DT_BOOL tensor_shape { } bool_val: true } } }");
+             "attr { key: \"dtype\" value { type: DT_BOOL } } attr { key: \"value\" value { tensor { dtype: DT_BOOL "
+             "tensor_shape { } bool_val: true } } }");
         node(&w, "y", "StatelessIf", constant ? "yes x" : "p x",
-             "attr { key: \"then_branch\" value { func { name: \"exp\" } } } attr { key: \"else_branch\" value { func { name: \"neg\" } } }"
+             "attr { key: \"then_branch\" value { func { name: \"exp\" } } } attr { key: \"else_branch\" value { func "
+             "{ name: \"neg\" } } }"
              "attr { key: \"Tout\" value { list { type: DT_FLOAT } } }");
-        function(&w, "exp", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"), "node_def { name: \"e\" op: \"Exp\" input: \"a\" " FLOAT " }", FN_RET("r", "e:y:0"));
-        function(&w, "neg", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"), "node_def { name: \"n\" op: \"Neg\" input: \"a\" " FLOAT " }", FN_RET("r", "n:y:0"));
+        function(&w, "exp", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"),
+                 "node_def { name: \"e\" op: \"Exp\" input: \"a\" " FLOAT " }", FN_RET("r", "e:y:0"));
+        function(&w, "neg", FN_ARG("a", "DT_FLOAT"), FN_OUT("r", "DT_FLOAT"),
+                 "node_def { name: \"n\" op: \"Neg\" input: \"a\" " FLOAT " }", FN_RET("r", "n:y:0"));
         Graph *g = import(&w, "y");
         assert_non_null(g);
         assert_int_equal(count_ops(g, OP_IF), constant ? 0 : 1);
@@ -363,16 +362,22 @@ static void test_branches(void **state)
     }
 }
 
-static void test_einsum_shapes(void **state)
-{
+static void test_einsum_shapes(void **state) {
     (void)state;
-    static const struct { const char *equation, *shape; } cases[] = {
-        {"bij,bjk->bik", "[2,3,5]"}, {"bij,bjk->kb", "[5,2]"}, {"...ij,...jk->...ki", "[2,5,3]"}, {"bij,cjk->bcik", "[2,2,3,5]"}};
+    static const struct {
+        const char *equation, *shape;
+    } cases[] = {{"bij,bjk->bik", "[2,3,5]"},
+                 {"bij,bjk->kb", "[5,2]"},
+                 {"...ij,...jk->...ki", "[2,5,3]"},
+                 {"bij,cjk->bcik", "[2,2,3,5]"}};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         World w = begin();
         placeholder(&w, "a", "DT_FLOAT", "2,3,4");
         placeholder(&w, "b", "DT_FLOAT", "2,4,5");
-        node(&w, "y", "Einsum", "a b", arena_printf(w.arena, "attr { key: \"equation\" value { s: \"%s\" } } attr { key: \"N\" value { i: 2 } }" FLOAT, cases[i].equation));
+        node(&w, "y", "Einsum", "a b",
+             arena_printf(w.arena,
+                          "attr { key: \"equation\" value { s: \"%s\" } } attr { key: \"N\" value { i: 2 } }" FLOAT,
+                          cases[i].equation));
         Graph *g = import(&w, "y");
         assert_non_null(g);
         assert_string_equal(shape_text(&w, g), cases[i].shape);
@@ -380,18 +385,15 @@ static void test_einsum_shapes(void **state)
     }
 }
 
-static void test_table_has_no_doubles(void **state)
-{
+static void test_table_has_no_doubles(void **state) {
     (void)state;
     uint32_t n;
     const TfOpRow *rows = tf_op_table(&n);
-    for (uint32_t i = 0; i < n; i++)
-        assert_ptr_equal(tf_op_find(rows[i].name), &rows[i]);
+    for (uint32_t i = 0; i < n; i++) assert_ptr_equal(tf_op_find(rows[i].name), &rows[i]);
     assert_null(tf_op_find("NoSuchOp"));
 }
 
-int main(void)
-{
+int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_needed),
         cmocka_unit_test(test_all_unsupported_ops_are_reported),
