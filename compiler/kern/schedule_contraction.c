@@ -22,6 +22,14 @@ static int64_t typical(const DimTable *dims, Dim d) {
     return most(1, least(high, most(low, 64)));
 }
 
+/* The least that it can be: work that must be split well even then. */
+static int64_t smallest(const DimTable *dims, Dim d) {
+    if (dim_is_const(d)) return most(d.value, 1);
+    int64_t low, high;
+    dim_range(dims, d, &low, &high);
+    return most(low, 1);
+}
+
 /* Rows that fit beside `vectors` columns: accumulators, one vector of B for each column, one broadcast. */
 static int rows_that_fit(int registers, int vectors) {
     static const int of_32[] = {0, 14, 12, 8, 6}, of_16[] = {0, 8, 6, 4, 2};
@@ -74,13 +82,13 @@ static int64_t columns_per_unit(int64_t n, int64_t nr, int64_t parts) {
     return per_unit >= panels ? 0 : per_unit * nr;
 }
 
-/* Cuts `m` rows (in steps of `step`) by n columns into units. `row_bytes`: of A that one more row brings in. */
-static void choose_units(Contraction *c, const Machine *machine, int threads, int64_t batch, int64_t m, int64_t step, int64_t n, int64_t k, double row_bytes) {
+/* Cuts `m` rows (at least; `longest` is for the size of a unit; in steps of `step`) by n columns into units. `row_bytes`: of A that one more row brings in. */
+static void choose_units(Contraction *c, const Machine *machine, int threads, int64_t batch, int64_t m, int64_t longest, int64_t step, int64_t n, int64_t k, double row_bytes) {
     int64_t nr = c->packed.nr;
     double l2 = (double)machine->l2_kib * 1024 / 2, element = (double)dtype_size(c->b);
     int64_t rows_in_l2 = most((int64_t)(l2 / (row_bytes > 1 ? row_bytes : 1)) / step, 1) * step;
-    int64_t block = least(rows_in_l2, ceil_div(m, step) * step);
-    block = ceil_div(ceil_div(m, ceil_div(m, block)), step) * step; /* equal blocks */
+    int64_t block = least(rows_in_l2, ceil_div(longest, step) * step);
+    block = ceil_div(ceil_div(longest, ceil_div(longest, block)), step) * step; /* equal blocks */
     c->unit_m = block;
     c->unit_n = 0;
     if (threads <= 1) return;
@@ -119,7 +127,8 @@ static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *m
     c->packed = (PackedB){c->tile_n * lanes, 1};
     if (dim_is(c->a_k, 1) && runs_along_k(c, lanes, k)) c->packed.nr = 1;
     int64_t block = contraction_k_block(c), steps = block > 0 ? block : k;
-    choose_units(c, machine, threads, typical(dims, c->batch), m, c->tile_m, n, k, (double)steps * (double)dtype_size(c->a));
+    int64_t rows = smallest(dims, c->m), longest = dim_is_const(c->m) ? rows : most(rows, 128);
+    choose_units(c, machine, threads, smallest(dims, c->batch), rows, longest, c->tile_m, n, k, (double)steps * (double)dtype_size(c->a));
 }
 
 /* Output pixels of a tile lie in one row of the image, so the tile is fitted to its width; units are whole rows. */
@@ -138,7 +147,7 @@ static void schedule_conv(const DimTable *dims, Contraction *c, const Machine *m
     int64_t run = g->channels / g->groups * (g->dilation[x] == 1 && g->groups == 1 && dim_is(c->a_m, g->channels) ? g->kernel[x] : 1);
     if (g->groups == 1 && runs_along_k(c, lanes, run)) c->packed.nr = 1;
     double bytes_per_pixel = (double)pixels_in * (double)g->channels * (double)dtype_size(c->a) / (double)(rows * width);
-    choose_units(c, machine, threads, typical(dims, c->batch), rows * width, width, n, most(k, 1), bytes_per_pixel);
+    choose_units(c, machine, threads, smallest(dims, c->batch), rows * width, rows * width, width, n, most(k, 1), bytes_per_pixel);
     if (!dim_is_const(g->out[x])) c->unit_m = 0; /* a width known at run time: whole images */
 }
 
@@ -164,7 +173,7 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     c->tile_n = 1;
     c->packed = (PackedB){lanes, 1};
     c->unit_n = 0;
-    int64_t batch = typical(dims, c->batch);
+    int64_t batch = smallest(dims, c->batch);
     int64_t units = 1;
     if (threads > 1) {
         double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters * (double)batch; /* bound by loads: count an operation four times */

@@ -11,11 +11,12 @@ static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 int64_t winograd_blocks(const ConvGeometry *g) { return ceil_div(g->out[0].value, OUT) * ceil_div(g->out[1].value, OUT); }
 
-/* Blocks that fit L2 with their transformed inputs and one panel of results; at least two units for two threads. */
+/* Blocks that fit L2 with their transformed inputs and one panel of results; at least as many units as threads. */
 int64_t winograd_unit(const Contraction *c, const Machine *m, int threads, int64_t nr) {
     int64_t blocks = winograd_blocks(&c->conv), fit = (int64_t)m->l2_kib * 1024 / (PRODUCTS * 4 * (c->conv.channels + nr));
     int64_t parts = ceil_div(blocks, fit < 1 ? 1 : fit);
-    if (parts < threads && dim_is(c->batch, 1)) parts = threads;
+    int64_t images = dim_is_const(c->batch) && c->batch.value > 0 ? c->batch.value : 1;
+    if (parts * images < threads) parts = ceil_div(threads, images);
     return ceil_div(blocks, parts);
 }
 
