@@ -42,9 +42,12 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* Text format: starts with a comment, or a field's name and '{' or ':'. A binary message starts with a tag, mostly a control character. */
+/* Text format: starts with a comment, or a field's name and '{' or ':', and has no control characters. Both must hold: a binary graph whose
+   first node is 97 bytes long with a name of 58 begins "\na\n:", but the tag of the node's op follows soon. */
 static bool looks_like_text(const FileMap *file) {
     const char *p = (const char *)file->data, *end = p + file->size;
+    for (size_t i = 0; i < file->size && i < 4096; i++)
+        if (file->data[i] < ' ' && !isspace(file->data[i])) return false;
     for (int line = 0; line < 1000 && p < end; line++) {
         while (p < end && isspace((unsigned char)*p)) p++;
         if (p < end && *p == '#') {

@@ -211,6 +211,19 @@ static void test_function_mistakes(void **state) {
     assert_true(has_message(NULL, "function number 2 of the library has no name"));
 }
 
+/* Lengths that happen to be letters make a binary file begin like text. */
+static void test_binary_that_begins_like_text(void **state) {
+    (void)state;
+    uint8_t bytes[99] = {0x0a, 'a', 0x0a, ':'};
+    memset(bytes + 4, 'n', 58);
+    bytes[62] = 0x12;
+    bytes[63] = 35;
+    memset(bytes + 64, 'O', 35);
+    TfGraph *tf = tf_read_bytes(arena, bytes, sizeof bytes, "file.pb", &d);
+    assert_non_null(tf);
+    assert_int_equal(tf->main.n_nodes, 1);
+}
+
 static void test_other_kinds_of_files(void **state) {
     (void)state;
     static const struct { const char *bytes; size_t n; const char *why; } cases[] = {
@@ -242,6 +255,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_attributes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_functions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_function_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_binary_that_begins_like_text, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_kinds_of_files, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
