@@ -128,7 +128,7 @@ static bool elements_known(const Import *c, ValueId v) {
 static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const Dim *end, const int64_t *strides, int n,
                        int rank, const Shape *s, bool lazy, SlicePlan *p) {
     int new_axes = 0;
-    int64_t ellipsis = masks[ELLIPSIS_MASK] & ((1LL << n) - 1);
+    int64_t ellipsis = masks[ELLIPSIS_MASK] & (((int64_t)1 << n) - 1);
     if (ellipsis & (ellipsis - 1)) return bad(c, "has more than one ellipsis");
     bool seen = false;
     for (int i = 0; i < n; i++) {
@@ -137,7 +137,7 @@ static bool plan_slice(Import *c, const int64_t *masks, const Dim *begin, const 
     }
     SliceDim whole = {.stride = 1};
     for (int i = 0; i < n; i++) {
-        int64_t bit = 1LL << i;
+        int64_t bit = (int64_t)1 << i;
         if (ellipsis & bit) {
             int left = n - i - 1 - new_axes; /* dims that the rest of the spec takes */
             int fill = rank - p->n - left;
@@ -183,7 +183,7 @@ static void read_masks(const Import *c, int64_t *masks) {
  * gathered. */
 static bool only_indices(const int64_t *masks, int n) {
     for (int i = 0; i < n; i++) {
-        int64_t bit = 1LL << i;
+        int64_t bit = (int64_t)1 << i;
         bool whole = ((masks[ELLIPSIS_MASK] | masks[NEW_AXIS_MASK]) & bit) ||
                      ((masks[BEGIN_MASK] & bit) && (masks[END_MASK] & bit));
         if (!whole && !(masks[SHRINK_MASK] & bit)) return false;
