@@ -71,7 +71,9 @@ static const char *triple_of(Arena *arena, const CompileOptions *o) {
 }
 
 /* The numbers of the CPU that code is tuned for. */
-static const Machine *machine_of(const IsaRow *isa) { return machine_find(isa->tune ? isa->tune : isa->cpu, isa->level); }
+static const Machine *machine_of(const IsaRow *isa) {
+    return machine_find(isa->tune ? isa->tune : isa->cpu, isa->level);
+}
 
 /* More is better: wider vectors, then more instructions. */
 static bool is_better(const IsaRow *a, const IsaRow *b) {

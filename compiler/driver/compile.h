@@ -5,20 +5,31 @@
 #include "kern/kern.h"
 #include "pass.h"
 
-typedef enum { EMIT_KIND_OBJECT, EMIT_KIND_ARCHIVE, EMIT_KIND_SHARED, EMIT_KIND_EXECUTABLE, EMIT_KIND_PB, EMIT_KIND_ASM, EMIT_KIND_LLVM, EMIT_KIND_MLIR,
-               EMIT_KIND_GRAPH, EMIT_KIND_KERNELS, EMIT_KIND_HEADER } EmitKind;
+typedef enum {
+    EMIT_KIND_OBJECT,
+    EMIT_KIND_ARCHIVE,
+    EMIT_KIND_SHARED,
+    EMIT_KIND_EXECUTABLE,
+    EMIT_KIND_PB,
+    EMIT_KIND_ASM,
+    EMIT_KIND_LLVM,
+    EMIT_KIND_MLIR,
+    EMIT_KIND_GRAPH,
+    EMIT_KIND_KERNELS,
+    EMIT_KIND_HEADER
+} EmitKind;
 
 typedef struct {
-    const char *model;          /* path or "-" */
+    const char *model; /* path or "-" */
     ReadOptions read;
     ImportOptions import;
     PassOptions passes;
-    const char *cpus;           /* "native" or a comma list */
-    const char *triple;         /* NULL: this machine */
-    int threads;                /* --threads; default: processors here */
-    const char *precision;      /* "fp32" */
-    const char *name;           /* C identifier; NULL: from the output path */
-    int64_t max_memory;         /* 0: half of RAM */
+    const char *cpus;      /* "native" or a comma list */
+    const char *triple;    /* NULL: this machine */
+    int threads;           /* --threads; default: processors here */
+    const char *precision; /* "fp32" */
+    const char *name;      /* C identifier; NULL: from the output path */
+    int64_t max_memory;    /* 0: half of RAM */
     bool verbose, time;
     bool (*progress)(const char *what, double fraction); /* or NULL */
 } CompileOptions;
@@ -26,9 +37,9 @@ typedef struct {
 typedef struct {
     Arena *arena;
     TfGraph *tf;
-    Graph *original;            /* as imported: the "unoptimised graph" */
-    Graph *graph;               /* after passes */
-    Program **programs;         /* best ISA first */
+    Graph *original;    /* as imported: the "unoptimised graph" */
+    Graph *graph;       /* after passes */
+    Program **programs; /* best ISA first */
     uint32_t n_programs;
     Rewrite *rewrites;
     uint32_t n_rewrites;
