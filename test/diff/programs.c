@@ -1,7 +1,7 @@
 /* Whole programs against the reference evaluator: every case of programs.txt, for its element types, unfused and fused, is lowered, emitted,
    linked, run on random inputs and compared. `diff_programs [-v] FILE [NAME…]` runs only cases whose name begins so.
    A case: `case NAME [types=f32,s32] [batch=3] [index=4]`, then a graph in text form with $T for the type, up to a line `end`. Symbols have the value
-   given, else 3. Integer inputs named "index…" hold values below `index`. */
+   given by `size=`, else 3; the environment's SIZE comes before both, its ISA before the processor's. Integer inputs named "index…" hold values below `index`. */
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
 #include "codegen/object/object.h"
@@ -52,7 +52,7 @@ static void add_cases(Arena *a, Cases *cases, const char *line, const char *body
     for (char *t = strtok(types, ","); t; t = strtok(NULL, ","))
         for (int fuse = 0; fuse < 2; fuse++)
             vec_push(a, cases, (Case){.name = arena_printf(a, "%s.%s.%s", name, t, fuse ? "fused" : "plain"), .text = replace_type(a, body, t),
-                                      .index = option_int(line, "index=", 3), .sizes = option_int(line, "size=", 3), .fuse = fuse});
+                                      .index = option_int(line, "index=", 3), .sizes = getenv("SIZE") ? strtoll(getenv("SIZE"), NULL, 10) : option_int(line, "size=", 3), .fuse = fuse});
 }
 
 static bool read_cases(Arena *a, const char *path, Cases *cases) {
