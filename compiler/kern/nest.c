@@ -24,11 +24,18 @@ Dim nest_elements(Body *b, const Nest *nest, int from, int to) {
 
 /* ---- affine indexes */
 
-static void pin_all(const Body *b, ExprId e, bool *pinned) {
-    if (e.i == 0) return;
+static void pin_unseen(const Body *b, ExprId e, bool *pinned, bool *seen) {
+    if (e.i == 0 || seen[e.i]) return;
+    seen[e.i] = true;
     const Expr *x = body_expr(b, e);
     if (x->kind == EXPR_VAR) pinned[x->ref] = true;
-    for (int i = 0; i < 3; i++) pin_all(b, x->args[i], pinned);
+    for (int i = 0; i < 3; i++) pin_unseen(b, x->args[i], pinned, seen);
+}
+
+/* Expressions share parts: each is looked at once. */
+static void pin_all(const Body *b, ExprId e, bool *pinned) {
+    if (e.i == 0 || body_expr(b, e)->kind == EXPR_CONST || body_expr(b, e)->kind == EXPR_DIM) return;
+    pin_unseen(b, e, pinned, NEW_ARRAY(b->l->scratch, bool, e.i + 1)); /* operands have smaller numbers */
 }
 
 /* Constant or Dim value of an index expression without variables; false when it is something else. */
@@ -80,9 +87,13 @@ static void collect(Body *b, ExprId e, bool *seen, CoefList *list, bool *pinned)
         vec_push(b->l->scratch, list, coefs);
         /* Index expressions may hold loads themselves (gathers). */
         VEC(uint32_t) work = {0};
+        bool *walked = NEW_ARRAY(b->l->scratch, bool, e.i + 1);
         vec_push(b->l->scratch, &work, x->args[0].i);
         while (work.len) {
-            const Expr *y = &b->k->exprs.data[work.data[--work.len]];
+            uint32_t next = work.data[--work.len];
+            if (walked[next]) continue;
+            walked[next] = true;
+            const Expr *y = &b->k->exprs.data[next];
             for (int i = 0; i < 3; i++)
                 if (y->args[i].i && y->kind != EXPR_LOAD) vec_push(b->l->scratch, &work, y->args[i].i);
             if (y->kind == EXPR_LOAD) collect(b, (ExprId){(uint32_t)(y - b->k->exprs.data)}, seen, list, pinned);

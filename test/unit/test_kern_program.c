@@ -132,10 +132,28 @@ static void test_memory_limit(void **state) {
     arena_free(a);
 }
 
+/* Mirrored indexes use each other several times: chains of them stay linear in time and size. */
+static void test_chain_of_mirrors(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    enum { LENGTH = 40 };
+    Str s;
+    str_init(&s, a);
+    str_add(&s, "graph \"g\" {\n %1 = param : f32[40]\n %2 = const {0x0p+0} : f32[]\n");
+    for (int i = 0; i < LENGTH; i++)
+        str_printf(&s, " %%%d = pad %%%d, %%2 {before=[1], after=[1], mode=\"reflect\"} @1 : f32[%d]\n", i + 3, i == 0 ? 1 : i + 2, 42 + 2 * i);
+    str_printf(&s, " return %%%d\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n", LENGTH + 2);
+    Program *p = program(a, str_text(&s));
+    assert_int_equal(p->kernels.len, 1);
+    assert_true(p->kernels.data[0]->exprs.len < 20 * LENGTH);
+    arena_free(a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loops_merge),       cmocka_unit_test(test_moves_are_indexes),   cmocka_unit_test(test_epilogue), cmocka_unit_test(test_dedup_and_in_place),
         cmocka_unit_test(test_concat_places_parts), cmocka_unit_test(test_outputs), cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_chain_of_mirrors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
