@@ -231,12 +231,12 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
     bool *live = NEW_ARRAY(u->scratch, bool, count), *done = NEW_ARRAY(u->scratch, bool, count), *seen = NEW_ARRAY(u->scratch, bool, g->nodes.len);
     NodeId *stack = NEW_ARRAY(u->scratch, NodeId, g->nodes.len);
     for (uint32_t i = 0; i < count; i++) live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i));
-    /* Nodes without results set symbols or fill tables: what they read is needed although no value leads to them. */
-    const Region *inside = region_at(g, n->regions[LOOP_BODY]);
-    for (uint32_t k = 0; k < inside->nodes.len; k++) {
-        const Node *effect = node_at(g, inside->nodes.data[k]);
-        for (uint32_t i = 0; effect->n_outputs == 0 && !effect->dead && i < effect->n_inputs; i++)
-            mark_params(g, effect->inputs[i], seen, live, stack);
+    /* What sets symbols or fills tables is needed although no value leads to it: it keeps what it reads. */
+    const Region *body_region = region_at(g, n->regions[LOOP_BODY]);
+    for (uint32_t i = 0; i < body_region->nodes.len; i++) {
+        const Node *inner = node_at(g, body_region->nodes.data[i]);
+        bool sets = inner->op == OP_HOST || (op_info(inner->op)->flags & (OP_FLAG_EFFECT | OP_FLAG_REGIONS));
+        for (uint32_t k = 0; sets && k < inner->n_inputs; k++) mark_params(g, inner->inputs[k], seen, live, stack);
     }
     for (bool again = true; again;) {
         again = false;
