@@ -68,7 +68,7 @@ static double bessel_k1(double x) { return x <= 0 ? INFINITY : scaled_k(1, x) * 
 
 int32_t tfopt_host_bessel_i0(TfoptHostCall *call) { return tfopt_special1(call, bessel_i0); }
 int32_t tfopt_host_bessel_i0e(TfoptHostCall *call) { return tfopt_special1(call, bessel_i0e); }
-int32_t tfopt_host_bessel_i1(TfoptHostCall *call) { return tfopt_special1(call, bessel_i1); }
+int32_t tfopt_host_bessel_i1(TfoptHostCall *call) { return tfopt_special_growing(call, bessel_i1); }
 int32_t tfopt_host_bessel_i1e(TfoptHostCall *call) { return tfopt_special1(call, bessel_i1e); }
 int32_t tfopt_host_bessel_k0(TfoptHostCall *call) { return tfopt_special1(call, bessel_k0); }
 int32_t tfopt_host_bessel_k0e(TfoptHostCall *call) { return tfopt_special1(call, bessel_k0e); }

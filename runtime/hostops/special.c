@@ -15,6 +15,17 @@ int32_t tfopt_special1(TfoptHostCall *call, double (*f)(double)) {
     return TFOPT_OK;
 }
 
+int32_t tfopt_special_growing(TfoptHostCall *call, double (*f)(double)) {
+    const TfoptTensor *t = &call->inputs[0];
+    const int32_t status = tfopt_special1(call, f);
+    if (status != TFOPT_OK || t->dtype != TFOPT_F32) return status;
+    float *out = call->outputs[0].data;
+    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
+        if (isinf(expf(fabsf(((const float *)t->data)[i]))) && isfinite(out[i])) out[i] = copysignf(INFINITY, out[i]);
+    }
+    return TFOPT_OK;
+}
+
 int32_t tfopt_special2(TfoptHostCall *call, double (*f)(double, double)) {
     TfoptBroadcast b;
     if (!tfopt_broadcast_init(&b, call->inputs, 2)) return tfopt_invalid(call, "shapes do not broadcast");
@@ -309,7 +320,7 @@ int32_t tfopt_host_digamma(TfoptHostCall *call) { return tfopt_special1(call, di
 int32_t tfopt_host_erfinv(TfoptHostCall *call) { return tfopt_special1(call, erfinv); }
 int32_t tfopt_host_ndtri(TfoptHostCall *call) { return tfopt_special1(call, ndtri); }
 int32_t tfopt_host_dawsn(TfoptHostCall *call) { return tfopt_special1(call, dawson); }
-int32_t tfopt_host_expint(TfoptHostCall *call) { return tfopt_special1(call, expint); }
+int32_t tfopt_host_expint(TfoptHostCall *call) { return tfopt_special_growing(call, expint); }
 int32_t tfopt_host_fresnel_cos(TfoptHostCall *call) { return tfopt_special1(call, fresnel_cos); }
 int32_t tfopt_host_fresnel_sin(TfoptHostCall *call) { return tfopt_special1(call, fresnel_sin); }
 int32_t tfopt_host_spence(TfoptHostCall *call) { return tfopt_special1(call, spence); }
