@@ -1,5 +1,6 @@
-/* contraction: the frame of every contraction kernel: the loop over units, what a unit number means, and the arithmetic on offsets that the
-   families share. Sizes are folded here where they are constant, so that loops of one turn and divisions by one leave no code. */
+/* contraction: the frame of every contraction kernel: the loop over units, what a unit number means, and the arithmetic
+   on offsets that the families share. Sizes are folded here where they are constant, so that loops of one turn and
+   divisions by one leave no code. */
 #include "codegen/cpu/contraction.h"
 
 /* ---- offsets */
@@ -9,7 +10,9 @@ static EmitValue sum(Ctx *x, EmitValue a, EmitValue b) {
     return emit_binary(x->e, EMIT_IADD, a, b);
 }
 
-Index offset_add(Ctx *x, Index a, Index b) { return (Index){sum(x, a.v, b.v), a.c + b.c}; }
+Index offset_add(Ctx *x, Index a, Index b) {
+    return (Index){sum(x, a.v, b.v), a.c + b.c};
+}
 
 Index offset_sub(Ctx *x, Index a, Index b) {
     if (offset_is_const(b)) return (Index){a.v, a.c - b.c};
@@ -127,7 +130,8 @@ static void columns_of_constant_n(Ctx *x, const Unit *u, ColumnsFn *body, void *
     loop_end(x, 0, NULL);
 }
 
-/* N known at run time only (dense B): whole panels, then single vectors with a mask that only the last of them needs. */
+/* N known at run time only (dense B): whole panels, then single vectors with a mask that only the last of them needs.
+ */
 static void columns_of_symbolic_n(Ctx *x, const Unit *u, ColumnsFn *body, void *data) {
     int64_t nr = x->c->packed.nr;
     Index n = offset_dim(x, x->c->n);
@@ -152,8 +156,10 @@ static void columns_of_symbolic_n(Ctx *x, const Unit *u, ColumnsFn *body, void *
 }
 
 void for_columns(Ctx *x, const Unit *u, ColumnsFn *body, void *data) {
-    if (dim_is_const(x->c->n)) columns_of_constant_n(x, u, body, data);
-    else columns_of_symbolic_n(x, u, body, data);
+    if (dim_is_const(x->c->n))
+        columns_of_constant_n(x, u, body, data);
+    else
+        columns_of_symbolic_n(x, u, body, data);
 }
 
 /* ---- units */
@@ -222,7 +228,9 @@ static bool is_pointwise(const Contraction *c) {
     return true;
 }
 
-static bool acc_is_supported(DType t) { return t == DTYPE_F32 || t == DTYPE_F64 || t == DTYPE_S32 || t == DTYPE_S64 || t == DTYPE_U32 || t == DTYPE_U64; }
+static bool acc_is_supported(DType t) {
+    return t == DTYPE_F32 || t == DTYPE_F64 || t == DTYPE_S32 || t == DTYPE_S64 || t == DTYPE_U32 || t == DTYPE_U64;
+}
 
 bool contraction_emit(Emit *e, const Program *p, const Kernel *k, const char *symbol, bool fast_math) {
     const IsaRow *isa = emit_isa(e);
@@ -244,7 +252,10 @@ bool contraction_emit(Emit *e, const Program *p, const Kernel *k, const char *sy
     Index number = loop_begin(&x, from, to, 1, 0, NULL);
     Unit unit;
     decode_unit(&x, number, &unit);
-    static bool (*const families[])(Ctx *, const Unit *) = {[CONTRACT_GEMM] = gemm_emit, [CONTRACT_CONV] = conv_emit, [CONTRACT_DEPTHWISE] = depthwise_emit, [CONTRACT_WINOGRAD] = winograd_emit};
+    static bool (*const families[])(Ctx *, const Unit *) = {[CONTRACT_GEMM] = gemm_emit,
+                                                            [CONTRACT_CONV] = conv_emit,
+                                                            [CONTRACT_DEPTHWISE] = depthwise_emit,
+                                                            [CONTRACT_WINOGRAD] = winograd_emit};
     bool ok = families[c->kind](&x, &unit);
     loop_end(&x, 0, NULL);
     EmitValue status = emit_int(e, (EmitType){DTYPE_S32, 0}, 0);

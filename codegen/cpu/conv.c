@@ -1,7 +1,8 @@
-/* conv: convolutions as GEMM without building the matrix of patches. A tile's rows are neighbouring output pixels of one image row, so for
-   every tap their inputs are a constant number of elements apart. Kernel rows that fall outside above or below are clipped at run time, for
-   the whole tile at once; kernel columns that fall outside left or right are known at compile time from the pixel's place in the row: edge
-   tiles get code of their own in which those rows take no part. So no inner loop has a branch, a mask or a read of padding. */
+/* conv: convolutions as GEMM without building the matrix of patches. A tile's rows are neighbouring output pixels of
+   one image row, so for every tap their inputs are a constant number of elements apart. Kernel rows that fall outside
+   above or below are clipped at run time, for the whole tile at once; kernel columns that fall outside left or right
+   are known at compile time from the pixel's place in the row: edge tiles get code of their own in which those rows
+   take no part. So no inner loop has a branch, a mask or a read of padding. */
 #include "codegen/cpu/contraction.h"
 
 enum { MAX_SEGMENTS = 40 };
@@ -15,17 +16,18 @@ typedef struct {
 typedef struct {
     const Unit *unit;
     const Columns *columns;
-    EmitValue image;      /* first element of the group's channels of the image */
+    EmitValue image; /* first element of the group's channels of the image */
     EmitValue panel;
-    int64_t k_stride;     /* elements of B between steps of k: a row of the panel, or of dense weights */
+    int64_t k_stride;                  /* elements of B between steps of k: a row of the panel, or of dense weights */
     Index pixel_stride, row_stride[3]; /* elements between neighbours in each dimension */
-    int64_t channels;     /* of the group: steps of k per tap */
-    Index row, unit_row;  /* output row, flat; the first one of the unit */
+    int64_t channels;                  /* of the group: steps of k per tap */
+    Index row, unit_row;               /* output row, flat; the first one of the unit */
     RowTaps taps;
 } Conv;
 
 /* ---- shared with depthwise */
-/* Taps of `dimension` that fall inside when tap 0 lies at `start`: ceil(-start / dilation) .. ceil((size - start) / dilation), cut to the kernel. */
+/* Taps of `dimension` that fall inside when tap 0 lies at `start`: ceil(-start / dilation) .. ceil((size - start) /
+ * dilation), cut to the kernel. */
 void clip_taps(Ctx *x, int dimension, Index start, Index *out_lo, Index *out_hi) {
     const ConvGeometry *g = &x->c->conv;
     int64_t dilation = g->dilation[dimension], taps = g->kernel[dimension];
@@ -78,7 +80,8 @@ static void live_taps(const ConvGeometry *g, int64_t first, int rows, uint32_t *
 int pixel_runs(Ctx *x, PixelRun **out_runs) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1, n = 0, cost = 0;
-    if (!dim_is_const(g->out[d]) || !dim_is_const(g->in[d]) || !dim_is_const(g->before[d]) || g->kernel[d] > 64) return 0;
+    if (!dim_is_const(g->out[d]) || !dim_is_const(g->in[d]) || !dim_is_const(g->before[d]) || g->kernel[d] > 64)
+        return 0;
     int64_t width = g->out[d].value, tile = x->c->tile_m, taps = g->kernel[d];
     PixelRun *runs = NEW_ARRAY(x->arena, PixelRun, MAX_SEGMENTS);
     uint32_t *live = NEW_ARRAY(x->arena, uint32_t, taps);
@@ -109,8 +112,10 @@ typedef struct {
     double share;
 } Fetch;
 
-/* acc += the taps of one kernel row: `at` is the input of the tile's first pixel at tap 0, `panel` the weights of that kernel row. */
-static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Fetch *f, const Segment *s) {
+/* acc += the taps of one kernel row: `at` is the input of the tile's first pixel at tap 0, `panel` the weights of that
+ * kernel row. */
+static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitValue panel, const Fetch *f,
+                             const Segment *s) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1;
     Index tap_stride = offset_scale(x, v->pixel_stride, g->dilation[d]);
@@ -130,7 +135,9 @@ static void multiply_segment(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
         a.row[i] = offset_is_const(row) || !(s->live >> i & 1u) ? first : offset_address(x, first, x->c->a, row);
         a.displacement[i] = offset_is_const(row) ? row.c : 0;
     }
-    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset), .k_stride = offset_const(v->k_stride), .n_stride = offset_const(1)};
+    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset),
+               .k_stride = offset_const(v->k_stride),
+               .n_stride = offset_const(1)};
     if (!x->c->b_packed) b.mask = v->columns->mask;
     if (f->share > 0) {
         b.fetch_share = f->share;
@@ -151,7 +158,9 @@ static void multiply_clipped(Ctx *x, const Conv *v, Tile *t, EmitValue at, EmitV
     Index b_offset = offset_scale(x, tap, v->channels * v->k_stride);
     TileA a = {.live = 1, .k_stride = offset_const(1)};
     a.row[0] = offset_address(x, at, x->c->a, a_offset);
-    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset), .k_stride = offset_const(v->k_stride), .n_stride = offset_const(1)};
+    TileB b = {.base = offset_address(x, panel, x->c->b, b_offset),
+               .k_stride = offset_const(v->k_stride),
+               .n_stride = offset_const(1)};
     if (!x->c->b_packed) b.mask = v->columns->mask;
     tile_multiply(x, t, &a, &b, offset_const(v->channels));
     loop_end(x, t->vectors, t->acc);
@@ -190,8 +199,10 @@ static void tile_at(Ctx *x, const Conv *v, Index first, int rows, int n_segments
     if (n_segments > 0 && unit_pixels >= 2 * rows && b_is_far(x)) {
         fetch.share = (double)rows / (double)unit_pixels;
         TileB shape = {.fetch_share = fetch.share};
-        int64_t nr = x->c->packed.nr, whole = x->c->k.value * nr, per_row = whole / unit_pixels * g->out[d].value, turn = tile_unroll(n);
-        Index done = offset_scale(x, b_row, g->kernel[d] * v->channels * fetch_elements(x, &shape, t.vectors, (int)turn) / turn);
+        int64_t nr = x->c->packed.nr, whole = x->c->k.value * nr, per_row = whole / unit_pixels * g->out[d].value,
+                turn = tile_unroll(n);
+        Index done =
+            offset_scale(x, b_row, g->kernel[d] * v->channels * fetch_elements(x, &shape, t.vectors, (int)turn) / turn);
         Index row = offset_scale(x, v->row, per_row);
         Index unit_row = offset_scale(x, v->unit_row, per_row);
         row = offset_sub(x, row, unit_row);
@@ -217,8 +228,10 @@ static int make_segments(const PixelRun *run, int64_t taps, Segment *segments) {
     int n = 0;
     for (int tap = 0; tap < taps; tap++) {
         if (run->live[tap] == 0) continue;
-        if (n > 0 && segments[n - 1].end == tap && segments[n - 1].live == run->live[tap]) segments[n - 1].end++;
-        else segments[n++] = (Segment){tap, tap + 1, run->live[tap]};
+        if (n > 0 && segments[n - 1].end == tap && segments[n - 1].live == run->live[tap])
+            segments[n - 1].end++;
+        else
+            segments[n++] = (Segment){tap, tap + 1, run->live[tap]};
     }
     return n;
 }
@@ -238,7 +251,8 @@ static void row_of_runs(Ctx *x, const Conv *v, int n_runs, const PixelRun *runs)
     }
 }
 
-/* A row whose width is known at run time, or whose edges would take too much code: clipped pixels one by one at both ends, tiles between. */
+/* A row whose width is known at run time, or whose edges would take too much code: clipped pixels one by one at both
+ * ends, tiles between. */
 static void row_of_pixels(Ctx *x, const Conv *v) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1, rows = x->c->tile_m;
@@ -309,8 +323,10 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
         Index begin = offset_dim(x, c->c_offset);
         x->shift = offset_add(x, skipped, begin);
     }
-    if (n_runs > 0) row_of_runs(x, v, n_runs, runs);
-    else row_of_pixels(x, v);
+    if (n_runs > 0)
+        row_of_runs(x, v, n_runs, runs);
+    else
+        row_of_pixels(x, v);
     loop_end(x, 0, NULL);
 }
 

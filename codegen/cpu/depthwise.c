@@ -1,19 +1,19 @@
-/* depthwise: convolutions of each channel by itself. Vectors run over channels; a block of neighbouring output pixels is kept in
-   accumulators, so that an input vector is loaded once for all the taps that see it. As in conv, kernel rows are clipped for the whole
-   block at run time and kernel columns at compile time. */
+/* depthwise: convolutions of each channel by itself. Vectors run over channels; a block of neighbouring output pixels
+   is kept in accumulators, so that an input vector is loaded once for all the taps that see it. As in conv, kernel rows
+   are clipped for the whole block at run time and kernel columns at compile time. */
 #include "codegen/cpu/contraction.h"
 
 typedef struct {
     const Unit *unit;
     EmitValue image;
     Index pixel_stride, row_stride[3];
-    int64_t padded;       /* elements between the weights of two taps */
+    int64_t padded; /* elements between the weights of two taps */
     Index row;
     RowTaps taps;
     /* the current vector of channels */
     Index channel;
-    EmitValue mask;       /* {NULL}: whole */
-    EmitValue spread;     /* input channels of the lanes, relative to the first; {NULL}: one after the other */
+    EmitValue mask;   /* {NULL}: whole */
+    EmitValue spread; /* input channels of the lanes, relative to the first; {NULL}: one after the other */
     Index input_channel;
 } Depthwise;
 
@@ -30,11 +30,13 @@ static EmitValue load_input(Ctx *x, const Depthwise *v, EmitValue at, int64_t di
 }
 
 static EmitValue load_weights(Ctx *x, const Depthwise *v, EmitValue weights, int64_t tap) {
-    EmitValue w = emit_load(x->e, weights, tap * v->padded, (EmitType){x->c->b, x->lanes}, x->c->b_packed ? (EmitValue){NULL} : v->mask);
+    EmitValue w = emit_load(x->e, weights, tap * v->padded, (EmitType){x->c->b, x->lanes},
+                            x->c->b_packed ? (EmitValue){NULL} : v->mask);
     return convert_to_acc(x, w, x->c->b);
 }
 
-/* acc += one kernel row. `at`: input of the first pixel at tap 0, `weights`: of tap 0. live[tap]: pixels that see the tap. */
+/* acc += one kernel row. `at`: input of the first pixel at tap 0, `weights`: of tap 0. live[tap]: pixels that see the
+ * tap. */
 static void multiply_row(Ctx *x, const Depthwise *v, Tile *t, EmitValue at, EmitValue weights, const uint32_t *live) {
     const ConvGeometry *g = &x->c->conv;
     int d = g->rank - 1;
@@ -97,8 +99,10 @@ static void block_at(Ctx *x, const Depthwise *v, Index first, int rows, const ui
     Index w_offset = offset_scale(x, w_row, g->kernel[d] * v->padded);
     w_offset = offset_add(x, w_offset, v->channel);
     EmitValue weights = offset_address(x, eval_buffer(x->eval, 1), x->c->b, w_offset);
-    if (live != NULL) multiply_row(x, v, &t, at, weights, live);
-    else multiply_clipped(x, v, &t, at, weights, lo, hi);
+    if (live != NULL)
+        multiply_row(x, v, &t, at, weights, live);
+    else
+        multiply_clipped(x, v, &t, at, weights, lo, hi);
     for (int o = d - 1; o >= 0; o--)
         if (loops[o]) loop_end(x, rows, t.acc);
     Index width = offset_dim(x, g->out[d]);
@@ -117,8 +121,11 @@ static void all_channels(Ctx *x, Depthwise *v, Index first, int rows, const uint
         v->mask = (EmitValue){NULL};
         v->channel = offset_const(whole);
         bool loop = part == 0 && whole > x->lanes;
-        if (part == 0) v->channel = loop ? loop_begin(x, offset_const(0), offset_const(whole), x->lanes, 0, NULL) : offset_const(0);
-        else v->mask = emit_const_mask(x->e, x->lanes, (int)rest);
+        if (part == 0)
+            v->channel =
+                loop ? loop_begin(x, offset_const(0), offset_const(whole), x->lanes, 0, NULL) : offset_const(0);
+        else
+            v->mask = emit_const_mask(x->e, x->lanes, (int)rest);
         v->input_channel = v->channel;
         v->spread = (EmitValue){NULL};
         if (multiplier > 1) { /* output channel c reads input channel c / multiplier */
@@ -153,7 +160,8 @@ bool depthwise_emit(Ctx *x, const Unit *u) {
     const ConvGeometry *g = &c->conv;
     if (g->rank < 1 || g->rank > 3 || g->filters % g->channels != 0) return false;
     int d = g->rank - 1;
-    Depthwise v = {.unit = u, .padded = c->b_packed ? (g->filters + c->packed.nr - 1) / c->packed.nr * c->packed.nr : g->filters};
+    Depthwise v = {.unit = u,
+                   .padded = c->b_packed ? (g->filters + c->packed.nr - 1) / c->packed.nr * c->packed.nr : g->filters};
     v.pixel_stride = offset_dim(x, c->a_m);
     Index stride = v.pixel_stride;
     for (int o = d; o >= 0; o--) {

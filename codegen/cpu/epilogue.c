@@ -1,6 +1,7 @@
-/* epilogue: what a contraction's accumulators go through on their way to memory, for one register tile: the kernel's expression with the
-   column as the variable that runs over lanes. Columns are the outer loop, so that what depends on the column alone (bias, scales) is
-   loaded once for all rows. Sums that are not complete yet wait in the output without it. */
+/* epilogue: what a contraction's accumulators go through on their way to memory, for one register tile: the kernel's
+   expression with the column as the variable that runs over lanes. Columns are the outer loop, so that what depends on
+   the column alone (bias, scales) is loaded once for all rows. Sums that are not complete yet wait in the output
+   without it. */
 #include "codegen/cpu/contraction.h"
 #include "codegen/cpu/scalar.h"
 
@@ -51,7 +52,9 @@ static void store_vector(Ctx *x, const Place *p, int i, int j, EmitValue v, Emit
     emit_scatter(x->e, to, offsets, v, mask);
 }
 
-static EmitValue mask_of(const Tile *t, int column, EmitValue mask) { return column == t->vectors - 1 ? mask : (EmitValue){NULL}; }
+static EmitValue mask_of(const Tile *t, int column, EmitValue mask) {
+    return column == t->vectors - 1 ? mask : (EmitValue){NULL};
+}
 
 void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitValue mask) {
     const Range any = {0, INT64_MAX};

@@ -1,6 +1,7 @@
-/* gemm: matrix products. A deep one is cut into blocks of k, between which the sums wait in the output. Within a block the panels of B are the outer loop, so that one panel stays in the nearest cache while all rows of the unit pass
-   by it. B is constant and packed, or dense; a dense one whose rows lie apart (an attention's keys) is transposed panel by panel into a
-   stack buffer laid out like a packed panel, which pays from a few rows on. */
+/* gemm: matrix products. A deep one is cut into blocks of k, between which the sums wait in the output. Within a block
+   the panels of B are the outer loop, so that one panel stays in the nearest cache while all rows of the unit pass by
+   it. B is constant and packed, or dense; a dense one whose rows lie apart (an attention's keys) is transposed panel by
+   panel into a stack buffer laid out like a packed panel, which pays from a few rows on. */
 #include "codegen/cpu/contraction.h"
 #include "kern/contraction.h"
 
@@ -10,9 +11,9 @@ typedef struct {
     const Unit *unit;
     const Columns *columns;
     Index k, a_m;
-    Index k_first;      /* of this block of k */
-    bool first, last;   /* the block starts, ends the sums; neither: it is known at run time whether it starts them */
-    EmitValue a_base;   /* of the unit's batch entry */
+    Index k_first;    /* of this block of k */
+    bool first, last; /* the block starts, ends the sums; neither: it is known at run time whether it starts them */
+    EmitValue a_base; /* of the unit's batch entry */
     TileB b;
 } Gemm;
 
@@ -39,7 +40,8 @@ static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
     }
     if (!g->first) partial_load(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask, when);
     TileB b = g->b;
-    if (dim_is_const(x->c->m) && x->c->m.value >= 2 * rows && b_is_far(x)) { /* rows m .. m + rows fetch their share of the next panel */
+    if (dim_is_const(x->c->m) && x->c->m.value >= 2 * rows &&
+        b_is_far(x)) { /* rows m .. m + rows fetch their share of the next panel */
         int64_t rows_of_unit = x->c->unit_m > 0 && x->c->unit_m < x->c->m.value ? x->c->unit_m : x->c->m.value;
         int64_t panel = g->k.c * x->c->packed.nr;
         Index share = offset_sub(x, m, g->unit->m_lo);
@@ -49,11 +51,14 @@ static void tile_at(Ctx *x, const Gemm *g, Index m, int rows) {
         b.fetch_share = (double)rows / (double)rows_of_unit;
     }
     tile_multiply(x, &t, &a, &b, g->k);
-    if (g->last) epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
-    else partial_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
+    if (g->last)
+        epilogue_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
+    else
+        partial_store(x, &t, g->unit->batch, m, g->columns->n, g->columns->mask);
 }
 
-/* All rows of the unit: whole tiles, then the rest of a constant M in one tile, that of a run-time M in tiles of 8, 4, 2 and 1. */
+/* All rows of the unit: whole tiles, then the rest of a constant M in one tile, that of a run-time M in tiles of 8, 4,
+ * 2 and 1. */
 static void all_rows(Ctx *x, const Gemm *g) {
     const Contraction *c = x->c;
     int tile = c->tile_m;
@@ -95,9 +100,12 @@ static void all_rows(Ctx *x, const Gemm *g) {
 }
 
 /* ---- dense B */
-static bool is_power_of_two(int n) { return (n & (n - 1)) == 0; }
+static bool is_power_of_two(int n) {
+    return (n & (n - 1)) == 0;
+}
 
-/* Turns the block held in rows[0..lanes), rows of `lanes` elements, into its transpose: log2(lanes) rounds of pairwise exchanges. */
+/* Turns the block held in rows[0..lanes), rows of `lanes` elements, into its transpose: log2(lanes) rounds of pairwise
+ * exchanges. */
 static void transpose_block(Ctx *x, EmitValue *rows) {
     int n = x->lanes;
     int64_t low[64], high[64];
@@ -116,13 +124,15 @@ static void transpose_block(Ctx *x, EmitValue *rows) {
     }
 }
 
-/* Copies k x nr elements of B, whose columns are `apart` elements from each other and dense along k, to `local` as a packed panel. */
+/* Copies k x nr elements of B, whose columns are `apart` elements from each other and dense along k, to `local` as a
+ * packed panel. */
 static void pack_panel(Ctx *x, EmitValue from, Index apart, int64_t k, const Columns *columns, EmitValue local) {
     int lanes = x->lanes, nr = x->c->packed.nr;
     DType t = x->c->b;
     for (int j = 0; j < columns->vectors; j++) {
         EmitValue first[64];
-        /* Columns past the end repeat the first one: their results are never stored, but their addresses must be good. */
+        /* Columns past the end repeat the first one: their results are never stored, but their addresses must be good.
+         */
         bool last = j == columns->vectors - 1 && columns->mask.v != NULL;
         for (int i = 0; i < lanes; i++) {
             Index offset = offset_scale(x, apart, (int64_t)j * lanes + i);
@@ -151,7 +161,8 @@ static void pack_panel(Ctx *x, EmitValue from, Index apart, int64_t k, const Col
             transpose_block(x, rows);
             Index to = offset_scale(x, at, nr);
             EmitValue target = offset_address(x, local, t, to);
-            for (int64_t i = 0; i < live; i++) emit_store(x->e, target, i * nr + (int64_t)j * lanes, rows[i], (EmitValue){NULL}, 0);
+            for (int64_t i = 0; i < live; i++)
+                emit_store(x->e, target, i * nr + (int64_t)j * lanes, rows[i], (EmitValue){NULL}, 0);
             if (part == 0) loop_end(x, 0, NULL);
         }
     }
@@ -159,8 +170,9 @@ static void pack_panel(Ctx *x, EmitValue from, Index apart, int64_t k, const Col
 
 static bool transposes_in_place(const Ctx *x) {
     const Contraction *c = x->c;
-    return dim_is(c->b_k, 1) && !dim_is(c->b_n, 1) && dim_is_const(c->k) && is_power_of_two(x->lanes) && c->tile_m >= TRANSPOSE_ROWS &&
-           dtype_size(c->b) >= 4 && c->k.value * c->packed.nr * (int64_t)dtype_size(c->b) <= LOCAL_PANEL_BYTES;
+    return dim_is(c->b_k, 1) && !dim_is(c->b_n, 1) && dim_is_const(c->k) && is_power_of_two(x->lanes) &&
+           c->tile_m >= TRANSPOSE_ROWS && dtype_size(c->b) >= 4 &&
+           c->k.value * c->packed.nr * (int64_t)dtype_size(c->b) <= LOCAL_PANEL_BYTES;
 }
 
 static void dense_columns(Ctx *x, Gemm *g) {
@@ -208,8 +220,10 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
     Gemm *g = data;
     g->unit = u;
     g->columns = columns;
-    if (x->c->b_packed) packed_columns(x, g);
-    else dense_columns(x, g);
+    if (x->c->b_packed)
+        packed_columns(x, g);
+    else
+        dense_columns(x, g);
     all_rows(x, g);
 }
 
@@ -223,7 +237,8 @@ bool gemm_emit(Ctx *x, const Unit *u) {
     Index offset = offset_times(x, u->batch, a_batch);
     g.a_base = offset_address(x, eval_buffer(x->eval, 0), c->a, offset);
     int64_t block = contraction_k_block(c);
-    bool cut = offset_is_const(g.k) && block < g.k.c && x->k->params.data[2].dtype == c->acc && !eval_loads_from(x->eval, x->k->epilogue, 2);
+    bool cut = offset_is_const(g.k) && block < g.k.c && x->k->params.data[2].dtype == c->acc &&
+               !eval_loads_from(x->eval, x->k->epilogue, 2);
     g.first = g.last = true;
     g.k_first = offset_const(0);
     if (cut) {

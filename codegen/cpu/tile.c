@@ -1,6 +1,7 @@
-/* tile: the register tile that GEMM and convolution share. Each step of k loads one row of B's panel into vectors and multiplies every
-   row's element of A, spread over a vector, into that row's accumulators. The loop over k is unrolled a little; a tile of few accumulators
-   splits k over several sets of them, because one multiply-add takes four cycles and two start in each. */
+/* tile: the register tile that GEMM and convolution share. Each step of k loads one row of B's panel into vectors and
+   multiplies every row's element of A, spread over a vector, into that row's accumulators. The loop over k is unrolled
+   a little; a tile of few accumulators splits k over several sets of them, because one multiply-add takes four cycles
+   and two start in each. */
 #include "codegen/cpu/contraction.h"
 #include "codegen/cpu/scalar.h"
 
@@ -14,7 +15,8 @@ EmitValue convert_to_acc(Ctx *x, EmitValue v, DType from) {
         if (dtype_is_float(from)) return emit_cast(x->e, dtype_is_signed(to) ? EMIT_FPTOSI : EMIT_FPTOUI, v, to);
         return emit_cast(x->e, dtype_is_signed(from) ? EMIT_SITOFP : EMIT_UITOFP, v, to);
     }
-    if (dtype_is_float(from)) return f->bits == t->bits ? v : emit_cast(x->e, f->bits < t->bits ? EMIT_FPEXT : EMIT_FPTRUNC, v, to);
+    if (dtype_is_float(from))
+        return f->bits == t->bits ? v : emit_cast(x->e, f->bits < t->bits ? EMIT_FPEXT : EMIT_FPTRUNC, v, to);
     if (f->bits == t->bits) return v; /* signless in registers */
     if (f->bits > t->bits) return emit_cast(x->e, EMIT_ITRUNC, v, to);
     return emit_cast(x->e, dtype_is_signed(from) ? EMIT_SEXT : EMIT_ZEXT, v, to);
@@ -72,7 +74,9 @@ static void fetch_next(Ctx *x, const TileB *b, int vectors, int turn, Index k) {
     for (int64_t line = 0; line < elements * size; line += LINE_BYTES) emit_prefetch(x->e, from, line);
 }
 
-int tile_unroll(int accumulators) { return accumulators >= 21 ? 2 : 4; }
+int tile_unroll(int accumulators) {
+    return accumulators >= 21 ? 2 : 4;
+}
 
 /* Pointers for step k; rows with the same base get the same pointer. */
 static void move_to(Ctx *x, Pass *p, Index k) {
@@ -110,14 +114,18 @@ static void step(Ctx *x, const Pass *p, int64_t u, EmitValue *acc) {
         EmitValue element = emit_load(x->e, p->a_at[i], disp, (EmitType){x->c->a, 0}, (EmitValue){NULL});
         element = convert_to_acc(x, element, x->c->a);
         EmitValue spread = emit_broadcast(x->e, element, x->lanes);
-        for (int j = 0; j < p->vectors; j++) acc[i * p->vectors + j] = multiply_add(x, spread, b[j], acc[i * p->vectors + j]);
+        for (int j = 0; j < p->vectors; j++)
+            acc[i * p->vectors + j] = multiply_add(x, spread, b[j], acc[i * p->vectors + j]);
     }
 }
 
-static EmitValue add_acc(Ctx *x, EmitValue a, EmitValue b) { return emit_binary(x->e, dtype_is_float(x->c->acc) ? EMIT_ADD : EMIT_IADD, a, b); }
+static EmitValue add_acc(Ctx *x, EmitValue a, EmitValue b) {
+    return emit_binary(x->e, dtype_is_float(x->c->acc) ? EMIT_ADD : EMIT_IADD, a, b);
+}
 
 /* Lanes of one vector of k, from element `at` on; `mask` for the end of the run. */
-static void dot_step(Ctx *x, const TileA *a, const TileB *b, const int *rows, int n, Index at, EmitValue mask, EmitValue *acc) {
+static void dot_step(Ctx *x, const TileA *a, const TileB *b, const int *rows, int n, Index at, EmitValue mask,
+                     EmitValue *acc) {
     EmitType t = {x->c->b, x->lanes};
     EmitValue from = offset_address(x, b->base, x->c->b, at);
     EmitValue column = emit_load(x->e, from, 0, t, mask);
@@ -131,8 +139,8 @@ static void dot_step(Ctx *x, const TileA *a, const TileB *b, const int *rows, in
     }
 }
 
-/* One column: every row is a dot product with the lanes along k, whose sum goes into the first lane of the row's accumulator. That many
-   partial sums also round less than a single one. */
+/* One column: every row is a dot product with the lanes along k, whose sum goes into the first lane of the row's
+   accumulator. That many partial sums also round less than a single one. */
 static void dot_products(Ctx *x, Tile *t, const TileA *a, const TileB *b, Index k) {
     int rows[MAX_TILE_ROWS], n = 0;
     for (int i = 0; i < t->rows; i++)

@@ -1,7 +1,8 @@
-/* winograd: 3x3 convolutions of stride 1 by F(4x4, 3x3). Blocks of 4x4 output pixels are computed from 6x6 inputs: both and the weights are
-   transformed so that the convolution becomes 36 independent products over channels, with 4 times fewer multiplications. A unit
-   transforms its blocks' inputs, and then, panel by panel of filters, multiplies and transforms back, so that what lies between stays in L2.
-   Transforms (Lavin and Gray): inputs B^T d B, results A^T m A; the weights' G g G^T is made at compile time (kern/winograd.c). */
+/* winograd: 3x3 convolutions of stride 1 by F(4x4, 3x3). Blocks of 4x4 output pixels are computed from 6x6 inputs: both
+   and the weights are transformed so that the convolution becomes 36 independent products over channels, with 4 times
+   fewer multiplications. A unit transforms its blocks' inputs, and then, panel by panel of filters, multiplies and
+   transforms back, so that what lies between stays in L2. Transforms (Lavin and Gray): inputs B^T d B, results A^T m A;
+   the weights' G g G^T is made at compile time (kern/winograd.c). */
 #include "codegen/cpu/contraction.h"
 
 enum { SIDE = 6, OUT = 4, PRODUCTS = SIDE * SIDE };
@@ -9,17 +10,21 @@ enum { SIDE = 6, OUT = 4, PRODUCTS = SIDE * SIDE };
 typedef struct {
     const Unit *unit;
     const Columns *columns;
-    int64_t blocks_x;      /* blocks in a row of the image */
-    int64_t blocks;        /* of a unit */
+    int64_t blocks_x; /* blocks in a row of the image */
+    int64_t blocks;   /* of a unit */
     int64_t channels;
     EmitValue image;
-    EmitValue inputs;      /* transformed: [product][block][channel] */
-    EmitValue results;     /* of one panel: [product][block][nr] */
-    EmitValue zeros;       /* as many channels: what lies outside of the image */
+    EmitValue inputs;  /* transformed: [product][block][channel] */
+    EmitValue results; /* of one panel: [product][block][nr] */
+    EmitValue zeros;   /* as many channels: what lies outside of the image */
 } Winograd;
 
-static EmitValue add(Ctx *x, EmitValue a, EmitValue b) { return emit_binary(x->e, EMIT_ADD, a, b); }
-static EmitValue sub(Ctx *x, EmitValue a, EmitValue b) { return emit_binary(x->e, EMIT_SUB, a, b); }
+static EmitValue add(Ctx *x, EmitValue a, EmitValue b) {
+    return emit_binary(x->e, EMIT_ADD, a, b);
+}
+static EmitValue sub(Ctx *x, EmitValue a, EmitValue b) {
+    return emit_binary(x->e, EMIT_SUB, a, b);
+}
 static EmitValue scaled_add(Ctx *x, double factor, EmitValue a, EmitValue b) {
     EmitValue f = emit_float(x->e, (EmitType){x->c->acc, x->lanes}, factor);
     return multiply_add(x, a, f, b);
@@ -101,13 +106,15 @@ static void block_inputs(Ctx *x, const Winograd *w, Index local, Index block) {
     EmitValue target = offset_address(x, w->inputs, x->c->a, to);
     for (int i = 0; i < SIDE; i++) {
         transform_input(x, d[i]);
-        for (int j = 0; j < SIDE; j++) emit_store(x->e, target, (i * SIDE + j) * w->blocks * w->channels, d[i][j], (EmitValue){NULL}, 0);
+        for (int j = 0; j < SIDE; j++)
+            emit_store(x->e, target, (i * SIDE + j) * w->blocks * w->channels, d[i][j], (EmitValue){NULL}, 0);
     }
     loop_end(x, 0, NULL);
 }
 
 /* Rows [row, row + rows) of one product: `inputs`, `panel` and `results` are that product's. */
-static void multiply_rows(Ctx *x, const Winograd *w, EmitValue inputs, EmitValue panel, EmitValue results, Index row, int rows) {
+static void multiply_rows(Ctx *x, const Winograd *w, EmitValue inputs, EmitValue panel, EmitValue results, Index row,
+                          int rows) {
     int64_t nr = x->c->packed.nr, next_panel = w->channels * nr;
     Tile t;
     tile_zero(x, &t, rows, w->columns->vectors);
@@ -119,7 +126,8 @@ static void multiply_rows(Ctx *x, const Winograd *w, EmitValue inputs, EmitValue
         a.displacement[i] = i * w->channels;
     }
     TileB b = {.base = panel, .k_stride = offset_const(nr), .n_stride = offset_const(1)};
-    bool far = (double)(PRODUCTS * w->channels * x->c->n.value) * (double)dtype_size(x->c->b) > (double)x->p->machine->l2_kib * 1024;
+    bool far = (double)(PRODUCTS * w->channels * x->c->n.value) * (double)dtype_size(x->c->b) >
+               (double)x->p->machine->l2_kib * 1024;
     if (far && w->blocks >= 2 * rows) { /* the panel of the next product follows this one */
         Index share = offset_scale(x, row, next_panel / w->blocks);
         share = offset_add(x, share, offset_const(next_panel));
@@ -130,7 +138,8 @@ static void multiply_rows(Ctx *x, const Winograd *w, EmitValue inputs, EmitValue
     Index to = offset_scale(x, row, nr);
     EmitValue target = offset_address(x, results, x->c->acc, to);
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < t.vectors; j++) emit_store(x->e, target, i * nr + (int64_t)j * x->lanes, t.acc[i * t.vectors + j], (EmitValue){NULL}, 0);
+        for (int j = 0; j < t.vectors; j++)
+            emit_store(x->e, target, i * nr + (int64_t)j * x->lanes, t.acc[i * t.vectors + j], (EmitValue){NULL}, 0);
 }
 
 static void multiply_all(Ctx *x, const Winograd *w) {
@@ -162,7 +171,9 @@ static void block_results(Ctx *x, const Winograd *w, Index local, Index block, i
     EmitValue m[SIDE][SIDE];
     for (int j = 0; j < SIDE; j++) {
         EmitValue line[SIDE];
-        for (int i = 0; i < SIDE; i++) line[i] = emit_load(x->e, base, (i * SIDE + j) * w->blocks * nr + (int64_t)column * x->lanes, (EmitType){x->c->acc, x->lanes}, (EmitValue){NULL});
+        for (int i = 0; i < SIDE; i++)
+            line[i] = emit_load(x->e, base, (i * SIDE + j) * w->blocks * nr + (int64_t)column * x->lanes,
+                                (EmitType){x->c->acc, x->lanes}, (EmitValue){NULL});
         transform_result(x, line);
         for (int i = 0; i < OUT; i++) m[i][j] = line[i];
     }

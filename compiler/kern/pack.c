@@ -1,15 +1,19 @@
-/* pack: lays constant matrices out as contraction kernels read them: panels of nr columns, k-major, so that a register tile reads one
-   sequential stream. Columns past the end are zero, so kernels never mask loads of a packed operand. */
+/* pack: lays constant matrices out as contraction kernels read them: panels of nr columns, k-major, so that a register
+   tile reads one sequential stream. Columns past the end are zero, so kernels never mask loads of a packed operand. */
 #include "kern/contraction.h"
+
 #include <string.h>
 
-static int64_t round_up(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+static int64_t round_up(int64_t value, int64_t to) {
+    return (value + to - 1) / to * to;
+}
 
 int64_t packed_elements(const Contraction *c, const MatrixLayout *layout) {
     CHECK(c->packed.nr > 0 && c->packed.kg > 0);
     int64_t columns = round_up(layout->n, c->packed.nr), rows = round_up(layout->k, c->packed.kg), total;
     if (c->kind == CONTRACT_WINOGRAD) rows = layout->k * 4; /* 36 products of what were 9 taps */
-    if (__builtin_mul_overflow(columns, rows, &total) || __builtin_mul_overflow(total, layout->batch, &total)) return -1;
+    if (__builtin_mul_overflow(columns, rows, &total) || __builtin_mul_overflow(total, layout->batch, &total))
+        return -1;
     return total;
 }
 
@@ -38,14 +42,17 @@ Tensor contraction_pack(Arena *arena, const Contraction *c, const Tensor *source
     if (c->kind == CONTRACT_DEPTHWISE) {
         int64_t padded = round_up(layout->n, nr);
         for (int64_t k = 0; k < layout->k; k++)
-            copy_row(to + (size_t)(k * padded) * size, from + (size_t)(k * layout->k_stride) * size, layout->n, layout->n_stride, size);
+            copy_row(to + (size_t)(k * padded) * size, from + (size_t)(k * layout->k_stride) * size, layout->n,
+                     layout->n_stride, size);
         return packed;
     }
     for (int64_t b = 0; b < layout->batch; b++)
         for (int64_t n = 0; n < layout->n; n += nr) {
             int64_t live = layout->n - n < nr ? layout->n - n : nr;
             for (int64_t k = 0; k < layout->k; k++, to += (size_t)nr * size)
-                copy_row(to, from + (size_t)(b * layout->batch_stride + k * layout->k_stride + n * layout->n_stride) * size, live, layout->n_stride, size);
+                copy_row(to,
+                         from + (size_t)(b * layout->batch_stride + k * layout->k_stride + n * layout->n_stride) * size,
+                         live, layout->n_stride, size);
         }
     return packed;
 }

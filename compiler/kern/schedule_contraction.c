@@ -1,7 +1,8 @@
 /* schedule_contraction: register tiles and units of contractions, from the shape and the machine's row alone.
-   A tile of r rows and v vectors does r*v multiply-adds for r + v loads a step of k; the best one is found by trying all that fit in
-   the registers with the ends of M and N counted in. A unit is what one thread takes at a time: its rows of A stay in L2 while
-   the panels of B stream through, and there are several units per thread so that halves of a machine finish together. */
+   A tile of r rows and v vectors does r*v multiply-adds for r + v loads a step of k; the best one is found by trying
+   all that fit in the registers with the ends of M and N counted in. A unit is what one thread takes at a time: its
+   rows of A stay in L2 while the panels of B stream through, and there are several units per thread so that halves of a
+   machine finish together. */
 #include "kern/contraction.h"
 
 enum {
@@ -10,11 +11,18 @@ enum {
     MIN_UNIT_FLOPS = 400000 /* some microseconds: less is lost to the hand-out */
 };
 
-static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
-/* Size for choosing only: the constant, or for a symbol its bound where that is small, else a value in the range that is typical. */
+/* Size for choosing only: the constant, or for a symbol its bound where that is small, else a value in the range that
+ * is typical. */
 static int64_t typical(const DimTable *dims, Dim d) {
     if (dim_is_const(d)) return most(d.value, 1);
     int64_t low, high;
@@ -36,8 +44,9 @@ static int rows_that_fit(int registers, int vectors) {
     return registers >= 32 ? of_32[vectors] : of_16[vectors];
 }
 
-/* Cycles of one step of k for one tile: two multiply-adds a cycle, a latency of four, and what measurements of many tiles add: a part of the
-   loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which rows share. */
+/* Cycles of one step of k for one tile: two multiply-adds a cycle, a latency of four, and what measurements of many
+   tiles add: a part of the loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which rows
+   share. */
 static double tile_cycles(int64_t rows, int64_t vectors, bool panel_in_l1) {
     if (rows == 0 || vectors == 0) return 0;
     double cycles = (double)(rows * vectors) / 2;
@@ -50,7 +59,9 @@ static double tile_cycles(int64_t rows, int64_t vectors, bool panel_in_l1) {
 }
 
 /* Of one tile but for the steps: its epilogue and the loop around it, in steps of k. */
-static double tile_overhead(int64_t rows, int64_t vectors, int64_t k) { return (12 + (double)(rows * vectors)) / (double)k; }
+static double tile_overhead(int64_t rows, int64_t vectors, int64_t k) {
+    return (12 + (double)(rows * vectors)) / (double)k;
+}
 
 static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, bool m_is_const, int64_t n, int64_t k) {
     int64_t vectors = ceil_div(n, lanes);
@@ -82,8 +93,10 @@ static int64_t columns_per_unit(int64_t n, int64_t nr, int64_t parts) {
     return per_unit >= panels ? 0 : per_unit * nr;
 }
 
-/* Cuts `m` rows (at least; `longest` is for the size of a unit; in steps of `step`) by n columns into units. `row_bytes`: of A that one more row brings in. */
-static void choose_units(Contraction *c, const Machine *machine, int threads, int64_t batch, int64_t m, int64_t longest, int64_t step, int64_t n, int64_t k, double row_bytes) {
+/* Cuts `m` rows (at least; `longest` is for the size of a unit; in steps of `step`) by n columns into units.
+ * `row_bytes`: of A that one more row brings in. */
+static void choose_units(Contraction *c, const Machine *machine, int threads, int64_t batch, int64_t m, int64_t longest,
+                         int64_t step, int64_t n, int64_t k, double row_bytes) {
     int64_t nr = c->packed.nr;
     double l2 = (double)machine->l2_kib * 1024 / 2, element = (double)dtype_size(c->b);
     int64_t rows_in_l2 = most((int64_t)(l2 / (row_bytes > 1 ? row_bytes : 1)) / step, 1) * step;
@@ -110,7 +123,8 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
 int64_t contraction_k_block(const Contraction *c) {
     enum { LONGEST = 1536, FEWEST_ROWS = 24 };
     int64_t k = dim_is_const(c->k) ? c->k.value : 0;
-    bool pays = c->kind == CONTRACT_GEMM && c->b_packed && k > LONGEST && dim_is(c->c_n, 1) && (!dim_is_const(c->m) || c->m.value >= FEWEST_ROWS);
+    bool pays = c->kind == CONTRACT_GEMM && c->b_packed && k > LONGEST && dim_is(c->c_n, 1) &&
+                (!dim_is_const(c->m) || c->m.value >= FEWEST_ROWS);
     if (!pays) return k;
     int64_t block = ceil_div(k, ceil_div(k, LONGEST * 2 / 3));
     return ceil_div(block, 4) * 4;
@@ -118,7 +132,8 @@ int64_t contraction_k_block(const Contraction *c) {
 
 /* One column, and long enough runs of k in memory: then the lanes of a vector run along k. */
 static bool runs_along_k(const Contraction *c, int lanes, int64_t run) {
-    return c->b_packed && dtype_is_float(c->acc) && c->a == c->acc && c->b == c->acc && dim_is(c->n, 1) && run * 2 >= lanes;
+    return c->b_packed && dtype_is_float(c->acc) && c->a == c->acc && c->b == c->acc && dim_is(c->n, 1) &&
+           run * 2 >= lanes;
 }
 
 static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
@@ -128,7 +143,8 @@ static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *m
     if (dim_is(c->a_k, 1) && runs_along_k(c, lanes, k)) c->packed.nr = 1;
     int64_t block = contraction_k_block(c), steps = block > 0 ? block : k;
     int64_t rows = smallest(dims, c->m), longest = dim_is_const(c->m) ? rows : most(rows, 128);
-    choose_units(c, machine, threads, smallest(dims, c->batch), rows, longest, c->tile_m, n, k, (double)steps * (double)dtype_size(c->a));
+    choose_units(c, machine, threads, smallest(dims, c->batch), rows, longest, c->tile_m, n, k,
+                 (double)steps * (double)dtype_size(c->a));
 }
 
 /* Output pixels of a tile lie in one row of the image, so the tile is fitted to its width; units are whole rows. */
@@ -144,10 +160,13 @@ static void schedule_conv(const DimTable *dims, Contraction *c, const Machine *m
     int64_t n = g->filters / g->groups;
     choose_tile(c, machine->vector_registers, lanes, width, dim_is_const(g->out[x]), n, most(k, 1));
     c->packed = (PackedB){c->tile_n * lanes, 1};
-    int64_t run = g->channels / g->groups * (g->dilation[x] == 1 && g->groups == 1 && dim_is(c->a_m, g->channels) ? g->kernel[x] : 1);
+    int64_t run = g->channels / g->groups *
+                  (g->dilation[x] == 1 && g->groups == 1 && dim_is(c->a_m, g->channels) ? g->kernel[x] : 1);
     if (g->groups == 1 && runs_along_k(c, lanes, run)) c->packed.nr = 1;
-    double bytes_per_pixel = (double)pixels_in * (double)g->channels * (double)dtype_size(c->a) / (double)(rows * width);
-    choose_units(c, machine, threads, smallest(dims, c->batch), rows * width, rows * width, width, n, most(k, 1), bytes_per_pixel);
+    double bytes_per_pixel =
+        (double)pixels_in * (double)g->channels * (double)dtype_size(c->a) / (double)(rows * width);
+    choose_units(c, machine, threads, smallest(dims, c->batch), rows * width, rows * width, width, n, most(k, 1),
+                 bytes_per_pixel);
     if (!dim_is_const(g->out[x])) c->unit_m = 0; /* a width known at run time: whole images */
 }
 
@@ -159,14 +178,17 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
         taps *= g->kernel[d];
         if (d < x) rows *= typical(dims, g->out[d]);
     }
-    /* Accumulators for neighbouring pixels beside the weights of one kernel row; equal blocks where the width allows. */
+    /* Accumulators for neighbouring pixels beside the weights of one kernel row; equal blocks where the width allows.
+     */
     int64_t fit = machine->vector_registers - 4 - least(g->kernel[x], machine->vector_registers / 4);
     fit = least(fit, machine->vector_registers >= 32 ? 14 : 8);
     int64_t best = 0;
     double best_cost = 0;
     for (int64_t r = 1; r <= fit && r <= width; r++) {
-        double loads = (double)((r - 1) * least(g->stride[x], g->kernel[x]) + 2 * g->kernel[x]), rest = (double)(width % r);
-        double cost = (double)(width / r) * (loads + (double)(r * g->kernel[x]) + 6) + (rest > 0 ? 2 * (double)g->kernel[x] + rest * (double)(g->stride[x] + g->kernel[x]) + 10 : 0);
+        double loads = (double)((r - 1) * least(g->stride[x], g->kernel[x]) + 2 * g->kernel[x]),
+               rest = (double)(width % r);
+        double cost = (double)(width / r) * (loads + (double)(r * g->kernel[x]) + 6) +
+                      (rest > 0 ? 2 * (double)g->kernel[x] + rest * (double)(g->stride[x] + g->kernel[x]) + 10 : 0);
         if (best == 0 || cost < best_cost * 0.999) best = r, best_cost = cost;
     }
     c->tile_m = (int)best;
@@ -176,7 +198,8 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     int64_t batch = smallest(dims, c->batch);
     int64_t units = 1;
     if (threads > 1) {
-        double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters * (double)batch; /* bound by loads: count an operation four times */
+        double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters *
+                       (double)batch; /* bound by loads: count an operation four times */
         units = most(1, least((int64_t)(flops / (double)MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD));
     }
     c->unit_m = ceil_div(rows, most(1, ceil_div(units, batch))) * width;
@@ -194,10 +217,14 @@ void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int
     Contraction *c = k->contraction;
     int lanes = m->vector_bits / dtype_info(c->acc)->bits;
     CHECK(lanes >= 1);
-    if (c->kind == CONTRACT_GEMM) schedule_gemm(dims, c, m, lanes, threads);
-    else if (c->kind == CONTRACT_WINOGRAD) schedule_winograd(c, m, lanes, threads);
-    else if (c->kind == CONTRACT_CONV) schedule_conv(dims, c, m, lanes, threads);
-    else schedule_depthwise(dims, c, m, lanes, threads);
+    if (c->kind == CONTRACT_GEMM)
+        schedule_gemm(dims, c, m, lanes, threads);
+    else if (c->kind == CONTRACT_WINOGRAD)
+        schedule_winograd(c, m, lanes, threads);
+    else if (c->kind == CONTRACT_CONV)
+        schedule_conv(dims, c, m, lanes, threads);
+    else
+        schedule_depthwise(dims, c, m, lanes, threads);
 }
 
 Dim contraction_units(DimTable *dims, const Contraction *c) {

@@ -2,6 +2,7 @@
 #include "ceilings.h"
 #include "codegen/cpu/isa.h"
 #include "codegen/llvm/llvm.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -14,7 +15,8 @@ typedef struct {
 static void *answer(void *arg) {
     Relay *r = arg;
     for (int i = 1; i <= r->rounds; i++) {
-        while (atomic_load_explicit(&r->go, memory_order_acquire) < i) {}
+        while (atomic_load_explicit(&r->go, memory_order_acquire) < i) {
+        }
         atomic_store_explicit(&r->done, i, memory_order_release);
     }
     return NULL;
@@ -28,7 +30,8 @@ static double fork_ns(void) {
     double start = now_seconds();
     for (int i = 1; i <= r.rounds; i++) {
         atomic_store_explicit(&r.go, i, memory_order_release);
-        while (atomic_load_explicit(&r.done, memory_order_acquire) < i) {}
+        while (atomic_load_explicit(&r.done, memory_order_acquire) < i) {
+        }
     }
     double ns = (now_seconds() - start) * 1e9 / r.rounds;
     pthread_join(thread, NULL);
@@ -45,8 +48,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     Ceilings c = measure_ceilings(isa->vector_bits);
-    printf("MACHINE(\"%s\", %d, %d, %.0f, %d, %d, %d, %.0f, %.0f, %.0f, %.0f, %.0f)\n", isa->name, isa->vector_bits, isa->vector_registers, c.gflops, c.l1_kib,
-           c.l2_kib, c.l3_kib, c.l1_gbs, c.l2_gbs, c.l3_gbs, c.memory_gbs, fork_ns());
+    printf("MACHINE(\"%s\", %d, %d, %.0f, %d, %d, %d, %.0f, %.0f, %.0f, %.0f, %.0f)\n", isa->name, isa->vector_bits,
+           isa->vector_registers, c.gflops, c.l1_kib, c.l2_kib, c.l3_kib, c.l1_gbs, c.l2_gbs, c.l3_gbs, c.memory_gbs,
+           fork_ns());
     arena_free(arena);
     return 0;
 }

@@ -1,6 +1,8 @@
-/* ceilings: loops written with vector types of 128, 256 and 512 bits, so that the compiler's idea of the machine does not matter: each
-   width is a function compiled for its own level. The best of several short rounds counts, since other work may share the machine. */
+/* ceilings: loops written with vector types of 128, 256 and 512 bits, so that the compiler's idea of the machine does
+   not matter: each width is a function compiled for its own level. The best of several short rounds counts, since other
+   work may share the machine. */
 #include "ceilings.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,28 +25,32 @@ double now_seconds(void) {
 #define LEVEL_128 __attribute__((noinline))
 
 /* The barriers keep every accumulator in a register of its own and the loop from being folded. */
-#define STEP(v, constraint) v = x * y + v; __asm__ volatile("" : "+" constraint(v));
-#define DEFINE_CEILINGS(bits, level, constraint)                                                                        \
-    typedef float Vector##bits __attribute__((vector_size(bits / 8), may_alias, aligned(4)));                           \
-    level static double arithmetic_##bits(long turns) {                                                                 \
-        Vector##bits x = {0}, y = {0}, a = {0}, b = {0}, c = {0}, d = {0}, e = {0}, f = {0}, g = {0}, h = {0}, i = {0}, j = {0}; \
-        __asm__ volatile("" : "+" constraint(x), "+" constraint(y));                                                    \
-        double start = now_seconds();                                                                                   \
-        for (long turn = 0; turn < turns; turn++) {                                                                     \
-            STEP(a, constraint) STEP(b, constraint) STEP(c, constraint) STEP(d, constraint) STEP(e, constraint)         \
-            STEP(f, constraint) STEP(g, constraint) STEP(h, constraint) STEP(i, constraint) STEP(j, constraint)         \
-        }                                                                                                               \
-        return (double)turns * 10 * (bits / 32) * 2 / (now_seconds() - start) * 1e-9;                                   \
-    }                                                                                                                   \
-    level static double reading_##bits(const char *data, size_t bytes, int turns) {                                     \
-        double start = now_seconds();                                                                                   \
-        for (int t = 0; t < turns; t++)                                                                                 \
-            for (size_t i = 0; i + 8 * (bits / 8) <= bytes; i += 8 * (bits / 8))                                        \
-                for (int r = 0; r < 8; r++) {                                                                           \
-                    Vector##bits v = *(const Vector##bits *)(const void *)(data + i + (size_t)r * (bits / 8));          \
-                    __asm__ volatile("" : : constraint(v));                                                             \
-                }                                                                                                       \
-        return (double)bytes * turns / (now_seconds() - start) * 1e-9;                                                  \
+#define STEP(v, constraint)                                                                                            \
+    v = x * y + v;                                                                                                     \
+    __asm__ volatile("" : "+" constraint(v));
+#define DEFINE_CEILINGS(bits, level, constraint)                                                                       \
+    typedef float Vector##bits __attribute__((vector_size(bits / 8), may_alias, aligned(4)));                          \
+    level static double arithmetic_##bits(long turns) {                                                                \
+        Vector##bits x = {0}, y = {0}, a = {0}, b = {0}, c = {0}, d = {0}, e = {0}, f = {0}, g = {0}, h = {0},         \
+                     i = {0}, j = {0};                                                                                 \
+        __asm__ volatile("" : "+" constraint(x), "+" constraint(y));                                                   \
+        double start = now_seconds();                                                                                  \
+        for (long turn = 0; turn < turns; turn++) {                                                                    \
+            STEP(a, constraint)                                                                                        \
+            STEP(b, constraint) STEP(c, constraint) STEP(d, constraint) STEP(e, constraint) STEP(f, constraint)        \
+                STEP(g, constraint) STEP(h, constraint) STEP(i, constraint) STEP(j, constraint)                        \
+        }                                                                                                              \
+        return (double)turns * 10 * (bits / 32) * 2 / (now_seconds() - start) * 1e-9;                                  \
+    }                                                                                                                  \
+    level static double reading_##bits(const char *data, size_t bytes, int turns) {                                    \
+        double start = now_seconds();                                                                                  \
+        for (int t = 0; t < turns; t++)                                                                                \
+            for (size_t i = 0; i + 8 * (bits / 8) <= bytes; i += 8 * (bits / 8))                                       \
+                for (int r = 0; r < 8; r++) {                                                                          \
+                    Vector##bits v = *(const Vector##bits *)(const void *)(data + i + (size_t)r * (bits / 8));         \
+                    __asm__ volatile("" : : constraint(v));                                                            \
+                }                                                                                                      \
+        return (double)bytes * turns / (now_seconds() - start) * 1e-9;                                                 \
     }
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -87,8 +93,10 @@ Ceilings measure_ceilings(int vector_bits) {
     double (*arithmetic)(long) = arithmetic_128;
     double (*reading)(const char *, size_t, int) = reading_128;
 #if defined __x86_64__
-    if (vector_bits >= 512) arithmetic = arithmetic_512, reading = reading_512;
-    else if (vector_bits >= 256) arithmetic = arithmetic_256, reading = reading_256;
+    if (vector_bits >= 512)
+        arithmetic = arithmetic_512, reading = reading_512;
+    else if (vector_bits >= 256)
+        arithmetic = arithmetic_256, reading = reading_256;
 #else
     (void)vector_bits;
 #endif

@@ -3,8 +3,8 @@
 #define TFOPT_BENCH_CEILINGS_H
 
 typedef struct {
-    double gflops;                               /* fp32 multiply-adds, all in registers */
-    double l1_gbs, l2_gbs, l3_gbs, memory_gbs;   /* reads */
+    double gflops;                             /* fp32 multiply-adds, all in registers */
+    double l1_gbs, l2_gbs, l3_gbs, memory_gbs; /* reads */
     int l1_kib, l2_kib, l3_kib;
 } Ceilings;
 

@@ -1,19 +1,34 @@
-/* contractions: GFLOP/s of the contraction kernels of known networks on one core, beside what this core can do at best in the same run:
-   multiply-adds without memory, and reading from L1, L2 and memory.   contractions [FILTER] [ISA] */
-#include "contraction_case.h"
-#include "codegen/llvm/llvm.h"
+/* contractions: GFLOP/s of the contraction kernels of known networks on one core, beside what this core can do at best
+   in the same run: multiply-adds without memory, and reading from L1, L2 and memory.   contractions [FILTER] [ISA] */
 #include "ceilings.h"
+#include "codegen/llvm/llvm.h"
+#include "contraction_case.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define PW(h, c, f) .kind = CONTRACT_CONV, .rank = 2, .in = {h, h}, .kernel = {1, 1}, .channels = c, .filters = f
-#define SAME(h, kernel_, c, f) .kind = CONTRACT_CONV, .rank = 2, .in = {h, h}, .kernel = {kernel_, kernel_}, .before = {kernel_ / 2, kernel_ / 2}, .after = {kernel_ / 2, kernel_ / 2}, .channels = c, .filters = f
-#define DW(h, kernel_, s, c) .kind = CONTRACT_DEPTHWISE, .rank = 2, .in = {h, h}, .kernel = {kernel_, kernel_}, .stride = {s, s}, .before = {kernel_ / 2, kernel_ / 2}, .after = {kernel_ / 2, kernel_ / 2}, .channels = c, .filters = c
+#define SAME(h, kernel_, c, f)                                                                                         \
+    .kind = CONTRACT_CONV, .rank = 2, .in = {h, h}, .kernel = {kernel_, kernel_},                                      \
+    .before = {kernel_ / 2, kernel_ / 2}, .after = {kernel_ / 2, kernel_ / 2}, .channels = c, .filters = f
+#define DW(h, kernel_, s, c)                                                                                           \
+    .kind = CONTRACT_DEPTHWISE, .rank = 2, .in = {h, h}, .kernel = {kernel_, kernel_}, .stride = {s, s},               \
+    .before = {kernel_ / 2, kernel_ / 2}, .after = {kernel_ / 2, kernel_ / 2}, .channels = c, .filters = c
 #define RELU .epilogue = EPILOGUE_BIAS_RELU6
 
 static const Case cases[] = {
-    {.name = "resnet_stem", .kind = CONTRACT_CONV, .rank = 2, .in = {224, 224}, .kernel = {7, 7}, .stride = {2, 2}, .before = {3, 3}, .after = {3, 3}, .channels = 3, .filters = 64, RELU},
+    {.name = "resnet_stem",
+     .kind = CONTRACT_CONV,
+     .rank = 2,
+     .in = {224, 224},
+     .kernel = {7, 7},
+     .stride = {2, 2},
+     .before = {3, 3},
+     .after = {3, 3},
+     .channels = 3,
+     .filters = 64,
+     RELU},
     {.name = "resnet_56_64_64", PW(56, 64, 64), RELU},
     {.name = "resnet_56_3x3_64", SAME(56, 3, 64, 64), RELU},
     {.name = "winograd_56_3x3_64", SAME(56, 3, 64, 64), RELU, .winograd = true},
@@ -31,9 +46,26 @@ static const Case cases[] = {
     {.name = "resnet_7_3x3_512", SAME(7, 3, 512, 512), RELU},
     {.name = "resnet_7_512_2048", PW(7, 512, 2048), .epilogue = EPILOGUE_RESIDUAL},
     {.name = "resnet_7_2048_512", PW(7, 2048, 512), RELU},
-    {.name = "resnet_56_s2_256_512", .kind = CONTRACT_CONV, .rank = 2, .in = {56, 56}, .kernel = {1, 1}, .stride = {2, 2}, .channels = 256, .filters = 512, .epilogue = EPILOGUE_BIAS},
+    {.name = "resnet_56_s2_256_512",
+     .kind = CONTRACT_CONV,
+     .rank = 2,
+     .in = {56, 56},
+     .kernel = {1, 1},
+     .stride = {2, 2},
+     .channels = 256,
+     .filters = 512,
+     .epilogue = EPILOGUE_BIAS},
     {.name = "resnet_fc", .m = 1, .n = 1000, .k = 2048, .epilogue = EPILOGUE_BIAS},
-    {.name = "mobilenet_stem", .kind = CONTRACT_CONV, .rank = 2, .in = {224, 224}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 3, .filters = 32, RELU},
+    {.name = "mobilenet_stem",
+     .kind = CONTRACT_CONV,
+     .rank = 2,
+     .in = {224, 224},
+     .kernel = {3, 3},
+     .stride = {2, 2},
+     .after = {1, 1},
+     .channels = 3,
+     .filters = 32,
+     RELU},
     {.name = "mobilenet_112_32_16", PW(112, 32, 16), .epilogue = EPILOGUE_BIAS},
     {.name = "mobilenet_112_16_96", PW(112, 16, 96), RELU},
     {.name = "mobilenet_56_96_24", PW(56, 96, 24), .epilogue = EPILOGUE_BIAS},
@@ -103,12 +135,14 @@ int main(int argc, char **argv) {
         if (strstr(cases[i].name, filter)) kernels[n++] = case_new(arena, &cases[i], machine, (int)i);
     if (!cases_load(arena, isa, n, kernels)) return 1;
     Ceilings top = measure_ceilings(isa->vector_bits);
-    printf("%s, machine row %s: %.0f GFLOP/s, reads %.0f %.0f %.0f %.0f GB/s from L1 L2 L3 memory\n", isa->name, machine->name, top.gflops, top.l1_gbs, top.l2_gbs, top.l3_gbs, top.memory_gbs);
+    printf("%s, machine row %s: %.0f GFLOP/s, reads %.0f %.0f %.0f %.0f GB/s from L1 L2 L3 memory\n", isa->name,
+           machine->name, top.gflops, top.l1_gbs, top.l2_gbs, top.l3_gbs, top.memory_gbs);
     for (int i = 0; i < n; i++) {
         double ns = best_ns(kernels[i]);
         const Contraction *c = kernels[i]->kernel->contraction;
-        printf("%-24s tile %2dx%d units %3lld  %9.2f us  %6.1f GFLOP/s %5.1f %%  %6.1f GB/s\n", kernels[i]->c.name, c->tile_m, c->tile_n, (long long)kernels[i]->units,
-               ns / 1e3, kernels[i]->flops / ns, 100 * kernels[i]->flops / ns / top.gflops, kernels[i]->bytes / ns);
+        printf("%-24s tile %2dx%d units %3lld  %9.2f us  %6.1f GFLOP/s %5.1f %%  %6.1f GB/s\n", kernels[i]->c.name,
+               c->tile_m, c->tile_n, (long long)kernels[i]->units, ns / 1e3, kernels[i]->flops / ns,
+               100 * kernels[i]->flops / ns / top.gflops, kernels[i]->bytes / ns);
     }
     arena_free(arena);
     return 0;

@@ -1,7 +1,8 @@
 /* Contractions against plain loops: many shapes, for every instruction set of this machine, and for aarch64
    under qemu where that is installed. Units are run in two parts, out of order. */
-#include "contraction_case.h"
 #include "codegen/llvm/llvm.h"
+#include "contraction_case.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,60 +47,135 @@ static const Case cases[] = {
     {.name = "half", .dtype = DTYPE_F16, .acc = DTYPE_F32, .m = 20, .n = 30, .k = 40},
     {.name = "bfloat", .dtype = DTYPE_BF16, .acc = DTYPE_F32, .m = 20, .n = 30, .k = 40},
     /* convolutions */
-    {.name = "pointwise", CONV(.rank = 2, .in = {7, 9}, .kernel = {1, 1}, .channels = 20, .filters = 40, .batch = 2, .epilogue = EPILOGUE_RESIDUAL)},
-    {.name = "pointwise_strided", CONV(.rank = 2, .in = {8, 8}, .kernel = {1, 1}, .stride = {2, 2}, .channels = 20, .filters = 40, .batch = 2)},
-    {.name = "conv_3x3", CONV(.rank = 2, .in = {13, 19}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 35, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
-    {.name = "conv_7x7_image", CONV(.rank = 2, .in = {30, 30}, .kernel = {7, 7}, .stride = {2, 2}, .before = {3, 3}, .after = {3, 3}, .channels = 3, .filters = 64, .threads = 2)},
-    {.name = "conv_same_even", CONV(.rank = 2, .in = {16, 16}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 3, .filters = 32)},
-    {.name = "conv_5x5_small", CONV(.rank = 2, .in = {3, 3}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 8, .filters = 8)},
-    {.name = "conv_dilated", CONV(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 3}, .before = {2, 3}, .after = {2, 3}, .channels = 6, .filters = 20)},
-    {.name = "conv_groups", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 24, .filters = 48, .groups = 4, .batch = 2, .epilogue = EPILOGUE_BIAS)},
-    {.name = "conv_groups_stride", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .before = {1, 1}, .after = {1, 1}, .channels = 12, .filters = 6, .groups = 3)},
-    {.name = "conv_1d", CONV(.rank = 1, .in = {100}, .kernel = {9}, .before = {4}, .after = {4}, .channels = 4, .filters = 17, .threads = 2)},
-    {.name = "conv_1d_causal", CONV(.rank = 1, .in = {90}, .kernel = {2}, .dilation = {16}, .before = {16}, .channels = 16, .filters = 32, .batch = 2)},
-    {.name = "conv_1d_wide", CONV(.rank = 1, .in = {64}, .kernel = {41}, .before = {20}, .after = {20}, .channels = 2, .filters = 6)},
-    {.name = "conv_3d", CONV(.rank = 3, .in = {5, 6, 7}, .kernel = {3, 2, 3}, .before = {1, 0, 1}, .after = {1, 1, 1}, .channels = 3, .filters = 10, .batch = 2)},
-    {.name = "conv_asymmetric", CONV(.rank = 2, .in = {11, 6}, .kernel = {1, 7}, .before = {0, 3}, .after = {0, 3}, .channels = 9, .filters = 18)},
-    {.name = "conv_all_padding", CONV(.rank = 2, .in = {2, 2}, .kernel = {1, 1}, .before = {2, 2}, .after = {3, 3}, .channels = 4, .filters = 4, .epilogue = EPILOGUE_BIAS)},
-    {.name = "conv_symbolic", CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 20, .symbolic = true)},
-    {.name = "conv_symbolic_small", CONV(.rank = 2, .in = {2, 2}, .kernel = {5, 5}, .stride = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 5, .filters = 20, .symbolic = true)},
-    {.name = "conv_one_filter", CONV(.rank = 2, .in = {12, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 21, .filters = 1, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
-    {.name = "conv_one_filter_1d", CONV(.rank = 1, .in = {300}, .kernel = {64}, .stride = {2}, .before = {5}, .after = {7}, .channels = 1, .filters = 1)},
-    {.name = "conv_one_filter_dilated", CONV(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 18, .filters = 1)},
-    {.name = "conv_one_filter_symbolic", CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 9, .filters = 1, .symbolic = true)},
-    {.name = "conv_dense", CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 8, .filters = 46, .groups = 2, .dense_b = true)},
-    {.name = "pointwise_dense", CONV(.rank = 2, .in = {9, 9}, .kernel = {1, 1}, .channels = 8, .filters = 46, .dense_b = true)},
-    {.name = "depthwise_dense", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 23, .filters = 23, .dense_b = true)},
-    {.name = "conv_double", CONV(.rank = 2, .in = {5, 5}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 11, .dtype = DTYPE_F64)},
-    {.name = "winograd", CONV(.rank = 2, .in = {14, 18}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 32, .filters = 40, .batch = 2, .threads = 2, .winograd = true, .epilogue = EPILOGUE_RESIDUAL)},
-    {.name = "winograd_exact", CONV(.rank = 2, .in = {16, 16}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 16, .filters = 64, .winograd = true, .epilogue = EPILOGUE_BIAS_RELU6)},
-    {.name = "winograd_valid", CONV(.rank = 2, .in = {9, 7}, .kernel = {3, 3}, .channels = 48, .filters = 16, .winograd = true)},
-    {.name = "winograd_asymmetric", CONV(.rank = 2, .in = {3, 21}, .kernel = {3, 3}, .before = {2, 0}, .after = {1, 2}, .channels = 16, .filters = 20, .winograd = true, .epilogue = EPILOGUE_BIAS)},
+    {.name = "pointwise",
+     CONV(.rank = 2, .in = {7, 9}, .kernel = {1, 1}, .channels = 20, .filters = 40, .batch = 2,
+          .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "pointwise_strided",
+     CONV(.rank = 2, .in = {8, 8}, .kernel = {1, 1}, .stride = {2, 2}, .channels = 20, .filters = 40, .batch = 2)},
+    {.name = "conv_3x3",
+     CONV(.rank = 2, .in = {13, 19}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 35,
+          .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
+    {.name = "conv_7x7_image",
+     CONV(.rank = 2, .in = {30, 30}, .kernel = {7, 7}, .stride = {2, 2}, .before = {3, 3}, .after = {3, 3},
+          .channels = 3, .filters = 64, .threads = 2)},
+    {.name = "conv_same_even",
+     CONV(.rank = 2, .in = {16, 16}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 3,
+          .filters = 32)},
+    {.name = "conv_5x5_small",
+     CONV(.rank = 2, .in = {3, 3}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 8, .filters = 8)},
+    {.name = "conv_dilated",
+     CONV(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 3}, .before = {2, 3}, .after = {2, 3},
+          .channels = 6, .filters = 20)},
+    {.name = "conv_groups",
+     CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 24, .filters = 48,
+          .groups = 4, .batch = 2, .epilogue = EPILOGUE_BIAS)},
+    {.name = "conv_groups_stride",
+     CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .stride = {2, 2}, .before = {1, 1}, .after = {1, 1},
+          .channels = 12, .filters = 6, .groups = 3)},
+    {.name = "conv_1d",
+     CONV(.rank = 1, .in = {100}, .kernel = {9}, .before = {4}, .after = {4}, .channels = 4, .filters = 17,
+          .threads = 2)},
+    {.name = "conv_1d_causal",
+     CONV(.rank = 1, .in = {90}, .kernel = {2}, .dilation = {16}, .before = {16}, .channels = 16, .filters = 32,
+          .batch = 2)},
+    {.name = "conv_1d_wide",
+     CONV(.rank = 1, .in = {64}, .kernel = {41}, .before = {20}, .after = {20}, .channels = 2, .filters = 6)},
+    {.name = "conv_3d",
+     CONV(.rank = 3, .in = {5, 6, 7}, .kernel = {3, 2, 3}, .before = {1, 0, 1}, .after = {1, 1, 1}, .channels = 3,
+          .filters = 10, .batch = 2)},
+    {.name = "conv_asymmetric",
+     CONV(.rank = 2, .in = {11, 6}, .kernel = {1, 7}, .before = {0, 3}, .after = {0, 3}, .channels = 9, .filters = 18)},
+    {.name = "conv_all_padding",
+     CONV(.rank = 2, .in = {2, 2}, .kernel = {1, 1}, .before = {2, 2}, .after = {3, 3}, .channels = 4, .filters = 4,
+          .epilogue = EPILOGUE_BIAS)},
+    {.name = "conv_symbolic",
+     CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 20,
+          .symbolic = true)},
+    {.name = "conv_symbolic_small",
+     CONV(.rank = 2, .in = {2, 2}, .kernel = {5, 5}, .stride = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 5,
+          .filters = 20, .symbolic = true)},
+    {.name = "conv_one_filter",
+     CONV(.rank = 2, .in = {12, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 21, .filters = 1,
+          .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
+    {.name = "conv_one_filter_1d",
+     CONV(.rank = 1, .in = {300}, .kernel = {64}, .stride = {2}, .before = {5}, .after = {7}, .channels = 1,
+          .filters = 1)},
+    {.name = "conv_one_filter_dilated",
+     CONV(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 2}, .before = {2, 2}, .after = {2, 2},
+          .channels = 18, .filters = 1)},
+    {.name = "conv_one_filter_symbolic",
+     CONV(.rank = 2, .in = {12, 23}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 9, .filters = 1,
+          .symbolic = true)},
+    {.name = "conv_dense",
+     CONV(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 8, .filters = 46,
+          .groups = 2, .dense_b = true)},
+    {.name = "pointwise_dense",
+     CONV(.rank = 2, .in = {9, 9}, .kernel = {1, 1}, .channels = 8, .filters = 46, .dense_b = true)},
+    {.name = "depthwise_dense",
+     DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 23,
+               .filters = 23, .dense_b = true)},
+    {.name = "conv_double",
+     CONV(.rank = 2, .in = {5, 5}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 5, .filters = 11,
+          .dtype = DTYPE_F64)},
+    {.name = "winograd",
+     CONV(.rank = 2, .in = {14, 18}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 32, .filters = 40,
+          .batch = 2, .threads = 2, .winograd = true, .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "winograd_exact",
+     CONV(.rank = 2, .in = {16, 16}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 16, .filters = 64,
+          .winograd = true, .epilogue = EPILOGUE_BIAS_RELU6)},
+    {.name = "winograd_valid",
+     CONV(.rank = 2, .in = {9, 7}, .kernel = {3, 3}, .channels = 48, .filters = 16, .winograd = true)},
+    {.name = "winograd_asymmetric",
+     CONV(.rank = 2, .in = {3, 21}, .kernel = {3, 3}, .before = {2, 0}, .after = {1, 2}, .channels = 16, .filters = 20,
+          .winograd = true, .epilogue = EPILOGUE_BIAS)},
     /* depthwise */
-    {.name = "depthwise", DEPTHWISE(.rank = 2, .in = {14, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 40, .filters = 40, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
-    {.name = "depthwise_stride", DEPTHWISE(.rank = 2, .in = {14, 14}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 32, .filters = 32)},
-    {.name = "depthwise_5x5", DEPTHWISE(.rank = 2, .in = {7, 7}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 48, .filters = 48, .epilogue = EPILOGUE_RESIDUAL)},
-    {.name = "depthwise_7x7", DEPTHWISE(.rank = 2, .in = {20, 20}, .kernel = {7, 7}, .before = {3, 3}, .after = {3, 3}, .channels = 19, .filters = 19)},
-    {.name = "depthwise_few", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 3, .filters = 3)},
-    {.name = "depthwise_multiplier", DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 7, .filters = 21)},
-    {.name = "depthwise_dilated", DEPTHWISE(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 2}, .before = {2, 2}, .after = {2, 2}, .channels = 20, .filters = 20)},
-    {.name = "depthwise_1d", DEPTHWISE(.rank = 1, .in = {50}, .kernel = {4}, .before = {3}, .channels = 20, .filters = 20)},
-    {.name = "depthwise_symbolic", DEPTHWISE(.rank = 2, .in = {11, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 20, .filters = 20, .symbolic = true)},
-    {.name = "depthwise_3d", DEPTHWISE(.rank = 3, .in = {5, 5, 5}, .kernel = {3, 3, 3}, .before = {1, 1, 1}, .after = {1, 1, 1}, .channels = 9, .filters = 9)},
+    {.name = "depthwise",
+     DEPTHWISE(.rank = 2, .in = {14, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 40,
+               .filters = 40, .batch = 2, .epilogue = EPILOGUE_BIAS_RELU6, .threads = 2)},
+    {.name = "depthwise_stride",
+     DEPTHWISE(.rank = 2, .in = {14, 14}, .kernel = {3, 3}, .stride = {2, 2}, .after = {1, 1}, .channels = 32,
+               .filters = 32)},
+    {.name = "depthwise_5x5",
+     DEPTHWISE(.rank = 2, .in = {7, 7}, .kernel = {5, 5}, .before = {2, 2}, .after = {2, 2}, .channels = 48,
+               .filters = 48, .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "depthwise_7x7",
+     DEPTHWISE(.rank = 2, .in = {20, 20}, .kernel = {7, 7}, .before = {3, 3}, .after = {3, 3}, .channels = 19,
+               .filters = 19)},
+    {.name = "depthwise_few",
+     DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 3,
+               .filters = 3)},
+    {.name = "depthwise_multiplier",
+     DEPTHWISE(.rank = 2, .in = {9, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 7,
+               .filters = 21)},
+    {.name = "depthwise_dilated",
+     DEPTHWISE(.rank = 2, .in = {15, 15}, .kernel = {3, 3}, .dilation = {2, 2}, .before = {2, 2}, .after = {2, 2},
+               .channels = 20, .filters = 20)},
+    {.name = "depthwise_1d",
+     DEPTHWISE(.rank = 1, .in = {50}, .kernel = {4}, .before = {3}, .channels = 20, .filters = 20)},
+    {.name = "depthwise_symbolic",
+     DEPTHWISE(.rank = 2, .in = {11, 9}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 20,
+               .filters = 20, .symbolic = true)},
+    {.name = "depthwise_3d",
+     DEPTHWISE(.rank = 3, .in = {5, 5, 5}, .kernel = {3, 3, 3}, .before = {1, 1, 1}, .after = {1, 1, 1}, .channels = 9,
+               .filters = 9)},
 };
 
-static double tolerance(DType t) { return t == DTYPE_F64 ? 1e-14 : dtype_is_float(t) ? 2e-6 : 0; }
+static double tolerance(DType t) {
+    return t == DTYPE_F64 ? 1e-14 : dtype_is_float(t) ? 2e-6 : 0;
+}
 
 static int check(const IsaRow *isa, int n, CaseKernel **kernels, const bool *ran) {
     int failures = 0;
     for (int i = 0; i < n; i++) {
         const CaseKernel *k = kernels[i];
         case_expect(kernels[i]);
-        double error = case_error(k), allowed = tolerance(k->c.acc) * (1 + (double)k->c.k / 500) * (k->c.winograd ? 5 : 1);
+        double error = case_error(k),
+               allowed = tolerance(k->c.acc) * (1 + (double)k->c.k / 500) * (k->c.winograd ? 5 : 1);
         const Contraction *c = k->kernel->contraction;
         if (ran[i] && error <= allowed) continue;
         failures++;
-        printf("%s %-24s tile %dx%d units %lld  error %.2e  WRONG\n", isa->name, k->c.name, c->tile_m, c->tile_n, (long long)k->units, error);
+        printf("%s %-24s tile %dx%d units %lld  error %.2e  WRONG\n", isa->name, k->c.name, c->tile_m, c->tile_n,
+               (long long)k->units, error);
     }
     printf("%s: %d of %d right\n", isa->name, n - failures, n);
     return failures;
@@ -124,7 +200,8 @@ static int check_here(Arena *arena, const IsaRow *isa) {
 
 static int check_aarch64(Arena *arena, const char *runner) {
     const char *compiler = "aarch64-linux-gnu-gcc", *emulator = "qemu-aarch64", *triple = "aarch64-linux-gnu";
-    if (system(arena_printf(arena, "%s --version > /dev/null 2>&1 && %s --version > /dev/null 2>&1", compiler, emulator)) != 0) {
+    if (system(arena_printf(arena, "%s --version > /dev/null 2>&1 && %s --version > /dev/null 2>&1", compiler,
+                            emulator)) != 0) {
         printf("aarch64: not run, for want of %s or %s\n", compiler, emulator);
         return 0;
     }

@@ -1,7 +1,9 @@
 #include "contraction_case.h"
+
 #include "base/file.h"
 #include "codegen/cpu/contraction.h"
 #include "codegen/llvm/llvm.h"
+
 #include <dlfcn.h>
 #include <math.h>
 #include <stdlib.h>
@@ -16,8 +18,10 @@ static Tensor random_tensor(Arena *arena, DType t, int64_t n, uint64_t *state) {
     Tensor x = tensor_new(arena, t, 1, &n);
     for (int64_t i = 0; i < n; i++) {
         double v = noise(state);
-        if (dtype_is_float(t)) tensor_set_f64(&x, i, v);
-        else tensor_set_i64(&x, i, (int64_t)(v * 100));
+        if (dtype_is_float(t))
+            tensor_set_f64(&x, i, v);
+        else
+            tensor_set_i64(&x, i, (int64_t)(v * 100));
     }
     return x;
 }
@@ -60,7 +64,8 @@ static ExprId make_epilogue(Arena *a, Kernel *k, const Case *c, int64_t m, int64
         y = expr_scalar(a, k, OP_MUL, t, y, s, none);
     }
     if (c->epilogue == EPILOGUE_GELU) {
-        ExprId scale = expr_float(a, k, t, 0.70710678118654752), half = expr_float(a, k, t, 0.5), one = expr_float(a, k, t, 1);
+        ExprId scale = expr_float(a, k, t, 0.70710678118654752), half = expr_float(a, k, t, 0.5),
+               one = expr_float(a, k, t, 1);
         ExprId e = expr_scalar(a, k, OP_MUL, t, y, scale, none);
         e = expr_scalar(a, k, OP_ERF, t, e, none, none);
         e = expr_scalar(a, k, OP_ADD, t, e, one, none);
@@ -70,7 +75,9 @@ static ExprId make_epilogue(Arena *a, Kernel *k, const Case *c, int64_t m, int64
     return y;
 }
 
-static void add_param(Arena *a, Kernel *k, ParamKind kind, DType t, int64_t n) { vec_push(a, &k->params, (Param){.kind = kind, .dtype = t, .elements = dim_const(n)}); }
+static void add_param(Arena *a, Kernel *k, ParamKind kind, DType t, int64_t n) {
+    vec_push(a, &k->params, (Param){.kind = kind, .dtype = t, .elements = dim_const(n)});
+}
 
 CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, int seed) {
     CaseKernel *ck = NEW(arena, CaseKernel);
@@ -89,7 +96,13 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
     Contraction *t = k->contraction = NEW(arena, Contraction);
     k->kind = KERNEL_CONTRACTION;
     k->name = c->name;
-    *t = (Contraction){.kind = c->kind, .a = c->dtype, .b = c->dtype, .acc = c->acc, .b_repeat = dim_const(1), .c_n = dim_const(1), .b_packed = !c->dense_b};
+    *t = (Contraction){.kind = c->kind,
+                       .a = c->dtype,
+                       .b = c->dtype,
+                       .acc = c->acc,
+                       .b_repeat = dim_const(1),
+                       .c_n = dim_const(1),
+                       .b_packed = !c->dense_b};
     ck->dims = NEW_ARRAY(arena, int64_t, 64); /* more than any case has */
     uint64_t state = (uint64_t)seed * 77 + 5;
     int64_t symbols[16] = {0};
@@ -123,7 +136,8 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
         for (int d = 0; d < c->rank; d++) {
             set_default(&c->stride[d], 1);
             set_default(&c->dilation[d], 1);
-            int64_t out = (c->in[d] + c->before[d] + c->after[d] - (c->kernel[d] - 1) * c->dilation[d] - 1) / c->stride[d] + 1;
+            int64_t out =
+                (c->in[d] + c->before[d] + c->after[d] - (c->kernel[d] - 1) * c->dilation[d] - 1) / c->stride[d] + 1;
             cg->in[d] = dim_const(c->in[d]);
             cg->out[d] = dim_const(out);
             if (c->symbolic) {
@@ -147,7 +161,8 @@ CaseKernel *case_new(Arena *arena, const Case *given, const Machine *machine, in
         c->k = depthwise ? taps : taps * (c->channels / groups);
         t->batch = dim_const(c->batch * groups);
         t->m = dim_const(out_pixels);
-        for (int d = 0; c->symbolic && d < c->rank; d++) t->m = d == 0 ? cg->out[0] : dim_mul(&g->dims, t->m, cg->out[d]);
+        for (int d = 0; c->symbolic && d < c->rank; d++)
+            t->m = d == 0 ? cg->out[0] : dim_mul(&g->dims, t->m, cg->out[d]);
         t->n = dim_const(c->n);
         t->k = dim_const(c->k);
         t->a_batch = c->symbolic ? dim_const(0) : dim_const(pixels * c->channels);
@@ -219,28 +234,36 @@ static void expect_gemm(CaseKernel *ck) {
         for (int64_t m = 0; m < c->m; m++)
             for (int64_t n = 0; n < c->n; n++) {
                 double sum = 0;
-                int64_t whole = 0, a0 = b * c->m * c->k + m * (c->transpose_a ? 1 : c->k), b0 = b * t->b_batch.value + n * t->b_n.value;
+                int64_t whole = 0, a0 = b * c->m * c->k + m * (c->transpose_a ? 1 : c->k),
+                        b0 = b * t->b_batch.value + n * t->b_n.value;
                 for (int64_t k = 0; k < c->k; k++) {
                     int64_t ai = a0 + k * t->a_k.value, bi = b0 + k * t->b_k.value;
-                    if (is_float) sum += tensor_get_f64(&ck->a, ai) * tensor_get_f64(&ck->b, bi);
-                    else whole += tensor_get_i64(&ck->a, ai) * tensor_get_i64(&ck->b, bi);
+                    if (is_float)
+                        sum += tensor_get_f64(&ck->a, ai) * tensor_get_f64(&ck->b, bi);
+                    else
+                        whole += tensor_get_i64(&ck->a, ai) * tensor_get_i64(&ck->b, bi);
                 }
                 int64_t at = (b * c->m + m) * c->n + n;
-                if (is_float) tensor_set_f64(&ck->expected, at, finish(ck, sum, at, n));
-                else tensor_set_i64(&ck->expected, at, whole);
+                if (is_float)
+                    tensor_set_f64(&ck->expected, at, finish(ck, sum, at, n));
+                else
+                    tensor_set_i64(&ck->expected, at, whole);
             }
 }
 
 static void expect_conv(CaseKernel *ck) {
     const Case *c = &ck->c;
     bool depthwise = c->kind == CONTRACT_DEPTHWISE;
-    int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1}, dilation[3] = {1, 1, 1}, before[3] = {0, 0, 0};
+    int64_t in[3] = {1, 1, 1}, out[3] = {1, 1, 1}, kernel[3] = {1, 1, 1}, stride[3] = {1, 1, 1},
+            dilation[3] = {1, 1, 1}, before[3] = {0, 0, 0};
     for (int d = 0; d < c->rank; d++) {
         int to = d + 3 - c->rank;
-        in[to] = c->in[d], kernel[to] = c->kernel[d], stride[to] = c->stride[d], dilation[to] = c->dilation[d], before[to] = c->before[d];
+        in[to] = c->in[d], kernel[to] = c->kernel[d], stride[to] = c->stride[d], dilation[to] = c->dilation[d],
+        before[to] = c->before[d];
         out[to] = (c->in[d] + c->before[d] + c->after[d] - (c->kernel[d] - 1) * c->dilation[d] - 1) / c->stride[d] + 1;
     }
-    int64_t per_group = depthwise ? 1 : c->channels / c->groups, filters_per_group = depthwise ? c->filters / c->channels : c->filters / c->groups;
+    int64_t per_group = depthwise ? 1 : c->channels / c->groups,
+            filters_per_group = depthwise ? c->filters / c->channels : c->filters / c->groups;
     for (int64_t at = 0; at < c->batch * c->m * c->filters; at++) {
         int64_t f = at % c->filters, pixel = at / c->filters % c->m, image = at / c->filters / c->m;
         int64_t o[3] = {pixel / out[2] / out[1], pixel / out[2] % out[1], pixel % out[2]};
@@ -255,15 +278,18 @@ static void expect_conv(CaseKernel *ck) {
             if (!inside) continue;
             int64_t first = ((image * in[0] + i[0]) * in[1] + i[1]) * in[2] + i[2], group = f / filters_per_group;
             for (int64_t ch = 0; ch < per_group; ch++)
-                sum += tensor_get_f64(&ck->a, first * c->channels + group * per_group + ch) * tensor_get_f64(&ck->b, (tap * per_group + ch) * c->filters + f);
+                sum += tensor_get_f64(&ck->a, first * c->channels + group * per_group + ch) *
+                       tensor_get_f64(&ck->b, (tap * per_group + ch) * c->filters + f);
         }
         tensor_set_f64(&ck->expected, at, finish(ck, sum, at, f));
     }
 }
 
 void case_expect(CaseKernel *ck) {
-    if (ck->c.kind == CONTRACT_GEMM) expect_gemm(ck);
-    else expect_conv(ck);
+    if (ck->c.kind == CONTRACT_GEMM)
+        expect_gemm(ck);
+    else
+        expect_conv(ck);
 }
 
 double case_error(const CaseKernel *ck) {
@@ -279,7 +305,8 @@ double case_error(const CaseKernel *ck) {
 
 /* ---- code */
 /* All kernels as one object, with entries entry_0 … that can be found from outside. */
-static bool emit_object(Arena *arena, const IsaRow *isa, const char *triple, int n, CaseKernel **kernels, const char *object, Diag *d) {
+static bool emit_object(Arena *arena, const IsaRow *isa, const char *triple, int n, CaseKernel **kernels,
+                        const char *object, Diag *d) {
     LlvmUnit *unit = llvm_unit_new(arena, triple, isa, d);
     if (unit == NULL) return false;
     Emit *e = emit_new(arena, isa, triple);
@@ -311,10 +338,12 @@ bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
     const char *triple = llvm_default_triple(arena);
     char *folder = file_make_temp_dir(arena, &d);
     const char *object = arena_printf(arena, "%s/k.o", folder), *library = arena_printf(arena, "%s/k.so", folder);
-    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) && system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) == 0;
+    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) &&
+              system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)) == 0;
     void *handle = ok ? dlopen(library, RTLD_NOW) : NULL;
     if (ok && !handle) fprintf(stderr, "%s\n", dlerror());
-    for (int i = 0; i < n && handle; i++) *(void **)&kernels[i]->run = dlsym(handle, arena_printf(arena, "entry_%d", i));
+    for (int i = 0; i < n && handle; i++)
+        *(void **)&kernels[i]->run = dlsym(handle, arena_printf(arena, "entry_%d", i));
     file_remove_tree(folder);
     diag_print(&d, stderr, true);
     return handle != NULL;
@@ -332,7 +361,8 @@ static bool write_cases(int n, CaseKernel **kernels, const char *path) {
     if (f == NULL) return false;
     for (int i = 0; i < n; i++) {
         int64_t header[1 + CASE_BUFFERS] = {kernels[i]->units};
-        for (int b = 0; b < CASE_BUFFERS; b++) header[1 + b] = case_buffer(kernels[i], b)->data ? (int64_t)tensor_bytes(case_buffer(kernels[i], b)) : 0;
+        for (int b = 0; b < CASE_BUFFERS; b++)
+            header[1 + b] = case_buffer(kernels[i], b)->data ? (int64_t)tensor_bytes(case_buffer(kernels[i], b)) : 0;
         fwrite(header, sizeof header, 1, f);
         fwrite(kernels[i]->dims, sizeof(int64_t), CASE_DIMS, f);
         for (int b = 0; b < CASE_BUFFERS; b++)
@@ -341,12 +371,15 @@ static bool write_cases(int n, CaseKernel **kernels, const char *path) {
     return fclose(f) == 0;
 }
 
-bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const char *compiler, const char *emulator, const char *runner, int n, CaseKernel **kernels) {
+bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const char *compiler, const char *emulator,
+                     const char *runner, int n, CaseKernel **kernels) {
     Diag d;
     diag_init(&d, arena, NULL);
     char *folder = file_make_temp_dir(arena, &d);
-    const char *object = arena_printf(arena, "%s/k.o", folder), *table = arena_printf(arena, "%s/table.c", folder), *results = arena_printf(arena, "%s/results", folder);
-    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) && write_cases(n, kernels, arena_printf(arena, "%s/cases", folder));
+    const char *object = arena_printf(arena, "%s/k.o", folder), *table = arena_printf(arena, "%s/table.c", folder),
+               *results = arena_printf(arena, "%s/results", folder);
+    bool ok = emit_object(arena, isa, triple, n, kernels, object, &d) &&
+              write_cases(n, kernels, arena_printf(arena, "%s/cases", folder));
     FILE *f = ok ? fopen(table, "w") : NULL;
     if (f != NULL) { /* the kernels' entries, as an array */
         for (int i = 0; i < n; i++) fprintf(f, "int entry_%d(void *const *, const long *, long, long);\n", i);
@@ -355,10 +388,13 @@ bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const 
         fprintf(f, "};\n");
         ok = fclose(f) == 0;
     }
-    ok = ok && f != NULL && system(arena_printf(arena, "%s -O1 -static %s %s %s -o %s/runner -lm", compiler, runner, table, object, folder)) == 0;
+    ok = ok && f != NULL &&
+         system(arena_printf(arena, "%s -O1 -static %s %s %s -o %s/runner -lm", compiler, runner, table, object,
+                             folder)) == 0;
     ok = ok && system(arena_printf(arena, "%s %s/runner %s/cases %s", emulator, folder, folder, results)) == 0;
     FILE *in = ok ? fopen(results, "rb") : NULL;
-    for (int i = 0; i < n && in != NULL && ok; i++) ok = fread((void *)(uintptr_t)kernels[i]->out.data, tensor_bytes(&kernels[i]->out), 1, in) == 1;
+    for (int i = 0; i < n && in != NULL && ok; i++)
+        ok = fread((void *)(uintptr_t)kernels[i]->out.data, tensor_bytes(&kernels[i]->out), 1, in) == 1;
     if (in != NULL) fclose(in);
     file_remove_tree(folder);
     diag_print(&d, stderr, true);

@@ -1,5 +1,5 @@
-/* Runs kernels of another architecture under an emulator: reads the cases that contraction_case.c wrote, runs each in two parts, out of
-   order, and writes the outputs.   runner CASES RESULTS */
+/* Runs kernels of another architecture under an emulator: reads the cases that contraction_case.c wrote, runs each in
+   two parts, out of order, and writes the outputs.   runner CASES RESULTS */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
