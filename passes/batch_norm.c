@@ -1,6 +1,7 @@
-/* batch_norm: factors and offsets along channels, behind or in front of a convolution or matrix product with constant weights, go into the
-   weights and one bias. That covers batch normalisation however it is written: after import and canonicalise it is a chain of mul and add with
-   constants. An offset in front stays where zero padding would see it.      needs: canonical constants      keeps: shapes, order */
+/* batch_norm: factors and offsets along channels, behind or in front of a convolution or matrix product with constant
+   weights, go into the weights and one bias. That covers batch normalisation however it is written: after import and
+   canonicalise it is a chain of mul and add with constants. An offset in front stays where zero padding would see it.
+   needs: canonical constants      keeps: shapes, order */
 #include "canonicalise.h"
 
 #include <string.h>
@@ -11,7 +12,9 @@ static const Node *weighted(const Rewriter *w, ValueId v) {
     const Node *n = node_at(w->g, def);
     if (!def.i || !(op_info(n->op)->flags & OP_FLAG_CONTRACTION) || rewrite_uses(w, v) != 1) return NULL;
     const Tensor *t = value_const(w->g, n->inputs[1]);
-    return t && dtype_is_float(t->dtype) && t->dtype == dtype_at(w->g, v) && dtype_at(w->g, n->inputs[0]) == t->dtype ? n : NULL;
+    return t && dtype_is_float(t->dtype) && t->dtype == dtype_at(w->g, v) && dtype_at(w->g, n->inputs[0]) == t->dtype
+               ? n
+               : NULL;
 }
 
 /* Whether constant c varies along the last axis of `image` at most. */
@@ -20,7 +23,8 @@ static bool is_along_channels(const Graph *g, ValueId c, const Shape *image) {
     if (!value_const(g, c) || s->rank > image->rank) return false;
     for (int i = 0; i + 1 < s->rank; i++)
         if (!dim_is(s->dims[i], 1)) return false;
-    return s->rank == 0 || dim_is(s->dims[s->rank - 1], 1) || dim_equal(s->dims[s->rank - 1], image->dims[image->rank - 1]);
+    return s->rank == 0 || dim_is(s->dims[s->rank - 1], 1) ||
+           dim_equal(s->dims[s->rank - 1], image->dims[image->rank - 1]);
 }
 
 /* c as [1, …, n, 1, …] of `rank` dims with its elements along dim `at`, to be multiplied with weights. */
@@ -47,7 +51,9 @@ static int input_channels(const Graph *g, const Node *n) {
     int64_t groups = node_int(n, "groups", 1);
     if (n->op == OP_CONV && groups == 1) return rank - 2;
     /* depthwise with one filter a channel: the same dim serves both */
-    if (n->op == OP_CONV && dim_is(shape_at(g, n->inputs[1])->dims[rank - 2], 1) && dim_is(shape_at(g, n->inputs[1])->dims[rank - 1], groups)) return rank - 1;
+    if (n->op == OP_CONV && dim_is(shape_at(g, n->inputs[1])->dims[rank - 2], 1) &&
+        dim_is(shape_at(g, n->inputs[1])->dims[rank - 1], groups))
+        return rank - 1;
     if (n->op != OP_MATMUL || node_int(n, "transpose_a", 0)) return -1;
     for (int i = 0; i < rank - 2; i++)
         if (!dim_is(shape_at(g, n->inputs[1])->dims[i], 1)) return -1;
@@ -75,9 +81,11 @@ static ValueId rule_scale_after(Rewriter *w, NodeId id) {
 /* (f + b) * c = f * c + b * c, where f is a contraction: brings its factor next to it */
 static ValueId rule_scale_before_offset(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *sum = match_only(w, n->inputs[0], OP_ADD);
-    if (!sum || !value_const(w->g, sum->inputs[1]) || !value_const(w->g, n->inputs[1]) || !weighted(w, sum->inputs[0])) return (ValueId){0};
+    if (!sum || !value_const(w->g, sum->inputs[1]) || !value_const(w->g, n->inputs[1]) || !weighted(w, sum->inputs[0]))
+        return (ValueId){0};
     const Shape *image = shape_at(w->g, n->outputs[0]);
-    if (!is_along_channels(w->g, n->inputs[1], image) || !is_along_channels(w->g, sum->inputs[1], image)) return (ValueId){0};
+    if (!is_along_channels(w->g, n->inputs[1], image) || !is_along_channels(w->g, sum->inputs[1], image))
+        return (ValueId){0};
     ValueId f = sum->inputs[0], b = sum->inputs[1], c = n->inputs[1];
     const char *name = n->name;
     OpId op = n->op;
@@ -90,8 +98,12 @@ static ValueId rule_scale_before_offset(Rewriter *w, NodeId id) {
 /* f(x * c, weights) = f(x, c * weights): exact with zero padding too, since padding is not scaled */
 static ValueId rule_scale_in_front(Rewriter *w, NodeId id) {
     const Node *f = node_at(w->g, id), *product = match_only(w, f->inputs[0], OP_MUL);
-    if (!product || !value_const(w->g, f->inputs[1]) || !is_along_channels(w->g, product->inputs[1], shape_at(w->g, f->inputs[0]))) return (ValueId){0};
-    if (!dtype_is_float(dtype_at(w->g, f->inputs[0])) || !shape_equal(shape_at(w->g, product->inputs[0]), shape_at(w->g, f->inputs[0]))) return (ValueId){0};
+    if (!product || !value_const(w->g, f->inputs[1]) ||
+        !is_along_channels(w->g, product->inputs[1], shape_at(w->g, f->inputs[0])))
+        return (ValueId){0};
+    if (!dtype_is_float(dtype_at(w->g, f->inputs[0])) ||
+        !shape_equal(shape_at(w->g, product->inputs[0]), shape_at(w->g, f->inputs[0])))
+        return (ValueId){0};
     int at = input_channels(w->g, f);
     if (at < 0) return (ValueId){0};
     const char *name = f->name;
@@ -114,8 +126,12 @@ static bool is_padded(const Node *f) {
 /* f(x + b, weights) = f(x, weights) + sum of weights * b, where no padding comes in between */
 static ValueId rule_offset_in_front(Rewriter *w, NodeId id) {
     const Node *f = node_at(w->g, id), *sum = match_only(w, f->inputs[0], OP_ADD);
-    if (!sum || !value_const(w->g, f->inputs[1]) || !is_along_channels(w->g, sum->inputs[1], shape_at(w->g, f->inputs[0])) || is_padded(f)) return (ValueId){0};
-    if (!dtype_is_float(dtype_at(w->g, f->inputs[0])) || !shape_equal(shape_at(w->g, sum->inputs[0]), shape_at(w->g, f->inputs[0]))) return (ValueId){0};
+    if (!sum || !value_const(w->g, f->inputs[1]) ||
+        !is_along_channels(w->g, sum->inputs[1], shape_at(w->g, f->inputs[0])) || is_padded(f))
+        return (ValueId){0};
+    if (!dtype_is_float(dtype_at(w->g, f->inputs[0])) ||
+        !shape_equal(shape_at(w->g, sum->inputs[0]), shape_at(w->g, f->inputs[0])))
+        return (ValueId){0};
     int at = input_channels(w->g, f), channels = result_channels(w->g, f), rank = shape_at(w->g, f->inputs[1])->rank;
     if (at < 0 || channels < 0) return (ValueId){0};
     const char *name = f->name;
@@ -128,7 +144,8 @@ static ValueId rule_offset_in_front(Rewriter *w, NodeId id) {
     ValueId offset = along(w, b, rank, at, name);
     if (!offset.i) return offset;
     offset = insert_binary(w, OP_MUL, inputs[1], offset, name);
-    Attr attrs[] = {attr_string("kind", "sum"), attr_ints(w->u->scratch, "axes", (size_t)n_axes, axes), attr_int("keep", 0)};
+    Attr attrs[] = {attr_string("kind", "sum"), attr_ints(w->u->scratch, "axes", (size_t)n_axes, axes),
+                    attr_int("keep", 0)};
     offset = insert_op(w, OP_REDUCE, name, 1, &offset, 3, attrs);
     ValueId product = insert_like(w, id, 2, inputs);
     return insert_binary(w, OP_ADD, product, offset, name);

@@ -1,6 +1,7 @@
-/* canonicalise: brings the many ways of writing the same thing into one form, so that later passes need to know only that one. Constants stand
-   right of commutative ops, chains of reshapes, transposes and slices become one, transposes move toward results until they cancel, padding
-   and dilation move into convolutions.      needs: shapes      keeps: shapes, order */
+/* canonicalise: brings the many ways of writing the same thing into one form, so that later passes need to know only
+   that one. Constants stand right of commutative ops, chains of reshapes, transposes and slices become one, transposes
+   move toward results until they cancel, padding and dilation move into convolutions.      needs: shapes      keeps:
+   shapes, order */
 #include "canonicalise.h"
 
 static const Rule rules[] = {

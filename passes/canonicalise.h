@@ -4,17 +4,17 @@
 #include "rewrite.h"
 
 /* canonicalise_scalar.c */
-RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power, rule_divide_by_constant, rule_double_negation,
-    rule_select_known, rule_double_cast, rule_reciprocal_root, rule_negated_operand, rule_drop_broadcast,
-    rule_drop_unit_dims, rule_operand_squeezed, rule_same_operands;
+RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power,
+    rule_divide_by_constant, rule_double_negation, rule_select_known, rule_double_cast, rule_reciprocal_root,
+    rule_negated_operand, rule_drop_broadcast, rule_drop_unit_dims, rule_operand_squeezed, rule_same_operands;
 /* canonicalise_shape.c */
-RuleFn rule_reshape_chain, rule_broadcast_chain, rule_slice_whole, rule_slice_chain, rule_slice_of_concat, rule_concat_one, rule_concat_flat,
-    rule_concat_slices, rule_pad_nothing, rule_reverse_nothing, rule_reduce_units, rule_gather_constant, rule_dynamic_slice_constant,
-    rule_reshape_behind;
+RuleFn rule_reshape_chain, rule_broadcast_chain, rule_slice_whole, rule_slice_chain, rule_slice_of_concat,
+    rule_concat_one, rule_concat_flat, rule_concat_slices, rule_pad_nothing, rule_reverse_nothing, rule_reduce_units,
+    rule_gather_constant, rule_dynamic_slice_constant, rule_reshape_behind;
 /* canonicalise_transpose.c */
-RuleFn rule_transpose_chain, rule_transpose_units, rule_transpose_scalar, rule_transpose_pad, rule_transpose_reduce, rule_transpose_concat,
-    rule_transpose_slice, rule_transpose_matmul;
+RuleFn rule_transpose_chain, rule_transpose_units, rule_transpose_scalar, rule_transpose_pad, rule_transpose_reduce,
+    rule_transpose_concat, rule_transpose_slice, rule_transpose_matmul;
 /* canonicalise_window.c */
-RuleFn rule_pad_into_window, rule_batch_to_space_last, rule_batch_to_space_reshape, rule_space_to_batch_reshape, rule_dilated_convolution, rule_resize_nothing,
-    rule_matmul_flat;
+RuleFn rule_pad_into_window, rule_batch_to_space_last, rule_batch_to_space_reshape, rule_space_to_batch_reshape,
+    rule_dilated_convolution, rule_resize_nothing, rule_matmul_flat;
 #endif

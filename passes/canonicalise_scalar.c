@@ -1,5 +1,5 @@
-/* canonicalise_scalar: algebra on element-wise ops. Only what is right for all values, NaN and infinities included, up to the sign of zero and
-   the rounding of constants joined at compile time. */
+/* canonicalise_scalar: algebra on element-wise ops. Only what is right for all values, NaN and infinities included, up
+   to the sign of zero and the rounding of constants joined at compile time. */
 #include "canonicalise.h"
 
 #include <math.h>
@@ -30,18 +30,22 @@ static const struct {
     OpId op;
     double value;
     int sides;
-} neutral[] = {{OP_ADD, 0, 2}, {OP_SUB, 0, 1}, {OP_MUL, 1, 2}, {OP_DIV, 1, 1}, {OP_POW, 1, 1}, {OP_FLOORDIV, 1, 0}, {OP_AND, 1, 0}, {OP_SHL, 0, 1}, {OP_SHR, 0, 1}};
+} neutral[] = {{OP_ADD, 0, 2},      {OP_SUB, 0, 1}, {OP_MUL, 1, 2}, {OP_DIV, 1, 1}, {OP_POW, 1, 1},
+               {OP_FLOORDIV, 1, 0}, {OP_AND, 1, 0}, {OP_SHL, 0, 1}, {OP_SHR, 0, 1}};
 
 ValueId rule_neutral(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     for (size_t i = 0; i < ARRAY_LEN(neutral); i++) {
         if (neutral[i].op != n->op) continue;
-        if (neutral[i].sides >= 1 && value_is_splat(w->g, n->inputs[1], neutral[i].value)) return as_result(w, id, n->inputs[0]);
-        if (neutral[i].sides == 2 && value_is_splat(w->g, n->inputs[0], neutral[i].value)) return as_result(w, id, n->inputs[1]);
+        if (neutral[i].sides >= 1 && value_is_splat(w->g, n->inputs[1], neutral[i].value))
+            return as_result(w, id, n->inputs[0]);
+        if (neutral[i].sides == 2 && value_is_splat(w->g, n->inputs[0], neutral[i].value))
+            return as_result(w, id, n->inputs[1]);
     }
     /* cast to its own type; the integer division by 1 rounds nothing */
-    bool nothing = (n->op == OP_CAST && dtype_at(w->g, n->inputs[0]) == dtype_at(w->g, n->outputs[0])) ||
-                   (n->op == OP_FLOORDIV && dtype_is_int(dtype_at(w->g, n->inputs[0])) && value_is_splat(w->g, n->inputs[1], 1));
+    bool nothing =
+        (n->op == OP_CAST && dtype_at(w->g, n->inputs[0]) == dtype_at(w->g, n->outputs[0])) ||
+        (n->op == OP_FLOORDIV && dtype_is_int(dtype_at(w->g, n->inputs[0])) && value_is_splat(w->g, n->inputs[1], 1));
     return nothing ? as_result(w, id, n->inputs[0]) : (ValueId){0};
 }
 
@@ -63,7 +67,8 @@ static bool is_moderate(const Tensor *t) {
     return true;
 }
 
-/* (x op c1) op c2 = x op (c1 op c2), for add and mul of floats. Not in half precision, where the order of rounding shows. */
+/* (x op c1) op c2 = x op (c1 op c2), for add and mul of floats. Not in half precision, where the order of rounding
+ * shows. */
 ValueId rule_join_constants(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     DType dtype = dtype_at(w->g, n->outputs[0]);
@@ -73,7 +78,9 @@ ValueId rule_join_constants(Rewriter *w, NodeId id) {
     const Tensor *outer_constant = value_const(w->g, n->inputs[1]);
     if (!inner || !outer_constant) return (ValueId){0};
     const Tensor *inner_constant = value_const(w->g, inner->inputs[1]);
-    if (!inner_constant || value_const(w->g, inner->inputs[0]) || !is_moderate(inner_constant) || !is_moderate(outer_constant)) return (ValueId){0};
+    if (!inner_constant || value_const(w->g, inner->inputs[0]) || !is_moderate(inner_constant) ||
+        !is_moderate(outer_constant))
+        return (ValueId){0};
     /* not where the joined constant would be larger than both */
     ValueId x = inner->inputs[0], c1 = inner->inputs[1], c2 = n->inputs[1];
     const char *name = n->name;
@@ -89,7 +96,8 @@ ValueId rule_power(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     ValueId x = n->inputs[0];
     const char *name = n->name;
-    if (!dtype_is_float(dtype_at(w->g, x)) || !shape_equal(shape_at(w->g, x), shape_at(w->g, n->outputs[0]))) return (ValueId){0};
+    if (!dtype_is_float(dtype_at(w->g, x)) || !shape_equal(shape_at(w->g, x), shape_at(w->g, n->outputs[0])))
+        return (ValueId){0};
     if (value_is_splat(w->g, n->inputs[1], 2)) return insert_binary(w, OP_MUL, x, x, name);
     if (value_is_splat(w->g, n->inputs[1], 3)) {
         ValueId square = insert_binary(w, OP_MUL, x, x, name);
@@ -100,7 +108,8 @@ ValueId rule_power(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* Exact: the reciprocal of a power of two is one. Others are off in the last bit, which is allowed where nothing rounds or compares. */
+/* Exact: the reciprocal of a power of two is one. Others are off in the last bit, which is allowed where nothing rounds
+ * or compares. */
 ValueId rule_divide_by_constant(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     const Tensor *t = value_const(w->g, n->inputs[1]);
@@ -135,7 +144,8 @@ ValueId rule_double_negation(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *inner;
     if ((n->op == OP_NEG || n->op == OP_NOT) && (inner = match(w->g, n->inputs[0], n->op))) return inner->inputs[0];
     if (n->op == OP_ABS && match(w->g, n->inputs[0], OP_ABS)) return n->inputs[0];
-    if (n->op == OP_ABS && (inner = match(w->g, n->inputs[0], OP_NEG))) return insert_unary(w, OP_ABS, inner->inputs[0], n->name);
+    if (n->op == OP_ABS && (inner = match(w->g, n->inputs[0], OP_NEG)))
+        return insert_unary(w, OP_ABS, inner->inputs[0], n->name);
     return (ValueId){0};
 }
 
@@ -154,9 +164,11 @@ ValueId rule_negated_operand(Rewriter *w, NodeId id) {
     const char *name = n->name;
     OpId other = n->op == OP_ADD ? OP_SUB : OP_ADD;
     const Node *negative = match_only(w, n->inputs[1], OP_NEG);
-    if (negative && !value_const(w->g, negative->inputs[0])) return insert_binary(w, other, n->inputs[0], negative->inputs[0], name);
+    if (negative && !value_const(w->g, negative->inputs[0]))
+        return insert_binary(w, other, n->inputs[0], negative->inputs[0], name);
     negative = n->op == OP_ADD ? match_only(w, n->inputs[0], OP_NEG) : NULL;
-    if (negative && !value_const(w->g, negative->inputs[0])) return insert_binary(w, OP_SUB, n->inputs[1], negative->inputs[0], name);
+    if (negative && !value_const(w->g, negative->inputs[0]))
+        return insert_binary(w, OP_SUB, n->inputs[1], negative->inputs[0], name);
     return (ValueId){0};
 }
 
@@ -206,7 +218,9 @@ ValueId rule_drop_broadcast(Rewriter *w, NodeId id) {
         const Shape *from = shape_at(w->g, small), *to = shape_at(w->g, n->inputs[i]);
         if (op_info(n->op)->flags & OP_FLAG_CONTRACTION) {
             if (n->op != OP_MATMUL || from->rank < 2) continue;
-            if (!dim_equal(from->dims[from->rank - 1], to->dims[to->rank - 1]) || !dim_equal(from->dims[from->rank - 2], to->dims[to->rank - 2])) continue;
+            if (!dim_equal(from->dims[from->rank - 1], to->dims[to->rank - 1]) ||
+                !dim_equal(from->dims[from->rank - 2], to->dims[to->rank - 2]))
+                continue;
         }
         ValueId *inputs = arena_memdup(w->u->scratch, n->inputs, n->n_inputs * sizeof *inputs);
         inputs[i] = small;
@@ -218,7 +232,8 @@ ValueId rule_drop_broadcast(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* Leading dims of size 1 of a constant say nothing where another operand has the rank: [1,1,1,C] is [C], [1] is a scalar. */
+/* Leading dims of size 1 of a constant say nothing where another operand has the rank: [1,1,1,C] is [C], [1] is a
+ * scalar. */
 ValueId rule_drop_unit_dims(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     int rank = shape_at(w->g, n->outputs[0])->rank;
@@ -243,7 +258,8 @@ ValueId rule_drop_unit_dims(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* An operand whose leading dims of size 1 were squeezed off: broadcasting puts them back, so the op reads what was squeezed. */
+/* An operand whose leading dims of size 1 were squeezed off: broadcasting puts them back, so the op reads what was
+ * squeezed. */
 ValueId rule_operand_squeezed(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     for (uint32_t i = 0; i < n->n_inputs; i++) {
@@ -252,7 +268,8 @@ ValueId rule_operand_squeezed(Rewriter *w, NodeId id) {
         const Shape *small = shape_at(w->g, n->inputs[i]), *wide = shape_at(w->g, reshape->inputs[0]);
         int lead = wide->rank - small->rank;
         bool fits = lead > 0 && wide->rank <= shape_at(w->g, n->outputs[0])->rank;
-        for (int k = 0; fits && k < wide->rank; k++) fits = k < lead ? dim_is(wide->dims[k], 1) : dim_equal(wide->dims[k], small->dims[k - lead]);
+        for (int k = 0; fits && k < wide->rank; k++)
+            fits = k < lead ? dim_is(wide->dims[k], 1) : dim_equal(wide->dims[k], small->dims[k - lead]);
         if (!fits) continue;
         ValueId inputs[3] = {{0}};
         memcpy(inputs, n->inputs, n->n_inputs * sizeof *inputs);

@@ -40,9 +40,11 @@ ValueId rule_slice_whole(Rewriter *w, NodeId id) {
     return n->inputs[0];
 }
 
-static ValueId insert_slice(Rewriter *w, ValueId x, int rank, const Dim *begin, const Dim *size, const int64_t *strides, const char *name) {
+static ValueId insert_slice(Rewriter *w, ValueId x, int rank, const Dim *begin, const Dim *size, const int64_t *strides,
+                            const char *name) {
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size), attr_ints(a, "strides", (size_t)rank, strides)};
+    Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size),
+                    attr_ints(a, "strides", (size_t)rank, strides)};
     return insert_op(w, OP_SLICE, name, 1, &x, 3, attrs);
 }
 
@@ -71,7 +73,8 @@ ValueId rule_slice_of_concat(Rewriter *w, NodeId id) {
     Dim first = dims_attr(n, "begin")[axis], size = dims_attr(n, "size")[axis];
     int64_t stride = ints_attr(n, "strides")[axis];
     if (!dim_is_const(first) || !dim_is_const(size) || size.value < 1) return (ValueId){0};
-    int64_t last = first.value + (size.value - 1) * stride, low = stride > 0 ? first.value : last, high = stride > 0 ? last : first.value, at = 0;
+    int64_t last = first.value + (size.value - 1) * stride, low = stride > 0 ? first.value : last,
+            high = stride > 0 ? last : first.value, at = 0;
     for (uint32_t i = 0; i < concat->n_inputs; i++) {
         Dim extent = shape_at(w->g, concat->inputs[i])->dims[axis];
         if (!dim_is_const(extent)) return (ValueId){0};
@@ -80,7 +83,8 @@ ValueId rule_slice_of_concat(Rewriter *w, NodeId id) {
             memcpy(begin, dims_attr(n, "begin"), (size_t)rank * sizeof *begin);
             begin[axis] = dim_const(first.value - at);
             rewrite_takes(w, n->inputs[0]);
-            return insert_slice(w, concat->inputs[i], rank, begin, dims_attr(n, "size"), ints_attr(n, "strides"), n->name);
+            return insert_slice(w, concat->inputs[i], rank, begin, dims_attr(n, "size"), ints_attr(n, "strides"),
+                                n->name);
         }
         at += extent.value;
     }
@@ -120,7 +124,8 @@ static bool is_band(const Graph *g, const Node *a, int axis) {
     const Shape *x = shape_at(g, a->inputs[0]);
     for (int i = 0; i < x->rank; i++) {
         if (ints_attr(a, "strides")[i] != 1) return false;
-        if (i != axis && (!dim_is(dims_attr(a, "begin")[i], 0) || !dim_equal(dims_attr(a, "size")[i], x->dims[i]))) return false;
+        if (i != axis && (!dim_is(dims_attr(a, "begin")[i], 0) || !dim_equal(dims_attr(a, "size")[i], x->dims[i])))
+            return false;
     }
     return true;
 }
@@ -131,7 +136,8 @@ ValueId rule_concat_slices(Rewriter *w, NodeId id) {
     int axis = (int)node_int(n, "axis", 0);
     for (uint32_t i = 0; i + 1 < n->n_inputs; i++) {
         const Node *a = match(w->g, n->inputs[i], OP_SLICE), *b = match(w->g, n->inputs[i + 1], OP_SLICE);
-        if (!a || !b || a->inputs[0].i != b->inputs[0].i || !is_band(w->g, a, axis) || !is_band(w->g, b, axis)) continue;
+        if (!a || !b || a->inputs[0].i != b->inputs[0].i || !is_band(w->g, a, axis) || !is_band(w->g, b, axis))
+            continue;
         Dim end = dim_add(&w->g->dims, dims_attr(a, "begin")[axis], dims_attr(a, "size")[axis]);
         if (!dim_equal(end, dims_attr(b, "begin")[axis])) continue;
         int rank = shape_at(w->g, n->inputs[i])->rank;
@@ -214,8 +220,8 @@ ValueId rule_dynamic_slice_constant(Rewriter *w, NodeId id) {
     return insert_slice(w, n->inputs[0], rank, begin, size, strides, n->name);
 }
 
-/* An element-wise op goes before a reshape of its operand, so that it stands next to what computes it: every other operand is reshaped from
-   the same shape, or is a constant that varies along a last axis which the reshape keeps. */
+/* An element-wise op goes before a reshape of its operand, so that it stands next to what computes it: every other
+   operand is reshaped from the same shape, or is a constant that varies along a last axis which the reshape keeps. */
 ValueId rule_reshape_behind(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     const Shape *from = NULL;
@@ -225,7 +231,8 @@ ValueId rule_reshape_behind(Rewriter *w, NodeId id) {
         const Node *reshape = match_only(w, n->inputs[i], OP_RESHAPE);
         inputs[i] = n->inputs[i];
         if (value_const(w->g, n->inputs[i])) continue;
-        if (!reshape || value_const(w->g, reshape->inputs[0]) || !shape_equal(shape_at(w->g, n->inputs[i]), &to)) return (ValueId){0};
+        if (!reshape || value_const(w->g, reshape->inputs[0]) || !shape_equal(shape_at(w->g, n->inputs[i]), &to))
+            return (ValueId){0};
         if (from && !shape_equal(from, shape_at(w->g, reshape->inputs[0]))) return (ValueId){0};
         from = shape_at(w->g, reshape->inputs[0]);
         inputs[i] = reshape->inputs[0];

@@ -1,5 +1,6 @@
-/* canonicalise_transpose: transposes move toward the results, through everything that does not care in which order dims stand, until they meet
-   their inverse. Models written channels-first come in with a pair of transposes around every convolution; this is how they go. */
+/* canonicalise_transpose: transposes move toward the results, through everything that does not care in which order dims
+   stand, until they meet their inverse. Models written channels-first come in with a pair of transposes around every
+   convolution; this is how they go. */
 #include "canonicalise.h"
 
 #include <string.h>
@@ -35,7 +36,8 @@ ValueId rule_transpose_units(Rewriter *w, NodeId id) {
     return insert_reshape(w, n->inputs[0], &to, n->name);
 }
 
-/* Moving a transpose that has other uses too makes a second one. That pays where it will cancel: for the permutation that puts channels first. */
+/* Moving a transpose that has other uses too makes a second one. That pays where it will cancel: for the permutation
+ * that puts channels first. */
 static bool may_move(const Rewriter *w, ValueId v) {
     const Node *t = match(w->g, v, OP_TRANSPOSE);
     if (!t || value_const(w->g, t->inputs[0])) return false;
@@ -70,7 +72,9 @@ ValueId rule_transpose_scalar(Rewriter *w, NodeId id) {
             if (!value_const(w->g, n->inputs[i]) && shape_at(w->g, n->inputs[i])->rank != 0) return (ValueId){0};
             continue;
         }
-        if (shape_at(w->g, n->inputs[i])->rank != rank || (found && memcmp(perm, perm_of(t), (size_t)rank * sizeof *perm) != 0)) return (ValueId){0};
+        if (shape_at(w->g, n->inputs[i])->rank != rank ||
+            (found && memcmp(perm, perm_of(t), (size_t)rank * sizeof *perm) != 0))
+            return (ValueId){0};
         memcpy(perm, perm_of(t), (size_t)rank * sizeof *perm);
         found = true;
     }
@@ -81,7 +85,9 @@ ValueId rule_transpose_scalar(Rewriter *w, NodeId id) {
     for (uint32_t i = 0; i < n_inputs; i++) {
         ValueId x = node_at(w->g, id)->inputs[i];
         const Node *t = match(w->g, x, OP_TRANSPOSE);
-        inputs[i] = t && !value_const(w->g, x) && shape_at(w->g, x)->rank == rank && may_move(w, x) ? t->inputs[0] : permute_back(w, x, rank, perm, name);
+        inputs[i] = t && !value_const(w->g, x) && shape_at(w->g, x)->rank == rank && may_move(w, x)
+                        ? t->inputs[0]
+                        : permute_back(w, x, rank, perm, name);
         if (!inputs[i].i) return inputs[i];
     }
     ValueId moved = insert_like(w, id, n_inputs, inputs);
@@ -102,7 +108,8 @@ ValueId rule_transpose_pad(Rewriter *w, NodeId id) {
     permute_dims(node_attr(n, "before")->v.dims, rank, perm_of(t), before);
     permute_dims(node_attr(n, "after")->v.dims, rank, perm_of(t), after);
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_dims(a, "before", (size_t)rank, before), attr_dims(a, "after", (size_t)rank, after), attr_string("mode", node_string(n, "mode", "constant"))};
+    Attr attrs[] = {attr_dims(a, "before", (size_t)rank, before), attr_dims(a, "after", (size_t)rank, after),
+                    attr_string("mode", node_string(n, "mode", "constant"))};
     const char *name = n->name;
     const int64_t *perm = perm_of(t);
     ValueId moved = insert_op(w, OP_PAD, name, 2, (ValueId[]){t->inputs[0], n->inputs[1]}, 3, attrs);
@@ -132,7 +139,8 @@ ValueId rule_transpose_reduce(Rewriter *w, NodeId id) {
     for (int i = 0; i < rank; i++) position[i] = reduced[i] && !keep ? -1 : at++;
     for (int i = 0; i < rank; i++)
         if (position[perm[i]] >= 0) rest[kept++] = position[perm[i]];
-    Attr attrs[] = {*node_attr(n, "kind"), attr_ints(w->u->scratch, "axes", axes->n, moved_axes), attr_int("keep", keep)};
+    Attr attrs[] = {*node_attr(n, "kind"), attr_ints(w->u->scratch, "axes", axes->n, moved_axes),
+                    attr_int("keep", keep)};
     const char *name = n->name;
     ValueId moved = insert_op(w, OP_REDUCE, name, 1, t->inputs, 3, attrs);
     return moved.i ? insert_transpose(w, moved, kept, rest, name) : moved;
@@ -168,14 +176,15 @@ ValueId rule_transpose_slice(Rewriter *w, NodeId id) {
     permute_dims(node_attr(n, "size")->v.dims, rank, perm, size);
     for (int i = 0; i < rank; i++) strides[perm[i]] = node_attr(n, "strides")->v.ints[i];
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size), attr_ints(a, "strides", (size_t)rank, strides)};
+    Attr attrs[] = {attr_dims(a, "begin", (size_t)rank, begin), attr_dims(a, "size", (size_t)rank, size),
+                    attr_ints(a, "strides", (size_t)rank, strides)};
     const char *name = n->name;
     ValueId moved = insert_op(w, OP_SLICE, name, 1, t->inputs, 3, attrs);
     return moved.i ? insert_transpose(w, moved, rank, perm, name) : moved;
 }
 
-/* An operand that is transposed such that what lay along its last dim now lies along the one before: matmul reads it that way by its flag,
-   and the rest of the transpose, if there is one, moves whole rows. */
+/* An operand that is transposed such that what lay along its last dim now lies along the one before: matmul reads it
+   that way by its flag, and the rest of the transpose, if there is one, moves whole rows. */
 ValueId rule_transpose_matmul(Rewriter *w, NodeId id) {
     static const char *const flags[] = {"transpose_a", "transpose_b"};
     const Node *n = node_at(w->g, id);

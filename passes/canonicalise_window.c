@@ -1,5 +1,5 @@
-/* canonicalise_window: what surrounds convolutions: explicit padding, dilation written as space_to_batch and batch_to_space, and matmuls over
-   several batches that share one matrix. */
+/* canonicalise_window: what surrounds convolutions: explicit padding, dilation written as space_to_batch and
+   batch_to_space, and matmuls over several batches that share one matrix. */
 #include "canonicalise.h"
 
 #include <math.h>
@@ -19,8 +19,8 @@ static bool is_never_negative(const Graph *g, ValueId v, int depth) {
     return false;
 }
 
-/* Whether padding with `value` is what the window op does by itself: zeros for conv; for a maximum the smallest value, or zero where nothing is
-   smaller and every window holds an element of the image too. */
+/* Whether padding with `value` is what the window op does by itself: zeros for conv; for a maximum the smallest value,
+   or zero where nothing is smaller and every window holds an element of the image too. */
 static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {
     if (n->op == OP_CONV) return value_is_splat(g, pad->inputs[1], 0);
     const Tensor *t = value_const(g, pad->inputs[1]);
@@ -32,7 +32,8 @@ static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {
         if (node_attr(n, "dilations") && node_attr(n, "dilations")->v.ints[i] != 1) return false;
         Dim before = node_attr(pad, "before")->v.dims[i + 1], after = node_attr(pad, "after")->v.dims[i + 1];
         int64_t window = node_attr(n, "window")->v.ints[i];
-        if (!dim_is_const(before) || !dim_is_const(after) || before.value >= window || after.value >= window) return false;
+        if (!dim_is_const(before) || !dim_is_const(after) || before.value >= window || after.value >= window)
+            return false;
         if (!dim_is(node_attr(n, "before")->v.dims[i], 0) || !dim_is(node_attr(n, "after")->v.dims[i], 0)) return false;
         int64_t low, high;
         dim_range(&g->dims, shape_at(g, pad->inputs[0])->dims[i + 1], &low, &high);
@@ -44,7 +45,8 @@ static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {
 /* conv or pool of a padded image */
 ValueId rule_pad_into_window(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *pad = match(w->g, n->inputs[0], OP_PAD);
-    if (!pad || strcmp(node_string(pad, "mode", "constant"), "constant") != 0 || !is_own_padding(w->g, n, pad)) return (ValueId){0};
+    if (!pad || strcmp(node_string(pad, "mode", "constant"), "constant") != 0 || !is_own_padding(w->g, n, pad))
+        return (ValueId){0};
     int spatial = shape_at(w->g, n->outputs[0])->rank - 2;
     const Dim *pad_before = node_attr(pad, "before")->v.dims, *pad_after = node_attr(pad, "after")->v.dims;
     int ends[] = {0, spatial + 1};
@@ -60,7 +62,8 @@ ValueId rule_pad_into_window(Rewriter *w, NodeId id) {
     CHECK(n_attrs <= ARRAY_LEN(attrs));
     for (uint32_t i = 0; i < n_attrs; i++) {
         attrs[i] = n->attrs[i];
-        if (strcmp(attrs[i].name, "before") == 0) attrs[i] = attr_dims(w->u->scratch, "before", (size_t)spatial, before);
+        if (strcmp(attrs[i].name, "before") == 0)
+            attrs[i] = attr_dims(w->u->scratch, "before", (size_t)spatial, before);
         if (strcmp(attrs[i].name, "after") == 0) attrs[i] = attr_dims(w->u->scratch, "after", (size_t)spatial, after);
     }
     ValueId inputs[2] = {pad->inputs[0], n->n_inputs > 1 ? n->inputs[1] : (ValueId){0}};
@@ -68,7 +71,8 @@ ValueId rule_pad_into_window(Rewriter *w, NodeId id) {
     return insert_op(w, n->op, n->name, n->n_inputs, inputs, n_attrs, attrs);
 }
 
-/* batch_to_space(f(x)) = f(batch_to_space(x)) for an element-wise f whose other operands are constants along channels. */
+/* batch_to_space(f(x)) = f(batch_to_space(x)) for an element-wise f whose other operands are constants along channels.
+ */
 ValueId rule_batch_to_space_last(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     NodeId def = value_at(w->g, n->inputs[0])->def;
@@ -92,9 +96,11 @@ ValueId rule_batch_to_space_last(Rewriter *w, NodeId id) {
     return insert_like(w, def, node_at(w->g, def)->n_inputs, inputs);
 }
 
-static ValueId insert_blocks(Rewriter *w, OpId op, ValueId x, size_t n, const int64_t *block, const Dim *before, const Dim *after, const char *name) {
+static ValueId insert_blocks(Rewriter *w, OpId op, ValueId x, size_t n, const int64_t *block, const Dim *before,
+                             const Dim *after, const char *name) {
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_ints(a, "block", n, block), attr_dims(a, "before", n, before), attr_dims(a, "after", n, after)};
+    Attr attrs[] = {attr_ints(a, "block", n, block), attr_dims(a, "before", n, before),
+                    attr_dims(a, "after", n, after)};
     return insert_op(w, op, name, 1, &x, 3, attrs);
 }
 
@@ -117,8 +123,8 @@ static size_t with_height(const Node *n, int64_t *block, Dim *before, Dim *after
     return count + 1;
 }
 
-/* Keras writes a dilated 1-D convolution as space_to_batch [N,T,C], reshape to [N,1,T,C], conv, reshape back, batch_to_space. These two rules
-   bring the reshapes to the outside, so that rule_dilated_convolution sees an image. */
+/* Keras writes a dilated 1-D convolution as space_to_batch [N,T,C], reshape to [N,1,T,C], conv, reshape back,
+   batch_to_space. These two rules bring the reshapes to the outside, so that rule_dilated_convolution sees an image. */
 ValueId rule_space_to_batch_reshape(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *blocks = match_only(w, n->inputs[0], OP_SPACE_TO_BATCH);
     if (!blocks || !adds_height(shape_at(w->g, n->inputs[0]), shape_at(w->g, n->outputs[0]))) return (ValueId){0};
@@ -147,8 +153,8 @@ ValueId rule_batch_to_space_reshape(Rewriter *w, NodeId id) {
     return space.i ? insert_reshape(w, space, &to, name) : space;
 }
 
-/* batch_to_space(conv(space_to_batch(x))) with step 1 is a convolution whose taps are `block` apart. What is padded and cropped around it is
-   padding of that convolution, as long as that does not come out negative. */
+/* batch_to_space(conv(space_to_batch(x))) with step 1 is a convolution whose taps are `block` apart. What is padded and
+   cropped around it is padding of that convolution, as long as that does not come out negative. */
 ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *conv = match_only(w, n->inputs[0], OP_CONV);
     const Node *blocks = conv ? match_only(w, conv->inputs[0], OP_SPACE_TO_BATCH) : NULL;
@@ -164,7 +170,9 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
         before[i] = node_attr(conv, "before")->v.dims[i];
         after[i] = node_attr(conv, "after")->v.dims[i];
         if (i >= count) continue;
-        if (node_attr(blocks, "block")->v.ints[i] != block || (block != 1 && strides[i] != 1) || dilations[i] > INT32_MAX / block) return (ValueId){0};
+        if (node_attr(blocks, "block")->v.ints[i] != block || (block != 1 && strides[i] != 1) ||
+            dilations[i] > INT32_MAX / block)
+            return (ValueId){0};
         dilations[i] *= block;
         Dim *sides[] = {&before[i], &after[i]};
         const char *const names[] = {"before", "after"};
@@ -179,8 +187,9 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
         }
     }
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_ints(a, "strides", spatial, strides), attr_ints(a, "dilations", spatial, dilations), attr_dims(a, "before", spatial, before),
-                    attr_dims(a, "after", spatial, after), attr_int("groups", node_int(conv, "groups", 1))};
+    Attr attrs[] = {attr_ints(a, "strides", spatial, strides), attr_ints(a, "dilations", spatial, dilations),
+                    attr_dims(a, "before", spatial, before), attr_dims(a, "after", spatial, after),
+                    attr_int("groups", node_int(conv, "groups", 1))};
     rewrite_takes(w, n->inputs[0]);
     rewrite_takes(w, conv->inputs[0]);
     return insert_op(w, OP_CONV, conv->name, 2, (ValueId[]){blocks->inputs[0], conv->inputs[1]}, 5, attrs);
@@ -203,7 +212,8 @@ ValueId rule_matmul_flat(Rewriter *w, NodeId id) {
     for (int i = 0; i < b->rank - 2; i++)
         if (!dim_is(b->dims[i], 1)) return (ValueId){0};
     if (b->rank > a->rank) return (ValueId){0};
-    Shape rows = {.rank = 2, .dims = {dim_const(1), a->dims[a->rank - 1]}}, matrix = {.rank = 2, .dims = {b->dims[b->rank - 2], b->dims[b->rank - 1]}};
+    Shape rows = {.rank = 2, .dims = {dim_const(1), a->dims[a->rank - 1]}},
+          matrix = {.rank = 2, .dims = {b->dims[b->rank - 2], b->dims[b->rank - 1]}};
     for (int i = 0; i < a->rank - 1; i++) rows.dims[0] = dim_mul(&w->g->dims, rows.dims[0], a->dims[i]);
     ValueId inputs[2] = {n->inputs[0], n->inputs[1]};
     Shape to = *shape_at(w->g, n->outputs[0]);

@@ -1,6 +1,7 @@
-/* control: makes loops and branches carry less. A branch whose selector is known takes the place of its node. Constants that are passed into
-   regions are copied there. A loop's values that no turn changes are read before the loop and after it alike, counters that count alike
-   become one, and values that nothing reads are carried no longer.      needs: order, after cse      keeps: shapes, order */
+/* control: makes loops and branches carry less. A branch whose selector is known takes the place of its node. Constants
+   that are passed into regions are copied there. A loop's values that no turn changes are read before the loop and
+   after it alike, counters that count alike become one, and values that nothing reads are carried no longer. needs:
+   order, after cse      keeps: shapes, order */
 #include "rewrite.h"
 
 #include <string.h>
@@ -50,7 +51,8 @@ static void replace_symbols(Graph *g, const Node *n, RegionId taken) {
     bool any = false;
     for (uint32_t i = 0; i < n_symbols; i++) map[i] = (Dim){g->dims.symbols.data[i].expr, 0};
     for (uint32_t i = 0; i < n->n_outputs; i++) {
-        const Shape *was = &value_at(g, n->outputs[i])->shape, *is = &value_at(g, region_at(g, taken)->results.data[i])->shape;
+        const Shape *was = &value_at(g, n->outputs[i])->shape,
+                    *is = &value_at(g, region_at(g, taken)->results.data[i])->shape;
         for (int k = 0; k < was->rank; k++) {
             const DimExpr *e = &g->dims.exprs.data[was->dims[k].expr];
             if (dim_equal(was->dims[k], is->dims[k]) || dim_is_const(was->dims[k]) || e->kind != DIM_SYMBOL) continue;
@@ -83,7 +85,8 @@ static void inline_region(Unit *u, NodeId id, RegionId r) {
     const Node *n = node_at(g, id);
     RegionId outer = n->region;
     replace_symbols(g, n, r);
-    for (uint32_t i = 0; i < region_at(g, r)->params.len; i++) graph_replace_uses(g, region_at(g, r)->params.data[i], n->inputs[i + 1]);
+    for (uint32_t i = 0; i < region_at(g, r)->params.len; i++)
+        graph_replace_uses(g, region_at(g, r)->params.data[i], n->inputs[i + 1]);
     for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
         NodeId inner = region_at(g, r)->nodes.data[i];
         Node *moved = node_at(g, inner);
@@ -182,7 +185,8 @@ static const Tensor *step_of(const Graph *g, const Node *n, uint32_t i) {
 static bool join_counters(Unit *u, NodeId id, uint32_t i, uint32_t k, const uint32_t *uses) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
-    const Tensor *a = step_of(g, n, i), *b = step_of(g, n, k), *from_a = value_const(g, n->inputs[i]), *from_b = value_const(g, n->inputs[k]);
+    const Tensor *a = step_of(g, n, i), *b = step_of(g, n, k), *from_a = value_const(g, n->inputs[i]),
+                 *from_b = value_const(g, n->inputs[k]);
     bool same_start = n->inputs[i].i == n->inputs[k].i || (from_a && from_b && tensor_equal(from_a, from_b));
     if (!a || !b || !same_start || !tensor_equal(a, b)) return false;
     if (!shape_equal(shape_at(g, n->outputs[i]), shape_at(g, n->outputs[k]))) return false;
@@ -228,9 +232,11 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
     uint32_t count = n->n_inputs;
-    bool *live = NEW_ARRAY(u->scratch, bool, count), *done = NEW_ARRAY(u->scratch, bool, count), *seen = NEW_ARRAY(u->scratch, bool, g->nodes.len);
+    bool *live = NEW_ARRAY(u->scratch, bool, count), *done = NEW_ARRAY(u->scratch, bool, count),
+         *seen = NEW_ARRAY(u->scratch, bool, g->nodes.len);
     NodeId *stack = NEW_ARRAY(u->scratch, NodeId, g->nodes.len);
-    for (uint32_t i = 0; i < count; i++) live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i));
+    for (uint32_t i = 0; i < count; i++)
+        live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i));
     /* What sets symbols or fills tables is needed although no value leads to it: it keeps what it reads. */
     const Region *body_region = region_at(g, n->regions[LOOP_BODY]);
     for (uint32_t i = 0; i < body_region->nodes.len; i++) {
@@ -250,7 +256,8 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
     bool changed = false;
     for (uint32_t i = count; i-- > 0;) {
         n = node_at(g, id);
-        if (live[i] || n->n_inputs == 1 || !shape_equal(shape_at(g, n->inputs[i]), shape_at(g, n->outputs[i]))) continue;
+        if (live[i] || n->n_inputs == 1 || !shape_equal(shape_at(g, n->inputs[i]), shape_at(g, n->outputs[i])))
+            continue;
         for (uint32_t r = 0; r < 2; r++) remove_param(g, n->regions[r], i);
         Region *body = region_at(g, n->regions[LOOP_BODY]);
         ValueId next = body->results.data[i];
@@ -268,7 +275,8 @@ static bool simplify_loop(Unit *u, NodeId id, const uint32_t *uses) {
     bool changed = false;
     for (uint32_t i = 0; i < node_at(u->g, id)->n_inputs; i++) changed |= simplify_invariant(u, id, i, uses);
     for (uint32_t i = 0; i < node_at(u->g, id)->n_inputs && !changed; i++)
-        for (uint32_t k = i + 1; k < node_at(u->g, id)->n_inputs && !changed; k++) changed = join_counters(u, id, i, k, uses);
+        for (uint32_t k = i + 1; k < node_at(u->g, id)->n_inputs && !changed; k++)
+            changed = join_counters(u, id, i, k, uses);
     return changed ? true : remove_unused(u, id, uses);
 }
 

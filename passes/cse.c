@@ -1,5 +1,5 @@
-/* cse: of nodes that compute the same, keeps the first of each region. Operands of commutative ops are compared in one order. Host ops, control
-   flow and what sets symbols are left alone.      needs: order      keeps: order, shapes */
+/* cse: of nodes that compute the same, keeps the first of each region. Operands of commutative ops are compared in one
+   order. Host ops, control flow and what sets symbols are left alone.      needs: order      keeps: order, shapes */
 #include "rewrite.h"
 
 #include <string.h>
@@ -85,7 +85,9 @@ bool pass_cse(Unit *u) {
             if (!add_node(&key, n) || map_add_bytes(&seen, key.data, key.len, id.i)) continue;
             const Node *first = node_at(g, (NodeId){(uint32_t)map_find_bytes(&seen, key.data, key.len)->value});
             for (uint32_t k = 0; k < n->n_outputs; k++) graph_replace_uses(g, n->outputs[k], first->outputs[k]);
-            if (n->op != OP_CONST) rewrite_record(u, "cse", "computed before", n->name, u->machine ? cost_node(g, id, u->machine).ns : 0, 0);
+            if (n->op != OP_CONST)
+                rewrite_record(u, "cse", "computed before", n->name, u->machine ? cost_node(g, id, u->machine).ns : 0,
+                               0);
             graph_remove(g, id);
             changed = true;
         }

@@ -1,5 +1,6 @@
-/* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without results, or because it sets a symbol that a needed node
-   mentions in its sizes.      needs: order      keeps: everything else */
+/* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without
+   results, or because it sets a symbol that a needed node mentions in its sizes.      needs: order      keeps:
+   everything else */
 #include "rewrite.h"
 
 typedef struct {
@@ -47,7 +48,8 @@ static void mark_needs(Marker *m, NodeId id) {
     for (uint32_t i = 0; i < n->n_inputs; i++) mark_value(m, n->inputs[i]);
     for (uint32_t i = 0; i < n->n_outputs; i++) mark_value(m, n->outputs[i]);
     for (uint32_t i = 0; i < n->n_attrs; i++)
-        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++) mark_dim(m, n->attrs[i].v.dims[k]);
+        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++)
+            mark_dim(m, n->attrs[i].v.dims[k]);
     for (uint32_t i = 0; i < n->n_regions; i++) {
         const Region *r = region_at(m->g, n->regions[i]);
         for (uint32_t k = 0; k < r->results.len; k++) mark_value(m, r->results.data[k]);

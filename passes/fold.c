@@ -1,6 +1,6 @@
-/* fold: evaluates nodes whose inputs are constants, with the reference evaluator. Results may not be larger than what they come from, or than
-   the option fold_limit; broadcasts of constants stay what they are, since kernels read the small tensor.
-   needs: shapes      keeps: shapes, order */
+/* fold: evaluates nodes whose inputs are constants, with the reference evaluator. Results may not be larger than what
+   they come from, or than the option fold_limit; broadcasts of constants stay what they are, since kernels read the
+   small tensor. needs: shapes      keeps: shapes, order */
 #include "rewrite.h"
 
 #include "ref/ref.h"
@@ -13,7 +13,8 @@ static bool is_foldable(const Unit *u, NodeId id) {
     const Graph *g = u->g;
     const Node *n = node_at(g, id);
     const OpInfo *info = op_info(n->op);
-    if (n->op == OP_HOST || (info->flags & (OP_FLAG_CONSTANT | OP_FLAG_REGIONS | OP_FLAG_EFFECT)) || n->n_outputs == 0) return false;
+    if (n->op == OP_HOST || (info->flags & (OP_FLAG_CONSTANT | OP_FLAG_REGIONS | OP_FLAG_EFFECT)) || n->n_outputs == 0)
+        return false;
     int64_t in_bytes = 0, out_bytes = 0, limit = u->options->fold_limit;
     for (uint32_t i = 0; i < n->n_inputs; i++) {
         const Tensor *t = value_const(g, n->inputs[i]);
@@ -35,8 +36,8 @@ static bool is_foldable(const Unit *u, NodeId id) {
     return !u->machine || cost_node(g, id, u->machine).ns <= MOST_NS;
 }
 
-/* Makes constants of all results of node id; false when it cannot be evaluated: an error (an index out of range, a division by zero) is the
-   running model's, and the node may never be reached. */
+/* Makes constants of all results of node id; false when it cannot be evaluated: an error (an index out of range, a
+   division by zero) is the running model's, and the node may never be reached. */
 static bool evaluate(Unit *u, NodeId id, ValueId *made) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
@@ -50,7 +51,8 @@ static bool evaluate(Unit *u, NodeId id, ValueId *made) {
         n = node_at(g, id);
         Shape s = tensor_shape(&out[i]);
         const Value *old = value_at(g, n->outputs[i]);
-        if (out[i].dtype != old->dtype || !shape_equal(&s, &old->shape)) BUG("fold: node '%s' evaluates to another type than inferred", n->name);
+        if (out[i].dtype != old->dtype || !shape_equal(&s, &old->shape))
+            BUG("fold: node '%s' evaluates to another type than inferred", n->name);
         out[i].data = arena_memdup(g->arena, out[i].data, tensor_bytes(&out[i]));
         StringElement *strings = (StringElement *)(uintptr_t)out[i].data;
         for (int64_t k = 0; out[i].dtype == DTYPE_STRING && k < tensor_count(&out[i]); k++)

@@ -1,8 +1,9 @@
-/* fuse: puts nodes that become one kernel into a group. A group has at most one anchor, a node that needs loops of its own (contraction,
-   reduction, softmax, pooling, …); around it come element functions: producers of what the anchor reads, where it computes its operand
-   element by element, and consumers that change each element of its result. Walks every region backwards: a node joins the group of its
-   users when they all are in one and the join pays: computing again what several positions need must cost less than writing and reading it.
-   needs: shapes, constants folded      keeps: everything but Node.group */
+/* fuse: puts nodes that become one kernel into a group. A group has at most one anchor, a node that needs loops of its
+   own (contraction, reduction, softmax, pooling, …); around it come element functions: producers of what the anchor
+   reads, where it computes its operand element by element, and consumers that change each element of its result. Walks
+   every region backwards: a node joins the group of its users when they all are in one and the join pays: computing
+   again what several positions need must cost less than writing and reading it. needs: shapes, constants folded keeps:
+   everything but Node.group */
 #include "pass.h"
 #include <math.h>
 #include <string.h>
@@ -21,22 +22,30 @@ typedef enum {
 
 static Role role_of(const Node *n) {
     static const uint8_t roles[N_OPS] = {
-        [OP_IOTA] = ROLE_ELEMENT, [OP_RESHAPE] = ROLE_ELEMENT, [OP_BROADCAST] = ROLE_ELEMENT, [OP_TRANSPOSE] = ROLE_ELEMENT, [OP_REVERSE] = ROLE_ELEMENT,
-        [OP_SLICE] = ROLE_ELEMENT, [OP_DYNAMIC_SLICE] = ROLE_ELEMENT, [OP_PAD] = ROLE_ELEMENT, [OP_GATHER] = ROLE_ELEMENT, [OP_GATHER_ND] = ROLE_ELEMENT,
-        [OP_SPACE_TO_BATCH] = ROLE_ELEMENT, [OP_BATCH_TO_SPACE] = ROLE_ELEMENT, [OP_RESIZE] = ROLE_ELEMENT,
-        [OP_REDUCE] = ROLE_LOOPS, [OP_ARG_REDUCE] = ROLE_LOOPS, [OP_CUMULATE] = ROLE_LOOPS, [OP_SOFTMAX] = ROLE_LOOPS, [OP_LOG_SOFTMAX] = ROLE_LOOPS,
-        [OP_LAYER_NORM] = ROLE_LOOPS, [OP_POOL] = ROLE_LOOPS, [OP_CONV_TRANSPOSE] = ROLE_LOOPS,
-        [OP_MATMUL] = ROLE_CONTRACT, [OP_CONV] = ROLE_CONTRACT, [OP_CONCAT] = ROLE_CONCAT,
+        [OP_IOTA] = ROLE_ELEMENT,           [OP_RESHAPE] = ROLE_ELEMENT,
+        [OP_BROADCAST] = ROLE_ELEMENT,      [OP_TRANSPOSE] = ROLE_ELEMENT,
+        [OP_REVERSE] = ROLE_ELEMENT,        [OP_SLICE] = ROLE_ELEMENT,
+        [OP_DYNAMIC_SLICE] = ROLE_ELEMENT,  [OP_PAD] = ROLE_ELEMENT,
+        [OP_GATHER] = ROLE_ELEMENT,         [OP_GATHER_ND] = ROLE_ELEMENT,
+        [OP_SPACE_TO_BATCH] = ROLE_ELEMENT, [OP_BATCH_TO_SPACE] = ROLE_ELEMENT,
+        [OP_RESIZE] = ROLE_ELEMENT,         [OP_REDUCE] = ROLE_LOOPS,
+        [OP_ARG_REDUCE] = ROLE_LOOPS,       [OP_CUMULATE] = ROLE_LOOPS,
+        [OP_SOFTMAX] = ROLE_LOOPS,          [OP_LOG_SOFTMAX] = ROLE_LOOPS,
+        [OP_LAYER_NORM] = ROLE_LOOPS,       [OP_POOL] = ROLE_LOOPS,
+        [OP_CONV_TRANSPOSE] = ROLE_LOOPS,   [OP_MATMUL] = ROLE_CONTRACT,
+        [OP_CONV] = ROLE_CONTRACT,          [OP_CONCAT] = ROLE_CONCAT,
     };
     if (op_info(n->op)->flags & OP_FLAG_EWISE) return ROLE_ELEMENT;
     return (Role)roles[n->op];
 }
 
-static bool is_ewise(const Node *n) { return (op_info(n->op)->flags & OP_FLAG_EWISE) != 0; }
+static bool is_ewise(const Node *n) {
+    return (op_info(n->op)->flags & OP_FLAG_EWISE) != 0;
+}
 
 typedef struct {
-    NodeId result;        /* the member whose value others read */
-    NodeId anchor;        /* {0}: only element functions */
+    NodeId result; /* the member whose value others read */
+    NodeId anchor; /* {0}: only element functions */
     NodeId members[MAX_MEMBERS];
     uint32_t n;
 } Group;
@@ -45,9 +54,9 @@ typedef struct {
     Unit *u;
     Graph *g;
     Users *users;
-    uint32_t *group_of;   /* per node: index + 1 into groups; GROUP_INLINE */
-    double *times;        /* per node: how many elements of its result are computed in its group */
-    NodeId *home;         /* per element-wise node: the anchor whose epilogue it could be in */
+    uint32_t *group_of; /* per node: index + 1 into groups; GROUP_INLINE */
+    double *times;      /* per node: how many elements of its result are computed in its group */
+    NodeId *home;       /* per element-wise node: the anchor whose epilogue it could be in */
     VEC(Group *) groups;
 } Fuse;
 
@@ -87,7 +96,8 @@ static double operand_times(const Fuse *f, const Node *n, uint32_t i, double tim
     if (n->op == OP_ARG_REDUCE) return 2 * all;
     if (n->op == OP_SOFTMAX || n->op == OP_LOG_SOFTMAX || n->op == OP_LAYER_NORM) {
         const Shape *s = &value_at(f->g, n->inputs[0])->shape;
-        bool kept = dim_is_const(s->dims[s->rank - 1]) && s->dims[s->rank - 1].value <= 8192; /* a local row: lower_softmax.c */
+        bool kept =
+            dim_is_const(s->dims[s->rank - 1]) && s->dims[s->rank - 1].value <= 8192; /* a local row: lower_softmax.c */
         return kept ? all : 3 * all;
     }
     if (n->op == OP_POOL) {
@@ -100,7 +110,8 @@ static double operand_times(const Fuse *f, const Node *n, uint32_t i, double tim
     return times;
 }
 
-/* Users of the node's results through inlined ones, with the operand number; 0 as `i` means "not known". False: somebody outside. */
+/* Users of the node's results through inlined ones, with the operand number; 0 as `i` means "not known". False:
+ * somebody outside. */
 typedef struct {
     NodeId user;
     uint32_t operand;
@@ -158,7 +169,8 @@ static bool fits_contraction(const Fuse *f, const Node *anchor, const Node *n) {
         if (c == CLASS_BYTES || c == CLASS_COMPLEX) return false;
         if (!epilogue_operand_fits(f, anchor, n->inputs[i], out)) return false;
     }
-    return !(dtype_is_int(value_at(f->g, n->outputs[0])->dtype) && (n->op == OP_DIV || n->op == OP_FLOORDIV || n->op == OP_FLOORMOD || n->op == OP_TRUNCMOD));
+    return !(dtype_is_int(value_at(f->g, n->outputs[0])->dtype) &&
+             (n->op == OP_DIV || n->op == OP_FLOORDIV || n->op == OP_FLOORMOD || n->op == OP_TRUNCMOD));
 }
 
 /* Whether the group's members between `anchor` (about to join) and the result keep every element in its place. */
@@ -184,7 +196,9 @@ static bool can_take_anchor(const Fuse *f, const Group *group, NodeId anchor) {
             for (uint32_t j = i + 1; !hit && j < group->n; j++) hit = depends[j] && group->members[j].i == def.i;
             if (!hit) continue;
             depends[i] = true;
-            if (!is_ewise(m) || !shape_equal(&value_at(f->g, m->outputs[0])->shape, out) || !shape_equal(&value_at(f->g, v)->shape, out)) return false;
+            if (!is_ewise(m) || !shape_equal(&value_at(f->g, m->outputs[0])->shape, out) ||
+                !shape_equal(&value_at(f->g, v)->shape, out))
+                return false;
         }
     }
     return depends[0];
@@ -194,26 +208,33 @@ static bool keeps_last_dim(const Node *n, const Fuse *f) {
     const Attr *perm = node_attr(n, "perm");
     const Shape *s = &value_at(f->g, n->inputs[0])->shape;
     if (s->rank == 0) return true;
-    return perm->v.ints[s->rank - 1] == s->rank - 1 && !(dim_is_const(s->dims[s->rank - 1]) && s->dims[s->rank - 1].value < 8);
+    return perm->v.ints[s->rank - 1] == s->rank - 1 &&
+           !(dim_is_const(s->dims[s->rank - 1]) && s->dims[s->rank - 1].value < 8);
 }
 
 /* Whether user `m` may compute its operand `k` in place. */
 static bool takes_operand(const Fuse *f, const Node *m, uint32_t k, const Node *producer) {
     switch (role_of(m)) {
-    case ROLE_LOOPS: return k == 0 && m->op != OP_CONV_TRANSPOSE;
-    case ROLE_CONCAT: return true;
-    case ROLE_ELEMENT: break;
-    default: return false;
+    case ROLE_LOOPS:
+        return k == 0 && m->op != OP_CONV_TRANSPOSE;
+    case ROLE_CONCAT:
+        return true;
+    case ROLE_ELEMENT:
+        break;
+    default:
+        return false;
     }
     if (m->op == OP_TRANSPOSE) return keeps_last_dim(m, f);
-    if ((m->op == OP_GATHER || m->op == OP_GATHER_ND || m->op == OP_DYNAMIC_SLICE) && k > 0) return producer->op == OP_CAST;
+    if ((m->op == OP_GATHER || m->op == OP_GATHER_ND || m->op == OP_DYNAMIC_SLICE) && k > 0)
+        return producer->op == OP_CAST;
     return true;
 }
 
 /* Whether n can be in the epilogue of `anchor`: for loops, what changes elements in place. */
 static bool fits_epilogue(const Fuse *f, const Node *anchor, const Node *n) {
     if (role_of(anchor) == ROLE_CONTRACT) return fits_contraction(f, anchor, n);
-    return is_ewise(n) && shape_equal(&value_at(f->g, n->outputs[0])->shape, &value_at(f->g, anchor->outputs[0])->shape);
+    return is_ewise(n) &&
+           shape_equal(&value_at(f->g, n->outputs[0])->shape, &value_at(f->g, anchor->outputs[0])->shape);
 }
 
 /* A node that could be in an anchor's epilogue does not go where the anchor cannot follow. */
@@ -255,7 +276,10 @@ static double compute_ns(const Fuse *f, const Node *n, double times) {
 static double traffic_ns(const Fuse *f, ValueId v) {
     double bytes = typical_elements(f, v) * (double)dtype_size(value_at(f->g, v)->dtype);
     const Machine *m = f->u->machine;
-    double gbs = bytes <= m->l1_kib * 512.0 ? m->l1_gbs : bytes <= m->l2_kib * 512.0 ? m->l2_gbs : bytes <= m->l3_kib * 512.0 ? m->l3_gbs : m->memory_gbs;
+    double gbs = bytes <= m->l1_kib * 512.0   ? m->l1_gbs
+                 : bytes <= m->l2_kib * 512.0 ? m->l2_gbs
+                 : bytes <= m->l3_kib * 512.0 ? m->l3_gbs
+                                              : m->memory_gbs;
     return 2 * bytes / gbs;
 }
 
@@ -368,7 +392,8 @@ bool pass_fuse(Unit *u) {
         NodeId main = group->anchor.i ? group->anchor : group->result;
         double saved = 0;
         for (uint32_t m = 0; m < group->n; m++)
-            if (group->members[m].i != group->result.i) saved += traffic_ns(&f, node_at(g, group->members[m])->outputs[0]) + STEP_NS;
+            if (group->members[m].i != group->result.i)
+                saved += traffic_ns(&f, node_at(g, group->members[m])->outputs[0]) + STEP_NS;
         rewrite_record(u, "fuse", "one kernel", node_at(g, main)->name, before, before > saved ? before - saved : 0);
         changed = true;
     }

@@ -1,5 +1,6 @@
-/* hoist: element-wise ops go where they have fewer elements to work on: before a broadcast or nearest resize of their operand, and
-   behind a slice. Only where the predicted time becomes less.      needs: canonical form      keeps: shapes, order */
+/* hoist: element-wise ops go where they have fewer elements to work on: before a broadcast or nearest resize of their
+   operand, and behind a slice. Only where the predicted time becomes less.      needs: canonical form      keeps:
+   shapes, order */
 #include "rewrite.h"
 
 #include <string.h>
@@ -23,8 +24,10 @@ static ValueId rule_before_spread(Rewriter *w, NodeId id) {
     if (at < 0 || rewrite_uses(w, n->inputs[at]) != 1) return (ValueId){0};
     NodeId def = value_at(w->g, n->inputs[at])->def;
     const Node *spread = node_at(w->g, def);
-    bool repeats = spread->op == OP_BROADCAST || (spread->op == OP_RESIZE && strcmp(node_string(spread, "kind", ""), "nearest") == 0);
-    if (!def.i || !repeats || !shape_equal(shape_at(w->g, n->inputs[at]), shape_at(w->g, n->outputs[0]))) return (ValueId){0};
+    bool repeats = spread->op == OP_BROADCAST ||
+                   (spread->op == OP_RESIZE && strcmp(node_string(spread, "kind", ""), "nearest") == 0);
+    if (!def.i || !repeats || !shape_equal(shape_at(w->g, n->inputs[at]), shape_at(w->g, n->outputs[0])))
+        return (ValueId){0};
     ValueId inputs[3] = {{0}};
     memcpy(inputs, n->inputs, n->n_inputs * sizeof *inputs);
     rewrite_takes(w, n->inputs[at]);

@@ -1,5 +1,5 @@
-/* pass: the loop over passes.def. Which rows run is decided by level, --passes, --skip and --stop-after; after each row the graph is checked
-   against what the row's stage promises, and printed where asked if the row changed it. */
+/* pass: the loop over passes.def. Which rows run is decided by level, --passes, --skip and --stop-after; after each row
+   the graph is checked against what the row's stage promises, and printed where asked if the row changed it. */
 #include "pass.h"
 
 #include <string.h>
@@ -17,7 +17,8 @@ const PassRow *pass_table(uint32_t *out_n) {
 }
 
 void rewrite_record(Unit *u, const char *pass, const char *rule, const char *node, double ns_before, double ns_after) {
-    Rewrite r = {.pass = pass, .rule = rule, .node = arena_strdup(u->arena, node), .ns_before = ns_before, .ns_after = ns_after};
+    Rewrite r = {
+        .pass = pass, .rule = rule, .node = arena_strdup(u->arena, node), .ns_before = ns_before, .ns_after = ns_after};
     vec_push(u->arena, &u->rewrites, r);
 }
 
@@ -42,7 +43,8 @@ static const PassRow *find_row(const char *name, size_t n) {
 static void check_list(Unit *u, const char *list, const char *option) {
     while (list && *list) {
         size_t n = strcspn(list, ",");
-        if (!find_row(list, n)) diag_usage(u->d, "%s: there is no pass '%.*s' (see --help-passes)", option, (int)n, list);
+        if (!find_row(list, n))
+            diag_usage(u->d, "%s: there is no pass '%.*s' (see --help-passes)", option, (int)n, list);
         list += n + (list[n] == ',');
     }
 }

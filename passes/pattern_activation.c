@@ -1,18 +1,23 @@
-/* pattern_activation: activations written out in arithmetic become the scalar op that computes them at once. Swish, hard-swish and gelu stay what
-   they are: kernels evaluate whole expressions, and the constants are the model's own.      needs: canonical form      keeps: shapes, order */
+/* pattern_activation: activations written out in arithmetic become the scalar op that computes them at once. Swish,
+   hard-swish and gelu stay what they are: kernels evaluate whole expressions, and the constants are the model's own.
+   needs: canonical form      keeps: shapes, order */
 #include "rewrite.h"
 
 /* e of an addition e + 1, else {0} */
 static ValueId one_more(const Rewriter *w, ValueId v) {
     const Node *sum = match_only(w, v, OP_ADD);
-    return sum && value_is_splat(w->g, sum->inputs[1], 1) && shape_equal(shape_at(w->g, sum->inputs[0]), shape_at(w->g, v)) ? sum->inputs[0] : (ValueId){0};
+    return sum && value_is_splat(w->g, sum->inputs[1], 1) &&
+                   shape_equal(shape_at(w->g, sum->inputs[0]), shape_at(w->g, v))
+               ? sum->inputs[0]
+               : (ValueId){0};
 }
 
 /* 1 / (1 + exp(-x)) */
 static ValueId rule_sigmoid(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     ValueId power = value_is_splat(w->g, n->inputs[0], 1) ? one_more(w, n->inputs[1]) : (ValueId){0};
-    const Node *exp = power.i ? match_only(w, power, OP_EXP) : NULL, *neg = exp ? match_only(w, exp->inputs[0], OP_NEG) : NULL;
+    const Node *exp = power.i ? match_only(w, power, OP_EXP) : NULL,
+               *neg = exp ? match_only(w, exp->inputs[0], OP_NEG) : NULL;
     if (!neg) return (ValueId){0};
     rewrite_takes(w, n->inputs[1]);
     rewrite_takes(w, power);
@@ -32,7 +37,9 @@ static ValueId rule_softplus(Rewriter *w, NodeId id) {
 /* exp(x) - 1 */
 static ValueId rule_expm1(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *exp = match_only(w, n->inputs[0], OP_EXP);
-    if (!exp || !value_is_splat(w->g, n->inputs[1], -1) || !shape_equal(shape_at(w->g, n->inputs[0]), shape_at(w->g, n->outputs[0]))) return (ValueId){0};
+    if (!exp || !value_is_splat(w->g, n->inputs[1], -1) ||
+        !shape_equal(shape_at(w->g, n->inputs[0]), shape_at(w->g, n->outputs[0])))
+        return (ValueId){0};
     return insert_unary(w, OP_EXPM1, exp->inputs[0], n->name);
 }
 

@@ -1,6 +1,7 @@
-/* pattern_layer_norm: (x - mean) * rsqrt(mean of squares + epsilon) becomes layer_norm, then factors and offsets behind it go into its scale and
-   offset. The statistics may be over the last axis, over several that are last, or over others when x is a transpose that takes them last
-   (Keras' fused form). Also tf.nn.batch_normalization's x * f + (offset - mean * f).      needs: canonical form, after cse      keeps: shapes, order */
+/* pattern_layer_norm: (x - mean) * rsqrt(mean of squares + epsilon) becomes layer_norm, then factors and offsets behind
+   it go into its scale and offset. The statistics may be over the last axis, over several that are last, or over others
+   when x is a transpose that takes them last (Keras' fused form). Also tf.nn.batch_normalization's x * f + (offset -
+   mean * f).      needs: canonical form, after cse      keeps: shapes, order */
 #include "canonicalise.h"
 
 #include <string.h>
@@ -41,7 +42,9 @@ static bool is_deviation(const Graph *g, ValueId v, OpId root_op, Statistics *s)
     uint32_t axes;
     if (!epsilon || tensor_count(epsilon) != 1 || !is_mean(g, sum->inputs[0], &squares, &axes)) return false;
     const Node *square = match(g, squares, OP_MUL);
-    if (!square || square->inputs[0].i != square->inputs[1].i || !is_centred(g, square->inputs[0], s) || s->axes != axes) return false;
+    if (!square || square->inputs[0].i != square->inputs[1].i || !is_centred(g, square->inputs[0], s) ||
+        s->axes != axes)
+        return false;
     s->epsilon = tensor_get_f64(epsilon, 0);
     return true;
 }
@@ -118,7 +121,8 @@ static ValueId rule_centred(Rewriter *w, NodeId id) {
 static ValueId rule_divided(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     Statistics s, centred;
-    if (!is_deviation(w->g, n->inputs[1], OP_SQRT, &s) || !is_centred(w->g, n->inputs[0], &centred)) return (ValueId){0};
+    if (!is_deviation(w->g, n->inputs[1], OP_SQRT, &s) || !is_centred(w->g, n->inputs[0], &centred))
+        return (ValueId){0};
     if (centred.x.i != s.x.i || centred.axes != s.axes) return (ValueId){0};
     rewrite_takes(w, n->inputs[0]);
     rewrite_takes(w, n->inputs[1]);
@@ -139,7 +143,8 @@ static ValueId shift_offset(const Graph *g, ValueId v, ValueId mean, ValueId fac
         const Node *product = match(g, sum->inputs[side], OP_MUL);
         for (int k = 0; product && k < 2; k++) {
             const Node *negative = match(g, product->inputs[k], OP_NEG);
-            if (negative && negative->inputs[0].i == mean.i && product->inputs[1 - k].i == factor.i) return sum->inputs[1 - side];
+            if (negative && negative->inputs[0].i == mean.i && product->inputs[1 - k].i == factor.i)
+                return sum->inputs[1 - side];
         }
     }
     return (ValueId){0};

@@ -1,6 +1,7 @@
-/* pattern_rnn: loops over time, and cells written one after the other, become lstm or gru over all steps: one product for the inputs of all steps,
-   and one step for the rest. A loop is one over time when it counts from 0 by 1 to the length of its input, reads one step of it a turn,
-   and writes only its states and outputs.      needs: canonical form, after control and cse      keeps: shapes, order */
+/* pattern_rnn: loops over time, and cells written one after the other, become lstm or gru over all steps: one product
+   for the inputs of all steps, and one step for the rest. A loop is one over time when it counts from 0 by 1 to the
+   length of its input, reads one step of it a turn, and writes only its states and outputs.      needs: canonical form,
+   after control and cse      keeps: shapes, order */
 #include "rnn_cell.h"
 
 #include <string.h>
@@ -19,19 +20,23 @@ typedef struct {
 /* Carried value whose parameter of the body is v, or -1. */
 static int param_index(const Graph *g, const Region *body, ValueId v) {
     const Value *value = value_at(g, v);
-    return !value->def.i && value->index < body->params.len && body->params.data[value->index].i == v.i ? (int)value->index : -1;
+    return !value->def.i && value->index < body->params.len && body->params.data[value->index].i == v.i
+               ? (int)value->index
+               : -1;
 }
 
 /* Whether carried value i starts at 0 and grows by 1. */
 static bool is_counter(const TimeLoop *l, uint32_t i) {
     const Node *sum = match(l->g, l->body->results.data[i], OP_ADD);
-    return sum && sum->inputs[0].i == l->body->params.data[i].i && value_is_splat(l->g, sum->inputs[1], 1) && value_is_splat(l->g, l->n->inputs[i], 0);
+    return sum && sum->inputs[0].i == l->body->params.data[i].i && value_is_splat(l->g, sum->inputs[1], 1) &&
+           value_is_splat(l->g, l->n->inputs[i], 0);
 }
 
 /* The number that v, of the condition, always is: a constant or a size, there or passed in and never changed. */
 static bool read_number(const TimeLoop *l, ValueId v, Dim *out) {
     const Value *value = value_at(l->g, v);
-    if (!value->def.i && value->index < l->body->params.len && l->body->results.data[value->index].i == l->body->params.data[value->index].i)
+    if (!value->def.i && value->index < l->body->params.len &&
+        l->body->results.data[value->index].i == l->body->params.data[value->index].i)
         value = value_at(l->g, l->n->inputs[value->index]);
     if (!value->content || shape_count(&value->shape) != 1) return false;
     *out = value->content[0];
@@ -42,8 +47,12 @@ static bool read_number(const TimeLoop *l, ValueId v, Dim *out) {
 static bool read_bound(const TimeLoop *l, ValueId v, int depth, Dim *io_steps) {
     const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
     Dim bound;
-    if (both && depth < 4) return read_bound(l, both->inputs[0], depth + 1, io_steps) && read_bound(l, both->inputs[1], depth + 1, io_steps);
-    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i || !read_number(l, less->inputs[1], &bound)) return false;
+    if (both && depth < 4)
+        return read_bound(l, both->inputs[0], depth + 1, io_steps) &&
+               read_bound(l, both->inputs[1], depth + 1, io_steps);
+    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i ||
+        !read_number(l, less->inputs[1], &bound))
+        return false;
     bool first = dim_is(*io_steps, INT64_MAX), constant = dim_is_const(bound) && dim_is_const(*io_steps);
     if (first || (constant && bound.value < io_steps->value)) *io_steps = bound;
     return first || constant || dim_equal(bound, *io_steps);
@@ -76,7 +85,15 @@ static bool find_cell(TimeLoop *l) {
 }
 
 /* How the results of the loop come out of the op. */
-typedef enum { RESULT_UNKNOWN, RESULT_COUNTER, RESULT_H, RESULT_C, RESULT_SERIES, RESULT_OUTPUTS, RESULT_LAST } ResultKind;
+typedef enum {
+    RESULT_UNKNOWN,
+    RESULT_COUNTER,
+    RESULT_H,
+    RESULT_C,
+    RESULT_SERIES,
+    RESULT_OUTPUTS,
+    RESULT_LAST
+} ResultKind;
 
 /* dynamic_update(v, h', [at, 0, 0]) with h' as one step */
 static ResultKind output_kind(const TimeLoop *l, uint32_t i) {
@@ -84,7 +101,9 @@ static ResultKind output_kind(const TimeLoop *l, uint32_t i) {
     if (!update || update->inputs[0].i != l->body->params.data[i].i) return RESULT_UNKNOWN;
     const Node *step = match(l->g, update->inputs[1], OP_RESHAPE);
     const Shape *s = shape_at(l->g, l->n->outputs[i]);
-    if (!step || step->inputs[0].i != l->cell.new_h.i || s->rank != 3 || !dim_is(shape_at(l->g, update->inputs[1])->dims[0], 1)) return RESULT_UNKNOWN;
+    if (!step || step->inputs[0].i != l->cell.new_h.i || s->rank != 3 ||
+        !dim_is(shape_at(l->g, update->inputs[1])->dims[0], 1))
+        return RESULT_UNKNOWN;
     const Shape *h = shape_at(l->g, l->cell.new_h);
     if (!dim_equal(s->dims[1], h->dims[0]) || !dim_equal(s->dims[2], h->dims[1])) return RESULT_UNKNOWN;
     if (dim_is(s->dims[0], 1) && value_is_splat(l->g, update->inputs[2], 0)) return RESULT_LAST;
@@ -120,8 +139,15 @@ static ValueId make_result(Rewriter *w, const TimeLoop *l, uint32_t i, ResultKin
 static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
-    TimeLoop l = {.g = g, .n = n, .condition = region_at(g, n->regions[0]), .body = region_at(g, n->regions[1]), .counter = counter, .steps = dim_const(INT64_MAX)};
-    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) || (dim_is_const(l.steps) && l.steps.value < 1) || !find_cell(&l)) return false;
+    TimeLoop l = {.g = g,
+                  .n = n,
+                  .condition = region_at(g, n->regions[0]),
+                  .body = region_at(g, n->regions[1]),
+                  .counter = counter,
+                  .steps = dim_const(INT64_MAX)};
+    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) ||
+        (dim_is_const(l.steps) && l.steps.value < 1) || !find_cell(&l))
+        return false;
     uint32_t n_results = n->n_outputs;
     ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
     uint32_t *uses = graph_count_uses(g, u->scratch);
@@ -143,7 +169,8 @@ static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
         CHECK(result.i);
         graph_replace_uses(g, n->outputs[i], result);
     }
-    rewrite_record(u, "pattern_rnn", cell.op == OP_LSTM ? "loop is an lstm" : "loop is a gru", n->name, ns, u->machine ? cost_node(g, op, u->machine).ns : 0);
+    rewrite_record(u, "pattern_rnn", cell.op == OP_LSTM ? "loop is an lstm" : "loop is a gru", n->name, ns,
+                   u->machine ? cost_node(g, op, u->machine).ns : 0);
     graph_remove(g, id);
     return true;
 }
@@ -159,10 +186,14 @@ static bool try_loop(Unit *u, NodeId id) {
 /* The series whose step along axis 1 v is, as unstack writes it: reshape(slice(series)); else {0}. */
 static ValueId step_of_series(const Graph *g, ValueId v, int64_t *out_step) {
     const Node *step = match(g, v, OP_RESHAPE), *slice = step ? match(g, step->inputs[0], OP_SLICE) : NULL;
-    const Shape *s = slice ? shape_at(g, slice->inputs[0]) : NULL, *one = slice ? shape_at(g, step->inputs[0]) : NULL, *flat = shape_at(g, v);
-    if (!s || s->rank != 3 || flat->rank != 2 || !dim_equal(flat->dims[0], s->dims[0]) || !dim_equal(flat->dims[1], s->dims[2])) return (ValueId){0};
+    const Shape *s = slice ? shape_at(g, slice->inputs[0]) : NULL, *one = slice ? shape_at(g, step->inputs[0]) : NULL,
+                *flat = shape_at(g, v);
+    if (!s || s->rank != 3 || flat->rank != 2 || !dim_equal(flat->dims[0], s->dims[0]) ||
+        !dim_equal(flat->dims[1], s->dims[2]))
+        return (ValueId){0};
     const Dim *begin = node_attr(slice, "begin")->v.dims;
-    bool whole = dim_is(begin[0], 0) && dim_is(begin[2], 0) && dim_equal(one->dims[0], s->dims[0]) && dim_is(one->dims[1], 1) && dim_equal(one->dims[2], s->dims[2]);
+    bool whole = dim_is(begin[0], 0) && dim_is(begin[2], 0) && dim_equal(one->dims[0], s->dims[0]) &&
+                 dim_is(one->dims[1], 1) && dim_equal(one->dims[2], s->dims[2]);
     if (!whole || !dim_is_const(begin[1])) return (ValueId){0};
     *out_step = begin[1].value;
     return slice->inputs[0];
@@ -170,11 +201,13 @@ static ValueId step_of_series(const Graph *g, ValueId v, int64_t *out_step) {
 
 static ValueId take(Rewriter *w, ValueId x, const Dim *begin, const Dim *size, const char *name) {
     Arena *a = w->u->scratch;
-    Attr attrs[] = {attr_dims(a, "begin", 3, begin), attr_dims(a, "size", 3, size), attr_ints(a, "strides", 3, (int64_t[]){1, 1, 1})};
+    Attr attrs[] = {attr_dims(a, "begin", 3, begin), attr_dims(a, "size", 3, size),
+                    attr_ints(a, "strides", 3, (int64_t[]){1, 1, 1})};
     return insert_op(w, OP_SLICE, name, 1, &x, 3, attrs);
 }
 
-/* The inputs of the cells as one series, time first: the part of a series that they are the steps of, else the steps joined. */
+/* The inputs of the cells as one series, time first: the part of a series that they are the steps of, else the steps
+ * joined. */
 static ValueId join_steps(Rewriter *w, const Cell *cells, uint32_t n, const char *name) {
     int64_t first = 0, at = 0;
     ValueId series = step_of_series(w->g, cells[0].input, &first);
@@ -221,7 +254,8 @@ static bool replace_chain(Unit *u, RegionId r, const Cell *cells, uint32_t n, co
     if (n < SHORTEST_CHAIN) return false;
     bool lstm = cells[0].op == OP_LSTM;
     for (uint32_t i = 0; lstm && i + 1 < n; i++)
-        if (uses[cells[i].new_c.i] > 2) return false; /* read by tanh and by the next cell; anybody else needs all inner states */
+        if (uses[cells[i].new_c.i] > 2)
+            return false; /* read by tanh and by the next cell; anybody else needs all inner states */
     Rewriter w = {.u = u, .g = g, .r = r, .n_uses = 0};
     const char *name = node_at(g, value_at(g, cells[n - 1].new_h)->def)->name;
     const Shape *state = shape_at(g, cells[0].new_h);
@@ -239,7 +273,8 @@ static bool replace_chain(Unit *u, RegionId r, const Cell *cells, uint32_t n, co
         graph_replace_uses(g, cells[i].new_h, step);
     }
     if (lstm) graph_replace_uses(g, cells[n - 1].new_c, outputs[2]);
-    rewrite_record(u, "pattern_rnn", lstm ? "chain of cells is an lstm" : "chain of cells is a gru", name, 0, u->machine ? cost_node(g, op, u->machine).ns : 0);
+    rewrite_record(u, "pattern_rnn", lstm ? "chain of cells is an lstm" : "chain of cells is a gru", name, 0,
+                   u->machine ? cost_node(g, op, u->machine).ns : 0);
     return true;
 }
 
@@ -249,7 +284,8 @@ static bool try_chains(Unit *u, RegionId r) {
     for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
         const Node *n = node_at(g, region_at(g, r)->nodes.data[i]);
         Cell cell;
-        if (!n->dead && (n->op == OP_MUL || n->op == OP_ADD) && cell_match(g, n->outputs[0], (ValueId){0}, &cell)) vec_push(u->scratch, &cells, cell);
+        if (!n->dead && (n->op == OP_MUL || n->op == OP_ADD) && cell_match(g, n->outputs[0], (ValueId){0}, &cell))
+            vec_push(u->scratch, &cells, cell);
     }
     uint32_t *uses = graph_count_uses(g, u->scratch);
     bool *taken = NEW_ARRAY(u->scratch, bool, cells.len + 1), changed = false;
@@ -261,7 +297,9 @@ static bool try_chains(Unit *u, RegionId r) {
         taken[first] = true;
         for (uint32_t k = first + 1; k < cells.len; k++) {
             const Cell *last = &chain[n - 1], *next = &cells.data[k];
-            if (taken[k] || next->h.i != last->new_h.i || (last->op == OP_LSTM && next->c.i != last->new_c.i) || !cell_same_weights(last, next)) continue;
+            if (taken[k] || next->h.i != last->new_h.i || (last->op == OP_LSTM && next->c.i != last->new_c.i) ||
+                !cell_same_weights(last, next))
+                continue;
             chain[n++] = *next;
             taken[k] = true;
         }
@@ -274,7 +312,8 @@ bool pass_pattern_rnn(Unit *u) {
     Graph *g = u->g;
     bool changed = false;
     for (uint32_t i = 1, n = g->nodes.len; i < n; i++)
-        if (!node_at(g, (NodeId){i})->dead && node_at(g, (NodeId){i})->op == OP_WHILE) changed |= try_loop(u, (NodeId){i});
+        if (!node_at(g, (NodeId){i})->dead && node_at(g, (NodeId){i})->op == OP_WHILE)
+            changed |= try_loop(u, (NodeId){i});
     for (uint32_t r = 1, n = g->regions.len; r < n; r++) changed |= try_chains(u, (RegionId){r});
     if (changed) {
         graph_sort(g);

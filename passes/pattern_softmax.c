@@ -1,5 +1,5 @@
-/* pattern_softmax: softmax and its logarithm over the last axis, written out with exp, reduce and div, with and without the maximum taken away
-   first.      needs: canonical form, after cse      keeps: shapes, order */
+/* pattern_softmax: softmax and its logarithm over the last axis, written out with exp, reduce and div, with and without
+   the maximum taken away first.      needs: canonical form, after cse      keeps: shapes, order */
 #include "rewrite.h"
 
 #include <string.h>

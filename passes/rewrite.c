@@ -1,4 +1,5 @@
-/* rewrite: sweeps of rules over all nodes. Each sweep visits the nodes in order; nodes made by rules are visited in the next sweep. */
+/* rewrite: sweeps of rules over all nodes. Each sweep visits the nodes in order; nodes made by rules are visited in the
+ * next sweep. */
 #include "rewrite.h"
 
 #include <string.h>
@@ -19,8 +20,9 @@ void rewrite_takes(Rewriter *w, ValueId v) {
 }
 
 bool rewrite_has_steps(Rewriter *w) {
-    static const OpId steps[] = {OP_FLOOR, OP_CEIL, OP_ROUND, OP_TRUNC, OP_FLOORDIV, OP_FLOORMOD, OP_TRUNCMOD, OP_SIGN, OP_EQ, OP_NE, OP_LT, OP_LE,
-                                 OP_GT, OP_GE, OP_BITCAST, OP_ARG_REDUCE, OP_HOST};
+    static const OpId steps[] = {OP_FLOOR,    OP_CEIL, OP_ROUND,   OP_TRUNC,      OP_FLOORDIV, OP_FLOORMOD,
+                                 OP_TRUNCMOD, OP_SIGN, OP_EQ,      OP_NE,         OP_LT,       OP_LE,
+                                 OP_GT,       OP_GE,   OP_BITCAST, OP_ARG_REDUCE, OP_HOST};
     for (uint32_t i = 1; i < w->g->nodes.len && !w->steps; i++) {
         const Node *n = node_at(w->g, (NodeId){i});
         if (n->dead || (n->n_inputs && !dtype_is_float(dtype_at(w->g, n->inputs[0])) && n->op != OP_HOST)) continue;
@@ -55,7 +57,8 @@ DType dtype_at(const Graph *g, ValueId v) {
     return value_at(g, v)->dtype;
 }
 
-ValueId insert_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs) {
+ValueId insert_op(Rewriter *w, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs,
+                  const Attr *attrs) {
     /* A rule that makes a node that cannot be is a mistake of ours, but a harmless one: the rewrite does not happen. */
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
@@ -73,8 +76,15 @@ ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name) {
 
 ValueId insert_like(Rewriter *w, NodeId id, uint32_t n_inputs, const ValueId *inputs) {
     const Node *n = node_at(w->g, id);
-    NodeSpec spec = {.op = n->op, .name = n->name, .tf_op = n->tf_op, .host = n->host, .inputs = inputs, .n_inputs = n_inputs,
-                     .n_outputs = n->n_outputs, .attrs = n->attrs, .n_attrs = n->n_attrs};
+    NodeSpec spec = {.op = n->op,
+                     .name = n->name,
+                     .tf_op = n->tf_op,
+                     .host = n->host,
+                     .inputs = inputs,
+                     .n_inputs = n_inputs,
+                     .n_outputs = n->n_outputs,
+                     .attrs = n->attrs,
+                     .n_attrs = n->n_attrs};
     Diag d;
     diag_init(&d, w->u->scratch, NULL);
     NodeId made = graph_add(w->g, w->r, &spec, &d);
@@ -114,7 +124,8 @@ static bool apply(Rewriter *w, const char *pass, const Rule *rule, NodeId id) {
     double ns_after = 0;
     for (uint32_t i = before; i < w->g->nodes.len; i++)
         if (!node_at(w->g, (NodeId){i})->dead) ns_after += cost_of(w->u, (NodeId){i});
-    bool applies = made.i && made.i != old.i && fits(w->g, old, made) && !((rule->flags & RULE_IF_CHEAPER) && ns_after >= w->ns_before);
+    bool applies = made.i && made.i != old.i && fits(w->g, old, made) &&
+                   !((rule->flags & RULE_IF_CHEAPER) && ns_after >= w->ns_before);
     for (uint32_t i = before; i < w->g->nodes.len && !applies; i++) graph_remove(w->g, (NodeId){i});
     if (!applies) return false;
     rewrite_record(w->u, pass, rule->name, node_at(w->g, id)->name, w->ns_before, ns_after);

@@ -19,9 +19,9 @@ typedef struct {
 } Gate;
 
 typedef struct {
-    OpId op;               /* OP_LSTM, OP_GRU */
-    bool reset_after;      /* gru */
-    ValueId input, h, c;   /* of the step; c: LSTM's inner state */
+    OpId op;             /* OP_LSTM, OP_GRU */
+    bool reset_after;    /* gru */
+    ValueId input, h, c; /* of the step; c: LSTM's inner state */
     ValueId new_h, new_c;
     int64_t hidden;
     int n_gates;

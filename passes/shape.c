@@ -1,6 +1,7 @@
-/* shape: infers everything again, in order, so that sizes refined since import reach all nodes; then puts constants (or dims_tensor, when
-   sizes are symbolic) in the place of integer tensors whose elements are known. That turns a model's shape arithmetic into sizes and lets
-   dce drop it.      needs: order      keeps: order; leaves every value with dtype, rank and sizes */
+/* shape: infers everything again, in order, so that sizes refined since import reach all nodes; then puts constants (or
+   dims_tensor, when sizes are symbolic) in the place of integer tensors whose elements are known. That turns a model's
+   shape arithmetic into sizes and lets dce drop it.      needs: order      keeps: order; leaves every value with dtype,
+   rank and sizes */
 #include "rewrite.h"
 
 static bool infer_region(Unit *u, RegionId r);

@@ -1,10 +1,13 @@
-/* eval: values of expressions, kept as long as they hold. The evaluator knows for every expression which variables, accumulators and
-   buffers it depends on; a change of one forgets the values that used it, the end of a scope those that were computed in it. */
+/* eval: values of expressions, kept as long as they hold. The evaluator knows for every expression which variables,
+   accumulators and buffers it depends on; a change of one forgets the values that used it, the end of a scope those
+   that were computed in it. */
 #include "codegen/cpu/eval_state.h"
 
 /* ---- dependences */
 
-static void set_bit(uint64_t *bits, uint32_t bit) { bits[bit / 64] |= (uint64_t)1 << (bit % 64); }
+static void set_bit(uint64_t *bits, uint32_t bit) {
+    bits[bit / 64] |= (uint64_t)1 << (bit % 64);
+}
 
 static bool divides_safely(Eval *v, const Expr *e) {
     Range d = eval_range(v, e->args[1]); /* index arithmetic is ours and never divides by 0 where it is used */
@@ -27,12 +30,14 @@ static void find_dependences(Eval *v) {
         if (e->kind == EXPR_ACC) set_bit(bits, eval_bit_acc(v, e->ref));
         if (e->kind == EXPR_LOAD) set_bit(bits, eval_bit_param(v, e->ref));
         if (e->kind != EXPR_SCALAR || !scalar_may_fail(e->op, eval_expr(v, e->args[0])->dtype)) continue;
-        for (uint32_t bit = first_param; bit < first_param + k->params.len; bit++) loads |= eval_has_bit(v, e->args[1], bit);
+        for (uint32_t bit = first_param; bit < first_param + k->params.len; bit++)
+            loads |= eval_has_bit(v, e->args[1], bit);
         v->may_fail[i] |= loads && !divides_safely(v, e);
     }
 }
 
-Eval *eval_new(Arena *arena, Emit *e, const Program *p, const Kernel *k, EmitValue buffers, EmitValue dims, bool fast_math) {
+Eval *eval_new(Arena *arena, Emit *e, const Program *p, const Kernel *k, EmitValue buffers, EmitValue dims,
+               bool fast_math) {
     uint32_t n = k->exprs.len + 1;
     Eval *v = NEW(arena, Eval);
     *v = (Eval){.arena = arena, .e = e, .p = p, .k = k, .fast_math = fast_math};
@@ -54,17 +59,21 @@ Eval *eval_new(Arena *arena, Emit *e, const Program *p, const Kernel *k, EmitVal
     for (uint32_t i = 1; i < k->exprs.len; i++) v->range_known[i] = false; /* variables have no ranges yet */
     for (uint32_t i = 0; i < k->params.len; i++) {
         const Param *param = &k->params.data[i];
-        v->buffers[i] = param->kind == PARAM_LOCAL ? emit_local(e, param->dtype, param->elements.value ? param->elements.value : 1)
-                                                   : emit_buffer(e, buffers, (int)i, param->aligned);
+        v->buffers[i] = param->kind == PARAM_LOCAL
+                            ? emit_local(e, param->dtype, param->elements.value ? param->elements.value : 1)
+                            : emit_buffer(e, buffers, (int)i, param->aligned);
     }
     for (uint32_t i = 1; i < k->exprs.len; i++) {
         const Expr *x = &k->exprs.data[i];
-        if (x->kind == EXPR_DIM && !dim_is_const(x->dim)) v->dims[i] = emit_dim_slot(e, dims, (int)dim_slot(&p->g->dims, x->dim));
+        if (x->kind == EXPR_DIM && !dim_is_const(x->dim))
+            v->dims[i] = emit_dim_slot(e, dims, (int)dim_slot(&p->g->dims, x->dim));
     }
     return v;
 }
 
-EmitValue eval_buffer(const Eval *v, uint32_t param) { return v->buffers[param]; }
+EmitValue eval_buffer(const Eval *v, uint32_t param) {
+    return v->buffers[param];
+}
 
 /* ---- what is kept */
 
@@ -86,7 +95,9 @@ static EmitValue keep(Eval *v, Kept kept, ExprId x, EmitValue value) {
     return value;
 }
 
-void eval_scope_begin(Eval *v) { vec_push(v->arena, &v->scopes, v->log.len); }
+void eval_scope_begin(Eval *v) {
+    vec_push(v->arena, &v->scopes, v->log.len);
+}
 
 void eval_scope_end(Eval *v) {
     uint32_t from = v->scopes.data[--v->scopes.len];
@@ -131,17 +142,33 @@ void eval_set_acc(Eval *v, uint32_t acc, EmitValue value) {
     find_varying(v);
 }
 
-EmitValue eval_acc(const Eval *v, uint32_t acc) { return v->accs[acc]; }
-void eval_clobber(Eval *v, uint32_t param) { eval_forget(v, eval_bit_param(v, param)); }
-EmitValue eval_failure(const Eval *v) { return v->failure; }
-void eval_set_failure(Eval *v, EmitValue flag) { v->failure = flag; }
+EmitValue eval_acc(const Eval *v, uint32_t acc) {
+    return v->accs[acc];
+}
+void eval_clobber(Eval *v, uint32_t param) {
+    eval_forget(v, eval_bit_param(v, param));
+}
+EmitValue eval_failure(const Eval *v) {
+    return v->failure;
+}
+void eval_set_failure(Eval *v, EmitValue flag) {
+    v->failure = flag;
+}
 
 /* ---- questions */
 
-bool eval_depends_on_var(const Eval *v, ExprId x, uint32_t var) { return x.i && eval_has_bit(v, x, eval_bit_var(v, var)); }
-bool eval_depends_on_acc(const Eval *v, ExprId x, uint32_t acc) { return x.i && eval_has_bit(v, x, eval_bit_acc(v, acc)); }
-bool eval_loads_from(const Eval *v, ExprId x, uint32_t param) { return x.i && eval_has_bit(v, x, eval_bit_param(v, param)); }
-bool eval_may_fail(const Eval *v, ExprId x) { return x.i && v->may_fail[x.i]; }
+bool eval_depends_on_var(const Eval *v, ExprId x, uint32_t var) {
+    return x.i && eval_has_bit(v, x, eval_bit_var(v, var));
+}
+bool eval_depends_on_acc(const Eval *v, ExprId x, uint32_t acc) {
+    return x.i && eval_has_bit(v, x, eval_bit_acc(v, acc));
+}
+bool eval_loads_from(const Eval *v, ExprId x, uint32_t param) {
+    return x.i && eval_has_bit(v, x, eval_bit_param(v, param));
+}
+bool eval_may_fail(const Eval *v, ExprId x) {
+    return x.i && v->may_fail[x.i];
+}
 
 bool eval_varies(const Eval *v, ExprId x) {
     for (uint32_t w = 0; w < v->words; w++)
@@ -149,11 +176,15 @@ bool eval_varies(const Eval *v, ExprId x) {
     return false;
 }
 
-DType eval_register_type(DType t) { return dtype_is_float(t) && t != DTYPE_F64 ? DTYPE_F32 : t; }
+DType eval_register_type(DType t) {
+    return dtype_is_float(t) && t != DTYPE_F64 ? DTYPE_F32 : t;
+}
 
 /* ---- values */
 
-static EmitValue spread(Eval *v, EmitValue a) { return emit_type(v->e, a).lanes || !v->lanes ? a : emit_broadcast(v->e, a, v->lanes); }
+static EmitValue spread(Eval *v, EmitValue a) {
+    return emit_type(v->e, a).lanes || !v->lanes ? a : emit_broadcast(v->e, a, v->lanes);
+}
 
 EmitValue eval_both(Eval *v, EmitValue a, EmitValue b) {
     if (!a.v) return b;
@@ -177,7 +208,9 @@ static void note_failure(Eval *v, EmitValue where) {
     v->failure = v->failure.v ? emit_binary(v->e, EMIT_OR, v->failure, where) : where;
 }
 
-static EmitValue evaluate(Eval *v, ExprId x, bool vector) { return vector ? eval_value(v, x) : eval_scalar(v, x); }
+static EmitValue evaluate(Eval *v, ExprId x, bool vector) {
+    return vector ? eval_value(v, x) : eval_scalar(v, x);
+}
 
 /* A side of a select, whose failures only count where it is chosen. */
 static EmitValue side(Eval *v, ExprId x, EmitValue chosen, bool vector) {
@@ -206,7 +239,11 @@ static EmitValue select_value(Eval *v, const Expr *e, bool vector) {
 }
 
 static EmitValue call_scalar(Eval *v, const Expr *e, DType operand, DType result, const EmitValue *args, bool notes) {
-    ScalarCall c = {.op = e->op, .operand = operand, .result = result, .args = {args[0], args[1], args[2]}, .fast_math = v->fast_math};
+    ScalarCall c = {.op = e->op,
+                    .operand = operand,
+                    .result = result,
+                    .args = {args[0], args[1], args[2]},
+                    .fast_math = v->fast_math};
     EmitValue value = scalar_emit(v->e, &c);
     if (notes && c.zero_divisor.v) note_failure(v, c.zero_divisor);
     return value;
@@ -224,11 +261,13 @@ static bool compare_by_count(Eval *v, const Expr *e, EmitValue *out) {
         b = t;
     }
     bool strict = op == OP_LT || op == OP_GT;
-    if (!eval_stride(v, a, v->vector_var, &sa) || !eval_stride(v, b, v->vector_var, &sb) || (sa - sb != 1 && sa - sb != -1)) return false;
+    if (!eval_stride(v, a, v->vector_var, &sa) || !eval_stride(v, b, v->vector_var, &sb) ||
+        (sa - sb != 1 && sa - sb != -1))
+        return false;
     for (uint32_t i = 0; i < v->k->n_accs; i++)
         if (eval_depends_on_acc(v, a, i) || eval_depends_on_acc(v, b, i)) return false;
     EmitValue low = eval_scalar(v, a), high = eval_scalar(v, b); /* of lane 0 */
-    bool rises = sa - sb == 1;                                   /* the first high - low lanes; else all but the first low - high + 1 */
+    bool rises = sa - sb == 1; /* the first high - low lanes; else all but the first low - high + 1 */
     EmitValue count = rises ? emit_binary(v->e, EMIT_ISUB, high, low) : emit_binary(v->e, EMIT_ISUB, low, high);
     if (rises != strict) {
         EmitValue one = emit_index(v->e, 1);
@@ -246,7 +285,8 @@ static bool compare_by_count(Eval *v, const Expr *e, EmitValue *out) {
 /* ---- index vectors of 32 bits */
 
 static bool is_narrow_op(OpId op) {
-    return op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_MIN || op == OP_MAX || op == OP_FLOORDIV || op == OP_FLOORMOD || op == OP_SELECT;
+    return op == OP_ADD || op == OP_SUB || op == OP_MUL || op == OP_MIN || op == OP_MAX || op == OP_FLOORDIV ||
+           op == OP_FLOORMOD || op == OP_SELECT;
 }
 
 static EmitValue narrow(Eval *v, EmitValue x) {
@@ -268,8 +308,9 @@ static EmitValue narrow_value(Eval *v, ExprId x) {
         EmitValue spread_base = emit_broadcast(m, base, v->lanes);
         EmitValue lane = emit_lane_index(m, (EmitType){DTYPE_S32, v->lanes});
         value = emit_binary(m, EMIT_IADD, spread_base, lane);
-    } else if (e->kind == EXPR_SCALAR && is_narrow_op(e->op) && !v->may_fail[x.i] && (e->op == OP_SELECT || eval_fits_32(v, e->args[0])) &&
-               eval_fits_32(v, e->args[1]) && (!e->args[2].i || eval_fits_32(v, e->args[2]))) {
+    } else if (e->kind == EXPR_SCALAR && is_narrow_op(e->op) && !v->may_fail[x.i] &&
+               (e->op == OP_SELECT || eval_fits_32(v, e->args[0])) && eval_fits_32(v, e->args[1]) &&
+               (!e->args[2].i || eval_fits_32(v, e->args[2]))) {
         EmitValue args[3] = {{NULL}};
         bool natural = true;
         for (int i = 0; i < 3 && e->args[i].i; i++) {
@@ -277,9 +318,11 @@ static EmitValue narrow_value(Eval *v, ExprId x) {
             args[i] = e->op == OP_SELECT && i == 0 ? eval_value(v, e->args[0]) : narrow_value(v, e->args[i]);
         }
         bool divides = e->op == OP_FLOORDIV || e->op == OP_FLOORMOD;
-        value = call_scalar(v, e, natural && divides ? DTYPE_U32 : DTYPE_S32, natural && divides ? DTYPE_U32 : DTYPE_S32, args, false);
+        value = call_scalar(v, e, natural && divides ? DTYPE_U32 : DTYPE_S32,
+                            natural && divides ? DTYPE_U32 : DTYPE_S32, args, false);
     } else if (e->kind == EXPR_SCALAR && e->op == OP_CAST && dtype_is_int(eval_expr(v, e->args[0])->dtype) &&
-               dtype_info(eval_expr(v, e->args[0])->dtype)->bits <= 32 && eval_expr(v, e->args[0])->dtype != DTYPE_U32) {
+               dtype_info(eval_expr(v, e->args[0])->dtype)->bits <= 32 &&
+               eval_expr(v, e->args[0])->dtype != DTYPE_U32) {
         EmitValue args[3] = {eval_value(v, e->args[0]), {NULL}, {NULL}};
         value = call_scalar(v, e, eval_expr(v, e->args[0])->dtype, DTYPE_S32, args, false);
     } else {
@@ -289,7 +332,9 @@ static EmitValue narrow_value(Eval *v, ExprId x) {
     return v->path.v && v->may_fail[x.i] ? value : keep(v, KEPT_NARROW, x, value);
 }
 
-EmitValue eval_index_lanes(Eval *v, ExprId x) { return eval_fits_32(v, x) ? narrow_value(v, x) : eval_value(v, x); }
+EmitValue eval_index_lanes(Eval *v, ExprId x) {
+    return eval_fits_32(v, x) ? narrow_value(v, x) : eval_value(v, x);
+}
 
 /* Whether computing x as 32-bit lanes and widening it helps: it does arithmetic there itself. */
 static bool is_narrow(Eval *v, ExprId x) {
@@ -309,13 +354,15 @@ static EmitValue scalar_op(Eval *v, const Expr *e, ExprId x, bool vector) {
     DType operand = eval_expr(v, e->args[0])->dtype;
     EmitValue args[3] = {{NULL}};
     /* Comparisons and conversions of indexes that fit work on 32-bit lanes. */
-    bool narrows = vector && operand == DTYPE_S64 && (op_info(e->op)->result_is_bool || e->op == OP_CAST) && !v->may_fail[x.i] &&
-                   is_narrow(v, e->args[0]) && (!e->args[1].i || eval_fits_32(v, e->args[1]));
-    for (int i = 0; i < 3 && e->args[i].i; i++) args[i] = narrows ? narrow_value(v, e->args[i]) : evaluate(v, e->args[i], vector);
+    bool narrows = vector && operand == DTYPE_S64 && (op_info(e->op)->result_is_bool || e->op == OP_CAST) &&
+                   !v->may_fail[x.i] && is_narrow(v, e->args[0]) && (!e->args[1].i || eval_fits_32(v, e->args[1]));
+    for (int i = 0; i < 3 && e->args[i].i; i++)
+        args[i] = narrows ? narrow_value(v, e->args[i]) : evaluate(v, e->args[i], vector);
     if (narrows) operand = DTYPE_S32;
     bool divides = e->op == OP_FLOORDIV || e->op == OP_FLOORMOD;
     DType result = e->dtype;
-    if (divides && operand == DTYPE_S64 && eval_range(v, e->args[0]).min >= 0 && eval_range(v, e->args[1]).min >= 0) operand = result = DTYPE_U64;
+    if (divides && operand == DTYPE_S64 && eval_range(v, e->args[0]).min >= 0 && eval_range(v, e->args[1]).min >= 0)
+        operand = result = DTYPE_U64;
     return call_scalar(v, e, operand, result, args, v->may_fail[x.i]);
 }
 

@@ -1,5 +1,6 @@
-/* eval_memory: loads and stores of kernels. How an access moves along the lanes decides its form: not at all → one scalar, by 1 → a vector,
-   by -1 → a vector reversed, else gather and scatter. No access touches what its guard or the lanes that exist exclude. */
+/* eval_memory: loads and stores of kernels. How an access moves along the lanes decides its form: not at all → one
+   scalar, by 1 → a vector, by -1 → a vector reversed, else gather and scatter. No access touches what its guard or the
+   lanes that exist exclude. */
 #include "codegen/cpu/eval_state.h"
 
 /* ---- addresses */
@@ -37,7 +38,8 @@ static uint32_t order_of(const Eval *v, ExprId x) {
     return order;
 }
 
-/* Address of element `index` (of lane 0) without *disp elements: parts that change in outer loops first, so that they leave inner ones. */
+/* Address of element `index` (of lane 0) without *disp elements: parts that change in outer loops first, so that they
+ * leave inner ones. */
 static EmitValue address(Eval *v, uint32_t param, ExprId index, int64_t *disp) {
     Sum s = {.n = 0};
     flatten(v, index, &s);
@@ -166,8 +168,10 @@ EmitValue eval_load(Eval *v, ExprId x, bool vector) {
     } else if (when.v && !guard_varies) { /* one decision for all lanes */
         EmitType t = {e->dtype, v->lanes};
         int64_t stride, disp; /* indexes are computed before the branch: values that are kept outlive it */
-        if (eval_stride(v, index, v->vector_var, &stride)) address(v, e->ref, index, &disp);
-        else eval_index_lanes(v, index);
+        if (eval_stride(v, index, v->vector_var, &stride))
+            address(v, e->ref, index, &disp);
+        else
+            eval_index_lanes(v, index);
         emit_if_begin(v->e, when, 1, &t);
         value = load_lanes(v, e->ref, index, v->mask);
         emit_if_else(v->e, 1, &value);

@@ -1,15 +1,25 @@
-/* eval_range: what is known of index expressions without computing them: their range, and how they move with a variable. Bounds that loops
-   prove make guards vanish, divisions unsigned and index vectors narrow. */
+/* eval_range: what is known of index expressions without computing them: their range, and how they move with a
+   variable. Bounds that loops prove make guards vanish, divisions unsigned and index vectors narrow. */
 #include "codegen/cpu/eval_state.h"
 
 static const Range unknown = {INT64_MIN, INT64_MAX};
-static Range exactly(int64_t x) { return (Range){x, x}; }
-static int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
-static int64_t larger(int64_t a, int64_t b) { return a > b ? a : b; }
+static Range exactly(int64_t x) {
+    return (Range){x, x};
+}
+static int64_t smaller(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
 
-static bool bounded(Range r) { return r.min != INT64_MIN && r.max != INT64_MAX; }
+static bool bounded(Range r) {
+    return r.min != INT64_MIN && r.max != INT64_MAX;
+}
 
-static Range hull(Range a, Range b) { return (Range){smaller(a.min, b.min), larger(a.max, b.max)}; }
+static Range hull(Range a, Range b) {
+    return (Range){smaller(a.min, b.min), larger(a.max, b.max)};
+}
 
 static Range range_add(Range a, Range b) {
     Range r;
@@ -34,11 +44,14 @@ static Range range_multiply(Range a, Range b) {
     return r;
 }
 
-static int64_t floor_divide(int64_t x, int64_t y) { return x / y - (x % y != 0 && (x % y < 0) != (y < 0)); }
+static int64_t floor_divide(int64_t x, int64_t y) {
+    return x / y - (x % y != 0 && (x % y < 0) != (y < 0));
+}
 
 static Range range_divide(Range a, Range b) {
     if (b.min != b.max || b.min <= 0) return a.min >= 0 && b.min >= 0 ? (Range){0, a.max} : unknown;
-    return (Range){a.min == INT64_MIN ? INT64_MIN : floor_divide(a.min, b.min), a.max == INT64_MAX ? INT64_MAX : floor_divide(a.max, b.min)};
+    return (Range){a.min == INT64_MIN ? INT64_MIN : floor_divide(a.min, b.min),
+                   a.max == INT64_MAX ? INT64_MAX : floor_divide(a.max, b.min)};
 }
 
 static Range range_modulo(Range a, Range b) {
@@ -53,13 +66,16 @@ static Range range_less(Range x, Range y) {
     if (x.min >= y.max) return exactly(0);
     return (Range){0, 1};
 }
-static Range range_not(Range x) { return (Range){1 - x.max, 1 - x.min}; }
+static Range range_not(Range x) {
+    return (Range){1 - x.max, 1 - x.min};
+}
 
 static Range type_range(DType t) {
     int bits = dtype_info(t)->bits;
     if (t == DTYPE_BOOL) return (Range){0, 1};
     if (!dtype_is_int(t) || bits >= 64) return unknown;
-    return dtype_is_signed(t) ? (Range){-((int64_t)1 << (bits - 1)), ((int64_t)1 << (bits - 1)) - 1} : (Range){0, ((int64_t)1 << bits) - 1};
+    return dtype_is_signed(t) ? (Range){-((int64_t)1 << (bits - 1)), ((int64_t)1 << (bits - 1)) - 1}
+                              : (Range){0, ((int64_t)1 << bits) - 1};
 }
 
 static Range range_of_scalar(Eval *v, const Expr *e) {
@@ -76,22 +92,38 @@ static Range range_of_scalar(Eval *v, const Expr *e) {
     if (!ints || (e->dtype != DTYPE_S64 && e->dtype != DTYPE_BOOL)) return type_range(e->dtype);
     Range a = eval_range(v, e->args[0]), b = e->args[1].i ? eval_range(v, e->args[1]) : unknown;
     switch (e->op) { /* the ops of index arithmetic */
-    case OP_ADD: return range_add(a, b);
-    case OP_SUB: return range_add(a, range_negate(b));
-    case OP_MUL: return range_multiply(a, b);
-    case OP_FLOORDIV: return range_divide(a, b);
-    case OP_FLOORMOD: return range_modulo(a, b);
-    case OP_NEG: return range_negate(a);
-    case OP_MIN: return (Range){smaller(a.min, b.min), smaller(a.max, b.max)};
-    case OP_MAX: return (Range){larger(a.min, b.min), larger(a.max, b.max)};
-    case OP_LT: return range_less(a, b);
-    case OP_GE: return range_not(range_less(a, b));
-    case OP_GT: return range_less(b, a);
-    case OP_LE: return range_not(range_less(b, a));
-    case OP_AND: return e->dtype == DTYPE_BOOL ? (Range){a.min & b.min, a.max & b.max} : unknown;
-    case OP_OR: return e->dtype == DTYPE_BOOL ? (Range){a.min | b.min, a.max | b.max} : unknown;
-    case OP_NOT: return e->dtype == DTYPE_BOOL ? range_not(a) : unknown;
-    default: return type_range(e->dtype);
+    case OP_ADD:
+        return range_add(a, b);
+    case OP_SUB:
+        return range_add(a, range_negate(b));
+    case OP_MUL:
+        return range_multiply(a, b);
+    case OP_FLOORDIV:
+        return range_divide(a, b);
+    case OP_FLOORMOD:
+        return range_modulo(a, b);
+    case OP_NEG:
+        return range_negate(a);
+    case OP_MIN:
+        return (Range){smaller(a.min, b.min), smaller(a.max, b.max)};
+    case OP_MAX:
+        return (Range){larger(a.min, b.min), larger(a.max, b.max)};
+    case OP_LT:
+        return range_less(a, b);
+    case OP_GE:
+        return range_not(range_less(a, b));
+    case OP_GT:
+        return range_less(b, a);
+    case OP_LE:
+        return range_not(range_less(b, a));
+    case OP_AND:
+        return e->dtype == DTYPE_BOOL ? (Range){a.min & b.min, a.max & b.max} : unknown;
+    case OP_OR:
+        return e->dtype == DTYPE_BOOL ? (Range){a.min | b.min, a.max | b.max} : unknown;
+    case OP_NOT:
+        return e->dtype == DTYPE_BOOL ? range_not(a) : unknown;
+    default:
+        return type_range(e->dtype);
     }
 }
 
@@ -100,14 +132,24 @@ Range eval_range(Eval *v, ExprId x) {
     const Expr *e = eval_expr(v, x);
     Range r = type_range(e->dtype);
     switch (e->kind) {
-    case EXPR_CONST: if (dtype_is_int(e->dtype) || e->dtype == DTYPE_BOOL) r = exactly(e->i); break;
-    case EXPR_VAR: r = v->var_ranges[e->ref]; break;
-    case EXPR_DIM:
-        if (dim_is_const(e->dim)) r = exactly(e->dim.value);
-        else dim_range(&v->p->g->dims, e->dim, &r.min, &r.max);
+    case EXPR_CONST:
+        if (dtype_is_int(e->dtype) || e->dtype == DTYPE_BOOL) r = exactly(e->i);
         break;
-    case EXPR_SCALAR: r = range_of_scalar(v, e); break;
-    case EXPR_LOAD: case EXPR_ACC: break;
+    case EXPR_VAR:
+        r = v->var_ranges[e->ref];
+        break;
+    case EXPR_DIM:
+        if (dim_is_const(e->dim))
+            r = exactly(e->dim.value);
+        else
+            dim_range(&v->p->g->dims, e->dim, &r.min, &r.max);
+        break;
+    case EXPR_SCALAR:
+        r = range_of_scalar(v, e);
+        break;
+    case EXPR_LOAD:
+    case EXPR_ACC:
+        break;
     }
     v->ranges[x.i] = r;
     v->range_known[x.i] = true;

@@ -1,13 +1,21 @@
-/* isa: finds the row of a `--cpu` name. A level is a row of isa.def; a CPU is a level, the features of isa.def that it has beyond it, and
-   its own name for instruction scheduling. LLVM's own idea of the CPU is not used: its code could need what the runtime does not check. */
+/* isa: finds the row of a `--cpu` name. A level is a row of isa.def; a CPU is a level, the features of isa.def that it
+   has beyond it, and its own name for instruction scheduling. LLVM's own idea of the CPU is not used: its code could
+   need what the runtime does not check. */
 #include "codegen/cpu/isa.h"
 #include "codegen/llvm/llvm.h"
 #include <string.h>
 
 static const IsaRow levels[] = {
-#define ISA(name_, arch_, cpu_, features_, checks_, bits_, registers_, masks_)                                                             \
-    {.name = name_, .arch = arch_, .cpu = cpu_, .features = features_, .checks = checks_, .vector_bits = bits_, .vector_registers = registers_, \
-     .masks = masks_, .level = name_},
+#define ISA(name_, arch_, cpu_, features_, checks_, bits_, registers_, masks_)                                         \
+    {.name = name_,                                                                                                    \
+     .arch = arch_,                                                                                                    \
+     .cpu = cpu_,                                                                                                      \
+     .features = features_,                                                                                            \
+     .checks = checks_,                                                                                                \
+     .vector_bits = bits_,                                                                                             \
+     .vector_registers = registers_,                                                                                   \
+     .masks = masks_,                                                                                                  \
+     .level = name_},
 #include "codegen/cpu/isa.def"
 #undef ISA
 };
@@ -36,7 +44,8 @@ static bool list_has(const char *list, char sign, const char *name) {
     size_t n = strlen(name);
     for (const char *p = list; *p;) {
         size_t len = strcspn(p, ",");
-        if (sign ? len == n + 1 && p[0] == sign && memcmp(p + 1, name, n) == 0 : len == n && memcmp(p, name, n) == 0) return true;
+        if (sign ? len == n + 1 && p[0] == sign && memcmp(p + 1, name, n) == 0 : len == n && memcmp(p, name, n) == 0)
+            return true;
         p += len + (p[len] == ',');
     }
     return false;
@@ -48,7 +57,9 @@ static bool arch_matches(const char *arch, const char *triple) {
 }
 
 /* Levels are in ascending order, and each includes those before it on its arch. */
-static bool is_x86(const IsaRow *row) { return strcmp(row->arch, "x86_64") == 0; }
+static bool is_x86(const IsaRow *row) {
+    return strcmp(row->arch, "x86_64") == 0;
+}
 
 static const IsaRow *level_find(const char *name) {
     for (size_t i = 0; i < ARRAY_LEN(levels); i++)
@@ -63,7 +74,8 @@ static IsaRow *copy_level(Arena *arena, const IsaRow *level) {
     Str checks;
     str_init(&checks, arena);
     for (const IsaRow *below = levels; below <= level; below++)
-        if (strcmp(below->arch, level->arch) == 0) str_printf(&checks, "%s%s", checks.len && *below->checks ? "," : "", below->checks);
+        if (strcmp(below->arch, level->arch) == 0)
+            str_printf(&checks, "%s%s", checks.len && *below->checks ? "," : "", below->checks);
     row->checks = str_text(&checks);
     return row;
 }
@@ -92,12 +104,14 @@ static const IsaRow *cpu_row(Arena *arena, const IsaRow *level, const char *name
 /* Whether a CPU of the table has just the features beyond its level that this machine has. */
 static bool same_features(const char *arch, const char *listed, const char *host) {
     for (size_t i = 0; i < ARRAY_LEN(features); i++)
-        if (strcmp(features[i].arch, arch) == 0 && list_has(listed, '\0', features[i].llvm) != list_has(host, '+', features[i].llvm)) return false;
+        if (strcmp(features[i].arch, arch) == 0 &&
+            list_has(listed, '\0', features[i].llvm) != list_has(host, '+', features[i].llvm))
+            return false;
     return true;
 }
 
-/* LLVM's name of this machine, unless its features belie that (virtual machines report models that they are not): then the first CPU of the
-   table that has them. */
+/* LLVM's name of this machine, unless its features belie that (virtual machines report models that they are not): then
+   the first CPU of the table that has them. */
 static const char *native_name(Arena *arena, const IsaRow *level, const char *host) {
     const char *name = llvm_host_cpu(arena), *found = NULL;
     for (size_t i = 0; i < ARRAY_LEN(cpus); i++) {
@@ -120,7 +134,8 @@ static const IsaRow *native_row(Arena *arena, const char *triple, Diag *d) {
         if (!arch_matches(levels[i].arch, triple)) continue;
         bool all = true;
         char *rest = arena_strdup(arena, levels[i].checks), *save = NULL;
-        for (char *check = strtok_r(rest, ",", &save); check; check = strtok_r(NULL, ",", &save)) all &= list_has(host, '+', check);
+        for (char *check = strtok_r(rest, ",", &save); check; check = strtok_r(NULL, ",", &save))
+            all &= list_has(host, '+', check);
         if (!all) break;
         best = &levels[i];
     }

@@ -1,5 +1,6 @@
-/* loops: statements of a kernel as code: serial and unrolled loops, stores, accumulators, failures. Vector loops are in loops_vector.c.
-   Before a loop is entered, what its body uses and does not change there is computed; after it, only slots are left of it. */
+/* loops: statements of a kernel as code: serial and unrolled loops, stores, accumulators, failures. Vector loops are in
+   loops_vector.c. Before a loop is entered, what its body uses and does not change there is computed; after it, only
+   slots are left of it. */
 #include "codegen/cpu/loops_state.h"
 #include "codegen/cpu/scalar.h"
 #include "tfopt_abi.h"
@@ -12,18 +13,24 @@ EmitValue loops_slot(const Loops *l, uint32_t slot) {
 }
 
 void loops_set_slot(Loops *l, uint32_t slot, EmitValue value) {
-    if (slot == slot_range_flag(l)) l->out_of_range = value;
-    else if (slot == slot_division_flag(l)) eval_set_failure(l->v, value);
-    else eval_set_acc(l->v, slot, value);
+    if (slot == slot_range_flag(l))
+        l->out_of_range = value;
+    else if (slot == slot_division_flag(l))
+        eval_set_failure(l->v, value);
+    else
+        eval_set_acc(l->v, slot, value);
 }
 
-DType loops_slot_type(const Loops *l, uint32_t slot) { return slot < l->k->n_accs ? l->k->acc_types[slot] : DTYPE_BOOL; }
+DType loops_slot_type(const Loops *l, uint32_t slot) {
+    return slot < l->k->n_accs ? l->k->acc_types[slot] : DTYPE_BOOL;
+}
 
 void loops_modified(const Loops *l, const Stmt *s, bool *modified) {
     for (; s; s = s->next) {
         if (s->kind == STMT_ACC || s->kind == STMT_UPDATE) modified[s->ref] = true;
         if (s->kind == STMT_FAIL) modified[slot_range_flag(l)] = true;
-        bool divides = eval_may_fail(l->v, s->index) || eval_may_fail(l->v, s->value) || eval_may_fail(l->v, s->pred) || eval_may_fail(l->v, s->extent);
+        bool divides = eval_may_fail(l->v, s->index) || eval_may_fail(l->v, s->value) || eval_may_fail(l->v, s->pred) ||
+                       eval_may_fail(l->v, s->extent);
         if (divides) modified[slot_division_flag(l)] = true;
         if (s->kind == STMT_FOR) loops_modified(l, s->body, modified);
     }
@@ -78,11 +85,14 @@ static void hoist_expr(Loops *l, Hoist *h, ExprId x) {
     if (e->kind != EXPR_LOAD && e->kind != EXPR_SCALAR) return;
     if (is_invariant(l, h, x)) {
         /* Index arithmetic that only vectors need is left to the loads that need it. */
-        if (e->dtype != DTYPE_S64 || loads_anything(l, x)) eval_value(l->v, x);
-        else eval_scalar(l->v, x);
+        if (e->dtype != DTYPE_S64 || loads_anything(l, x))
+            eval_value(l->v, x);
+        else
+            eval_scalar(l->v, x);
         return;
     }
-    /* A guarded load's other value and both sides of a select are cheap to have; a division that may fail stays where it is. */
+    /* A guarded load's other value and both sides of a select are cheap to have; a division that may fail stays where
+     * it is. */
     if (eval_may_fail(l->v, x) && e->op == OP_SELECT) return;
     for (int i = 0; i < 3; i++) hoist_expr(l, h, e->args[i]);
 }
@@ -102,8 +112,11 @@ static void hoist_body(Loops *l, Hoist *h, const Stmt *s) {
 }
 
 void loops_hoist(Loops *l, const Stmt *loop, bool runs) {
-    Hoist h = {.runs = runs, .modified = NEW_ARRAY(l->arena, bool, l->n_slots), .stored = NEW_ARRAY(l->arena, bool, l->k->params.len + 1),
-               .vars = NEW_ARRAY(l->arena, bool, l->k->n_vars + 1), .seen = NEW_ARRAY(l->arena, bool, l->k->exprs.len + 1)};
+    Hoist h = {.runs = runs,
+               .modified = NEW_ARRAY(l->arena, bool, l->n_slots),
+               .stored = NEW_ARRAY(l->arena, bool, l->k->params.len + 1),
+               .vars = NEW_ARRAY(l->arena, bool, l->k->n_vars + 1),
+               .seen = NEW_ARRAY(l->arena, bool, l->k->exprs.len + 1)};
     h.vars[loop->ref] = true;
     if (l->jam.n > 1) h.vars[l->jam.loop->ref] = true; /* differs between the vectors that go together */
     loops_modified(l, loop->body, h.modified);
@@ -135,8 +148,10 @@ static int read_slot(const Loops *l, uint32_t slot, EmitValue *out) {
     return l->jam.n;
 }
 static void write_slot(Loops *l, uint32_t slot, const EmitValue *values) {
-    if (l->jam.n <= 1) loops_set_slot(l, slot, values[0]);
-    else for (int u = 0; u < l->jam.n; u++) l->jam.state[slot][u] = values[u];
+    if (l->jam.n <= 1)
+        loops_set_slot(l, slot, values[0]);
+    else
+        for (int u = 0; u < l->jam.n; u++) l->jam.state[slot][u] = values[u];
 }
 
 void loops_counted(Loops *l, const Stmt *s, EmitValue lo, EmitValue hi, EmitValue step, LoopTurn *turn, void *data) {
@@ -193,7 +208,8 @@ static bool reads_rows(Loops *l, ExprId x, uint32_t var) {
     const Expr *e = &l->k->exprs.data[x.i];
     int64_t stride;
     if (!eval_depends_on_var(l->v, x, var)) return true;
-    if (e->kind == EXPR_LOAD && (!eval_stride(l->v, e->args[0], var, &stride) || (stride != 0 && stride != 1))) return false;
+    if (e->kind == EXPR_LOAD && (!eval_stride(l->v, e->args[0], var, &stride) || (stride != 0 && stride != 1)))
+        return false;
     for (int i = 0; i < 3 && e->args[i].i; i++)
         if (!reads_rows(l, e->args[i], var)) return false;
     return true;
@@ -205,7 +221,8 @@ static bool accumulates_rows(Loops *l, const Stmt *s) {
     if (l->lanes || eval_range(l->v, s->extent).max < LEAST) return false;
     for (const Stmt *inner = s->body; inner; inner = inner->next) {
         if (inner->kind != STMT_UPDATE || inner->op == OP_MUL) return false;
-        if (!reads_rows(l, inner->value, s->ref) || (inner->pred.i && !reads_rows(l, inner->pred, s->ref))) return false;
+        if (!reads_rows(l, inner->value, s->ref) || (inner->pred.i && !reads_rows(l, inner->pred, s->ref)))
+            return false;
     }
     return true;
 }
@@ -238,7 +255,9 @@ EmitValue loops_combine(Loops *l, OpId op, DType t, EmitValue a, EmitValue b) {
     return scalar_emit(l->e, &c);
 }
 
-static EmitValue evaluate(Loops *l, ExprId x) { return l->lanes ? eval_value(l->v, x) : eval_scalar(l->v, x); }
+static EmitValue evaluate(Loops *l, ExprId x) {
+    return l->lanes ? eval_value(l->v, x) : eval_scalar(l->v, x);
+}
 
 static void update(Loops *l, const Stmt *s) {
     EmitValue old = eval_acc(l->v, s->ref), value = evaluate(l, s->value);
@@ -269,9 +288,14 @@ static void statement(Loops *l, const Stmt *s) {
         value = evaluate(l, s->value);
         eval_set_acc(l->v, s->ref, value);
         break;
-    case STMT_UPDATE: update(l, s); break;
-    case STMT_FAIL: fail(l, s); break;
-    case STMT_FOR: BUG("a loop is no simple statement");
+    case STMT_UPDATE:
+        update(l, s);
+        break;
+    case STMT_FAIL:
+        fail(l, s);
+        break;
+    case STMT_FOR:
+        BUG("a loop is no simple statement");
     }
 }
 
@@ -324,10 +348,13 @@ void loops_emit(Emit *e, const Program *p, const Kernel *k, const char *symbol, 
     if (modified[slot_range_flag(&l)]) l.out_of_range = clear;
     if (modified[slot_division_flag(&l)]) eval_set_failure(v, clear);
 
-    /* The units are a serial loop, and the function does nothing for none: what all units share may be computed before it. */
+    /* The units are a serial loop, and the function does nothing for none: what all units share may be computed before
+     * it. */
     Range units = {0, INT64_MAX};
-    if (dim_is_const(k->units)) units.max = k->units.value > 0 ? k->units.value - 1 : 0;
-    else dim_range(&p->g->dims, k->units, &(int64_t){0}, &units.max);
+    if (dim_is_const(k->units))
+        units.max = k->units.value > 0 ? k->units.value - 1 : 0;
+    else
+        dim_range(&p->g->dims, k->units, &(int64_t){0}, &units.max);
     EmitValue any = emit_compare(e, EMIT_SLT, begin, end);
     EmitType status_type = {DTYPE_S32, 0};
     emit_if_begin(e, any, 1, &status_type);

@@ -1,17 +1,18 @@
-/* loops_vector: VECTOR loops. The loop becomes: turns of several whole vectors, single whole vectors, and a rest, which is one masked
-   vector where masks are free and a scalar loop elsewhere. Accumulators from outside become independent partial ones, one a vector of a
-   turn, so that latency is hidden; they are combined in a fixed order, whatever the threads. */
+/* loops_vector: VECTOR loops. The loop becomes: turns of several whole vectors, single whole vectors, and a rest, which
+   is one masked vector where masks are free and a scalar loop elsewhere. Accumulators from outside become independent
+   partial ones, one a vector of a turn, so that latency is hidden; they are combined in a fixed order, whatever the
+   threads. */
 #include "codegen/cpu/loops_state.h"
 #include <math.h>
 #include <string.h>
 
 typedef struct {
     int lanes, unroll;
-    bool together;        /* the vectors of a turn go through the body together: it has loops of its own */
-    uint32_t *slots;      /* accumulators and flags from outside that the body changes */
+    bool together;   /* the vectors of a turn go through the body together: it has loops of its own */
+    uint32_t *slots; /* accumulators and flags from outside that the body changes */
     OpId *ops;
     int n_slots;
-    EmitValue *initial;   /* their values before the loop */
+    EmitValue *initial; /* their values before the loop */
     EmitValue (*partial)[MAX_UNROLL];
 } Vectors;
 
@@ -20,8 +21,8 @@ typedef struct {
 typedef struct {
     const Loops *l;
     uint32_t var;
-    int bits;       /* of the widest element */
-    double cost;    /* of a turn, in additions */
+    int bits;    /* of the widest element */
+    double cost; /* of a turn, in additions */
     bool possible, flat;
     bool *seen;
 } Survey;
@@ -77,8 +78,8 @@ static bool updating_op(const Loops *l, const Stmt *s, uint32_t slot, OpId *op) 
             if (s->op == OP_SELECT || (*op != OP_NONE && *op != s->op)) return false;
             *op = s->op;
         }
-        if (eval_depends_on_acc(l->v, s->value, slot) || eval_depends_on_acc(l->v, s->index, slot) || eval_depends_on_acc(l->v, s->pred, slot) ||
-            eval_depends_on_acc(l->v, s->extent, slot))
+        if (eval_depends_on_acc(l->v, s->value, slot) || eval_depends_on_acc(l->v, s->index, slot) ||
+            eval_depends_on_acc(l->v, s->pred, slot) || eval_depends_on_acc(l->v, s->extent, slot))
             return false;
         if (s->kind == STMT_FOR && !updating_op(l, s->body, slot, op)) return false;
     }
@@ -92,7 +93,12 @@ static int floor_power_of_two(int64_t x) {
 }
 
 static bool plan(Loops *l, const Stmt *s, Vectors *p) {
-    Survey survey = {.l = l, .var = s->ref, .possible = true, .flat = true, .bits = 8, .seen = NEW_ARRAY(l->arena, bool, l->k->exprs.len + 1)};
+    Survey survey = {.l = l,
+                     .var = s->ref,
+                     .possible = true,
+                     .flat = true,
+                     .bits = 8,
+                     .seen = NEW_ARRAY(l->arena, bool, l->k->exprs.len + 1)};
     survey_body(&survey, s->body);
     if (!survey.possible || l->lanes) return false;
 
@@ -123,7 +129,12 @@ static bool plan(Loops *l, const Stmt *s, Vectors *p) {
     if (p->lanes < 2) return false;
     bool reduces = p->n_slots > 0;
     p->together = !survey.flat;
-    p->unroll = p->together ? (survey.cost <= 24 ? MAX_UNROLL : survey.cost <= 60 ? 2 : 1) : survey.cost <= 6 || (reduces && survey.cost <= 24) ? MAX_UNROLL : survey.cost <= 40 ? 2 : 1;
+    p->unroll = p->together                                          ? (survey.cost <= 24   ? MAX_UNROLL
+                                                                        : survey.cost <= 60 ? 2
+                                                                                            : 1)
+                : survey.cost <= 6 || (reduces && survey.cost <= 24) ? MAX_UNROLL
+                : survey.cost <= 40                                  ? 2
+                                                                     : 1;
     return true;
 }
 
@@ -135,7 +146,8 @@ static EmitValue identity(Loops *l, OpId op, DType t, int lanes) {
     int bits = dtype_info(t)->bits;
     int64_t least = dtype_is_signed(t) ? (bits == 64 ? INT64_MIN : -((int64_t)1 << (bits - 1))) : 0;
     int64_t most = dtype_is_signed(t) ? ~least : -1;
-    if (dtype_is_float(t)) return emit_float(l->e, type, op == OP_ADD ? -0.0 : op == OP_MUL ? 1.0 : op == OP_MAX ? -INFINITY : INFINITY);
+    if (dtype_is_float(t))
+        return emit_float(l->e, type, op == OP_ADD ? -0.0 : op == OP_MUL ? 1.0 : op == OP_MAX ? -INFINITY : INFINITY);
     if (t == DTYPE_BOOL) return emit_int(l->e, type, op == OP_AND || op == OP_MIN || op == OP_MUL);
     return emit_int(l->e, type, op == OP_MUL ? 1 : op == OP_MAX ? least : op == OP_MIN ? most : op == OP_AND ? -1 : 0);
 }
@@ -174,7 +186,10 @@ static void one_vector(Loops *l, const Stmt *s, Vectors *p, EmitValue i, int whi
 
 /* Like one_vector for n neighbours at once, the last one with a mask. */
 static void vectors_together(Loops *l, const Stmt *s, Vectors *p, EmitValue first, int n, EmitValue last_mask) {
-    l->jam = (Jam){.n = n, .loop = s, .slots = NEW_ARRAY(l->arena, uint32_t, l->n_slots), .state = arena_alloc(l->arena, sizeof *l->jam.state * l->n_slots)};
+    l->jam = (Jam){.n = n,
+                   .loop = s,
+                   .slots = NEW_ARRAY(l->arena, uint32_t, l->n_slots),
+                   .state = arena_alloc(l->arena, sizeof *l->jam.state * l->n_slots)};
     bool *modified = NEW_ARRAY(l->arena, bool, l->n_slots);
     loops_modified(l, s->body, modified);
     for (int i = 0; i < p->n_slots; i++)
@@ -297,14 +312,17 @@ bool loops_vector(Loops *l, const Stmt *s) {
     }
     loops_hoist(l, s, extent.min > 0);
     for (int i = 0; i < p.n_slots; i++)
-        for (int u = 0; u < p.unroll; u++) p.partial[i][u] = identity(l, p.ops[i], loops_slot_type(l, p.slots[i]), p.lanes);
+        for (int u = 0; u < p.unroll; u++)
+            p.partial[i][u] = identity(l, p.ops[i], loops_slot_type(l, p.slots[i]), p.lanes);
 
     EmitValue zero = emit_index(l->e, 0), none = {NULL};
     if (known) {
         int64_t turns = n / turn, at = turns * turn;
         EmitValue hi = emit_index(l->e, at);
-        if (turns == 1) some_vectors(l, s, &p, zero, p.unroll, none);
-        else if (turns > 1) vector_loop(l, s, (Turn){&p, p.unroll, none}, zero, hi, turn);
+        if (turns == 1)
+            some_vectors(l, s, &p, zero, p.unroll, none);
+        else if (turns > 1)
+            vector_loop(l, s, (Turn){&p, p.unroll, none}, zero, hi, turn);
         int left = (int)((n - at) / whole), rest = masks ? (int)((n - at) % whole) : 0;
         EmitValue mask = rest ? emit_const_mask(l->e, p.lanes, rest) : none;
         if (left + (rest > 0)) some_vectors(l, s, &p, hi, left + (rest > 0), mask);

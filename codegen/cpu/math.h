@@ -1,5 +1,6 @@
-/* math: elementary functions of f32 as a few multiplications and additions each, on scalars and vectors. Every function handles NaN,
-   infinities, zeros and denormals; the largest errors, measured over the whole range, stand in test/unit/test_cpu_math.c. */
+/* math: elementary functions of f32 as a few multiplications and additions each, on scalars and vectors. Every function
+   handles NaN, infinities, zeros and denormals; the largest errors, measured over the whole range, stand in
+   test/unit/test_cpu_math.c. */
 #ifndef TFOPT_CPU_MATH_H
 #define TFOPT_CPU_MATH_H
 #include "codegen/cpu/emit.h"

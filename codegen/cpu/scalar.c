@@ -1,5 +1,6 @@
-/* scalar: one row an op and class of operand says how it becomes code: an operation of the emitter, a function of f32 from math.c, a call of
-   libm, or a function here. Integers wrap; division by zero gives 0 and is reported; what TensorFlow defines for edge cases holds here. */
+/* scalar: one row an op and class of operand says how it becomes code: an operation of the emitter, a function of f32
+   from math.c, a call of libm, or a function here. Integers wrap; division by zero gives 0 and is reported; what
+   TensorFlow defines for edge cases holds here. */
 #include "codegen/cpu/scalar_rows.h"
 #include "codegen/cpu/math.h"
 #include <math.h>
@@ -7,9 +8,15 @@
 
 typedef EmitValue FloatFn(Emit *e, EmitValue x);
 
-static EmitType type(const Emit *e, const ScalarCall *c) { return emit_type(e, c->args[0]); }
-static EmitValue real(const ScalarCall *c, Emit *e, double v) { return emit_float(e, type(e, c), v); }
-static bool is_float(DType t) { return dtype_info(t)->class_ == CLASS_FLOAT; }
+static EmitType type(const Emit *e, const ScalarCall *c) {
+    return emit_type(e, c->args[0]);
+}
+static EmitValue real(const ScalarCall *c, Emit *e, double v) {
+    return emit_float(e, type(e, c), v);
+}
+static bool is_float(DType t) {
+    return dtype_info(t)->class_ == CLASS_FLOAT;
+}
 
 EmitValue scalar_multiply_add(Emit *e, EmitValue a, EmitValue b, EmitValue c) {
     if (emit_isa(e)->fma) return emit_fma(e, a, b, c);
@@ -65,7 +72,9 @@ static EmitValue float_pow(Emit *e, ScalarCall *c) {
     }
     return emit_call_libm(e, t.dtype == DTYPE_F64 ? "pow" : "powf", t, 2, c->args);
 }
-static EmitValue float_isnan(Emit *e, ScalarCall *c) { return emit_compare(e, EMIT_FUNO, c->args[0], c->args[0]); }
+static EmitValue float_isnan(Emit *e, ScalarCall *c) {
+    return emit_compare(e, EMIT_FUNO, c->args[0], c->args[0]);
+}
 static EmitValue float_isinf(Emit *e, ScalarCall *c) {
     EmitValue size = emit_unary(e, EMIT_FABS, c->args[0]), infinity = real(c, e, INFINITY);
     return emit_compare(e, EMIT_FEQ, size, infinity);
@@ -95,23 +104,30 @@ static EmitValue wide_softplus(Emit *e, ScalarCall *c) {
 
 typedef struct {
     enum { NO_WAY, BINARY, UNARY, COMPARE, FUNCTION, LIBM } way;
-    int op;               /* EmitBinary, EmitUnary or EmitCompare */
+    int op; /* EmitBinary, EmitUnary or EmitCompare */
     ScalarFn *function;
-    FloatFn *f32;         /* LIBM: the expansion used for f32 in place of the call */
-    FloatFn *fast;        /* and under --math fast, where that differs */
-    const char *libm;     /* name for f64; f32 has an f behind it */
-    int n;                /* LIBM: arguments */
+    FloatFn *f32;     /* LIBM: the expansion used for f32 in place of the call */
+    FloatFn *fast;    /* and under --math fast, where that differs */
+    const char *libm; /* name for f64; f32 has an f behind it */
+    int n;            /* LIBM: arguments */
 } Way;
 
 enum { OF_FLOAT, OF_SINT, OF_UINT, OF_BOOL, N_OF };
 
-#define B(o) {.way = BINARY, .op = EMIT_##o}
-#define U(o) {.way = UNARY, .op = EMIT_##o}
-#define C(o) {.way = COMPARE, .op = EMIT_##o}
-#define F(f) {.way = FUNCTION, .function = f}
-#define L(name, expansion) {.way = LIBM, .libm = name, .f32 = expansion, .n = 1}
-#define L2(name) {.way = LIBM, .libm = name, .n = 2}
-#define NO {.way = NO_WAY}
+#define B(o)                                                                                                           \
+    { .way = BINARY, .op = EMIT_##o }
+#define U(o)                                                                                                           \
+    { .way = UNARY, .op = EMIT_##o }
+#define C(o)                                                                                                           \
+    { .way = COMPARE, .op = EMIT_##o }
+#define F(f)                                                                                                           \
+    { .way = FUNCTION, .function = f }
+#define L(name, expansion)                                                                                             \
+    { .way = LIBM, .libm = name, .f32 = expansion, .n = 1 }
+#define L2(name)                                                                                                       \
+    { .way = LIBM, .libm = name, .n = 2 }
+#define NO                                                                                                             \
+    { .way = NO_WAY }
 /* clang-format off: float, signed, unsigned, bool */
 static const Way ways[N_OPS][N_OF] = {
     [OP_ADD] = {B(ADD), B(IADD), B(IADD), NO},
@@ -178,17 +194,23 @@ static const Way ways[N_OPS][N_OF] = {
 
 static int class_of(DType t) {
     switch (dtype_info(t)->class_) {
-    case CLASS_FLOAT: return OF_FLOAT;
-    case CLASS_SINT: return OF_SINT;
-    case CLASS_UINT: return OF_UINT;
-    case CLASS_BOOLEAN: return OF_BOOL;
-    default: return -1;
+    case CLASS_FLOAT:
+        return OF_FLOAT;
+    case CLASS_SINT:
+        return OF_SINT;
+    case CLASS_UINT:
+        return OF_UINT;
+    case CLASS_BOOLEAN:
+        return OF_BOOL;
+    default:
+        return -1;
     }
 }
 
 bool scalar_may_fail(OpId op, DType operand) {
     if (is_float(operand)) return false;
-    return op == OP_DIV || op == OP_FLOORDIV || op == OP_FLOORMOD || op == OP_TRUNCMOD || (op == OP_POW && dtype_is_signed(operand));
+    return op == OP_DIV || op == OP_FLOORDIV || op == OP_FLOORMOD || op == OP_TRUNCMOD ||
+           (op == OP_POW && dtype_is_signed(operand));
 }
 
 EmitValue scalar_emit(Emit *e, ScalarCall *c) {
@@ -201,17 +223,26 @@ EmitValue scalar_emit(Emit *e, ScalarCall *c) {
     EmitValue r;
     if (w->f32 && t.dtype == DTYPE_F32) {
         r = (c->fast_math && w->fast ? w->fast : w->f32)(e, c->args[0]);
-    } else switch (w->way) {
-    case BINARY: r = emit_binary(e, (EmitBinary)w->op, c->args[0], c->args[1]); break;
-    case UNARY: r = emit_unary(e, (EmitUnary)w->op, c->args[0]); break;
-    case COMPARE: r = emit_compare(e, (EmitCompare)w->op, c->args[0], c->args[1]); break;
-    case FUNCTION: r = w->function(e, c); break;
-    default: {
-        char name[16];
-        snprintf(name, sizeof name, "%s%s", w->libm, t.dtype == DTYPE_F64 ? "" : "f");
-        r = emit_call_libm(e, name, t, w->n, c->args);
-    }
-    }
+    } else
+        switch (w->way) {
+        case BINARY:
+            r = emit_binary(e, (EmitBinary)w->op, c->args[0], c->args[1]);
+            break;
+        case UNARY:
+            r = emit_unary(e, (EmitUnary)w->op, c->args[0]);
+            break;
+        case COMPARE:
+            r = emit_compare(e, (EmitCompare)w->op, c->args[0], c->args[1]);
+            break;
+        case FUNCTION:
+            r = w->function(e, c);
+            break;
+        default: {
+            char name[16];
+            snprintf(name, sizeof name, "%s%s", w->libm, t.dtype == DTYPE_F64 ? "" : "f");
+            r = emit_call_libm(e, name, t, w->n, c->args);
+        }
+        }
     bool rounds = c->op != OP_CAST && c->op != OP_BITCAST && is_float(c->result);
     r = rounds ? scalar_round_to(e, r, c->result) : r;
     if (c->result == DTYPE_S4 && c->op != OP_CAST) r = scalar_from_memory(e, r, DTYPE_S4);

@@ -6,11 +6,12 @@
 
 typedef struct {
     OpId op;
-    DType operand;           /* of args[0], for select of args[1]: says how ints divide, compare and shift */
+    DType operand; /* of args[0], for select of args[1]: says how ints divide, compare and shift */
     DType result;
-    EmitValue args[3];       /* register values: f16 and bf16 as f32 */
+    EmitValue args[3]; /* register values: f16 and bf16 as f32 */
     bool fast_math;
-    EmitValue zero_divisor;  /* out: where an integer division had the divisor 0 (its result is then 0); {NULL} when it cannot fail */
+    EmitValue zero_divisor; /* out: where an integer division had the divisor 0 (its result is then 0); {NULL} when it
+                               cannot fail */
 } ScalarCall;
 
 /* The value of c->op. f16 and bf16 results are rounded to that type and stay f32. */

@@ -1,9 +1,12 @@
-/* scalar_convert: conversions between element types, and between what lies in memory and what is in registers: f16, bf16 and the 8-bit
-   floats are f32 there, with values that the narrow type has; int4 is sign-extended. Floats become ints as x86 does it for TensorFlow. */
+/* scalar_convert: conversions between element types, and between what lies in memory and what is in registers: f16,
+   bf16 and the 8-bit floats are f32 there, with values that the narrow type has; int4 is sign-extended. Floats become
+   ints as x86 does it for TensorFlow. */
 #include "codegen/cpu/scalar_rows.h"
 #include <math.h>
 
-static bool is_float(DType t) { return dtype_info(t)->class_ == CLASS_FLOAT; }
+static bool is_float(DType t) {
+    return dtype_info(t)->class_ == CLASS_FLOAT;
+}
 
 EmitValue scalar_from_memory(Emit *e, EmitValue v, DType t) {
     EmitType m = emit_type(e, v);
@@ -64,10 +67,11 @@ static EmitValue bf16_bits(Emit *e, EmitValue x) {
     return emit_binary(e, EMIT_AND, rounded, high);
 }
 
-/* e4m3 and e5m2: the exponent field of f32 moved to the narrow bias; below its smallest normal number, an addition whose last place is
-   the smallest denormal rounds for us. */
+/* e4m3 and e5m2: the exponent field of f32 moved to the narrow bias; below its smallest normal number, an addition
+   whose last place is the smallest denormal rounds for us. */
 static EmitValue f8_from_f32(Emit *e, EmitValue x, int mantissa, int bias) {
-    int64_t largest = mantissa == 3 ? 0x7e : 0x7b, overflow = mantissa == 3 ? 0x7f : 0x7c, nan = mantissa == 3 ? 0x7f : 0x7e;
+    int64_t largest = mantissa == 3 ? 0x7e : 0x7b, overflow = mantissa == 3 ? 0x7f : 0x7c,
+            nan = mantissa == 3 ? 0x7f : 0x7e;
     EmitType f = emit_type(e, x);
     EmitType t = {DTYPE_S32, f.lanes};
     EmitValue size = emit_unary(e, EMIT_FABS, x);
@@ -88,7 +92,8 @@ static EmitValue f8_from_f32(Emit *e, EmitValue x, int mantissa, int bias) {
     EmitValue is_large = emit_compare(e, EMIT_SGT, code, most);
     code = emit_select(e, is_large, over, code);
     code = emit_select(e, is_nan, nan_code, code);
-    EmitValue all = emit_cast(e, EMIT_BITS, x, DTYPE_S32), to_sign = emit_int(e, t, 24), sign_mask = emit_int(e, t, 0x80);
+    EmitValue all = emit_cast(e, EMIT_BITS, x, DTYPE_S32), to_sign = emit_int(e, t, 24),
+              sign_mask = emit_int(e, t, 0x80);
     EmitValue sign = emit_binary(e, EMIT_USHR, all, to_sign);
     sign = emit_binary(e, EMIT_AND, sign, sign_mask);
     code = emit_binary(e, EMIT_OR, code, sign);
@@ -97,11 +102,16 @@ static EmitValue f8_from_f32(Emit *e, EmitValue x, int mantissa, int bias) {
 
 EmitValue scalar_to_memory(Emit *e, EmitValue v, DType t) {
     switch (t) {
-    case DTYPE_F16: return emit_cast(e, EMIT_FPTRUNC, v, DTYPE_F16);
-    case DTYPE_F8E4M3: return f8_from_f32(e, v, 3, 7);
-    case DTYPE_F8E5M2: return f8_from_f32(e, v, 2, 15);
-    case DTYPE_BF16: break;
-    default: return v;
+    case DTYPE_F16:
+        return emit_cast(e, EMIT_FPTRUNC, v, DTYPE_F16);
+    case DTYPE_F8E4M3:
+        return f8_from_f32(e, v, 3, 7);
+    case DTYPE_F8E5M2:
+        return f8_from_f32(e, v, 2, 15);
+    case DTYPE_BF16:
+        break;
+    default:
+        return v;
     }
     EmitValue bits = bf16_bits(e, v);
     EmitValue by = emit_int(e, emit_type(e, bits), 16);

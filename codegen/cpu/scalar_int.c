@@ -1,11 +1,16 @@
-/* scalar_int: integer ops that are more than one operation. They wrap; a division by zero gives 0 and is reported, the least integer divided
-   by -1 is itself; shift counts are clamped. */
+/* scalar_int: integer ops that are more than one operation. They wrap; a division by zero gives 0 and is reported, the
+   least integer divided by -1 is itself; shift counts are clamped. */
 #include "codegen/cpu/scalar_rows.h"
 
-static EmitType type(const Emit *e, const ScalarCall *c) { return emit_type(e, c->args[0]); }
-static EmitValue whole(const ScalarCall *c, Emit *e, int64_t v) { return emit_int(e, type(e, c), v); }
+static EmitType type(const Emit *e, const ScalarCall *c) {
+    return emit_type(e, c->args[0]);
+}
+static EmitValue whole(const ScalarCall *c, Emit *e, int64_t v) {
+    return emit_int(e, type(e, c), v);
+}
 
-/* Divides by what cannot trap: 0 becomes 1 with *out_zero set (and the quotient is made 0 by the caller), -1 too with *out_minus_one set. */
+/* Divides by what cannot trap: 0 becomes 1 with *out_zero set (and the quotient is made 0 by the caller), -1 too with
+ * *out_minus_one set. */
 static EmitValue safe_divisor(Emit *e, ScalarCall *c, EmitValue *out_minus_one) {
     EmitValue d = c->args[1];
     int64_t constant;
@@ -22,12 +27,14 @@ static EmitValue safe_divisor(Emit *e, ScalarCall *c, EmitValue *out_minus_one) 
     return emit_select(e, replace, one, d);
 }
 
-/* a / d truncated, d neither 0 nor -1 (or a constant). Vectors have no such instruction: narrow ones divide as floats, which is exact. */
+/* a / d truncated, d neither 0 nor -1 (or a constant). Vectors have no such instruction: narrow ones divide as floats,
+ * which is exact. */
 static EmitValue quotient(Emit *e, const ScalarCall *c, EmitValue a, EmitValue d) {
     bool is_signed = dtype_is_signed(c->operand);
     int bits = dtype_info(c->operand)->bits;
     int64_t constant;
-    if (type(e, c).lanes == 0 || bits > 32 || emit_constant_int(e, d, &constant)) return emit_binary(e, is_signed ? EMIT_SDIV : EMIT_UDIV, a, d);
+    if (type(e, c).lanes == 0 || bits > 32 || emit_constant_int(e, d, &constant))
+        return emit_binary(e, is_signed ? EMIT_SDIV : EMIT_UDIV, a, d);
     DType wide = bits > 16 ? DTYPE_F64 : DTYPE_F32;
     DType narrow = emit_type(e, a).dtype;
     EmitValue x = emit_cast(e, is_signed ? EMIT_SITOFP : EMIT_UITOFP, a, wide);
@@ -36,7 +43,9 @@ static EmitValue quotient(Emit *e, const ScalarCall *c, EmitValue a, EmitValue d
     return emit_cast(e, is_signed ? EMIT_FPTOSI : EMIT_FPTOUI, q, narrow);
 }
 
-typedef struct { EmitValue quotient, remainder; } Division;
+typedef struct {
+    EmitValue quotient, remainder;
+} Division;
 
 static Division divide(Emit *e, ScalarCall *c, bool floors) {
     EmitValue a = c->args[0], minus_one;
@@ -67,10 +76,18 @@ static Division divide(Emit *e, ScalarCall *c, bool floors) {
     }
     return r;
 }
-EmitValue int_div(Emit *e, ScalarCall *c) { return divide(e, c, false).quotient; }
-EmitValue int_floordiv(Emit *e, ScalarCall *c) { return divide(e, c, true).quotient; }
-EmitValue int_floormod(Emit *e, ScalarCall *c) { return divide(e, c, true).remainder; }
-EmitValue int_truncmod(Emit *e, ScalarCall *c) { return divide(e, c, false).remainder; }
+EmitValue int_div(Emit *e, ScalarCall *c) {
+    return divide(e, c, false).quotient;
+}
+EmitValue int_floordiv(Emit *e, ScalarCall *c) {
+    return divide(e, c, true).quotient;
+}
+EmitValue int_floormod(Emit *e, ScalarCall *c) {
+    return divide(e, c, true).remainder;
+}
+EmitValue int_truncmod(Emit *e, ScalarCall *c) {
+    return divide(e, c, false).remainder;
+}
 
 /* By squaring; negative exponents are errors and give 0. */
 EmitValue int_pow(Emit *e, ScalarCall *c) {
@@ -111,7 +128,9 @@ EmitValue int_not(Emit *e, ScalarCall *c) {
     EmitValue ones = whole(c, e, -1);
     return emit_binary(e, EMIT_XOR, c->args[0], ones);
 }
-EmitValue int_popcount(Emit *e, ScalarCall *c) { return emit_unary(e, EMIT_CTPOP, c->args[0]); }
+EmitValue int_popcount(Emit *e, ScalarCall *c) {
+    return emit_unary(e, EMIT_CTPOP, c->args[0]);
+}
 
 static EmitValue shift_count(Emit *e, ScalarCall *c) {
     EmitValue most = whole(c, e, dtype_info(c->operand)->bits - 1);

@@ -1,5 +1,5 @@
-/* llvm: contexts, modules, target machines and output files. The only caller of llvm-c besides codegen/mlir, which hands modules over.
-   Assumes: a unit is used by one thread. Leaves: files whose bytes depend on the module only. */
+/* llvm: contexts, modules, target machines and output files. The only caller of llvm-c besides codegen/mlir, which
+   hands modules over. Assumes: a unit is used by one thread. Leaves: files whose bytes depend on the module only. */
 #include "codegen/llvm/llvm.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
@@ -43,7 +43,8 @@ LlvmUnit *llvm_unit_new(Arena *arena, const char *triple, const IsaRow *baseline
     }
     LlvmUnit *u = NEW(arena, LlvmUnit);
     u->triple = arena_strdup(arena, triple);
-    u->machine = LLVMCreateTargetMachine(target, triple, baseline->cpu, baseline->features, LLVMCodeGenLevelDefault, LLVMRelocPIC, LLVMCodeModelDefault);
+    u->machine = LLVMCreateTargetMachine(target, triple, baseline->cpu, baseline->features, LLVMCodeGenLevelDefault,
+                                         LLVMRelocPIC, LLVMCodeModelDefault);
     u->layout = LLVMCreateTargetDataLayout(u->machine);
     u->context = LLVMContextCreate();
     u->module = LLVMModuleCreateWithNameInContext("tfopt", u->context);
@@ -59,7 +60,9 @@ void llvm_unit_free(LlvmUnit *u) {
     LLVMDisposeTargetMachine(u->machine);
 }
 
-void *llvm_unit_context(LlvmUnit *u) { return u->context; }
+void *llvm_unit_context(LlvmUnit *u) {
+    return u->context;
+}
 
 void llvm_unit_link(LlvmUnit *u, void *module) {
     LLVMModuleRef m = module;
@@ -68,7 +71,9 @@ void llvm_unit_link(LlvmUnit *u, void *module) {
     if (LLVMLinkModules2(u->module, m)) BUG("modules of kernels cannot be linked"); /* takes m in any case */
 }
 
-void llvm_unit_append_asm(LlvmUnit *u, const char *text, size_t len) { LLVMAppendModuleInlineAsm(u->module, text, len); }
+void llvm_unit_append_asm(LlvmUnit *u, const char *text, size_t len) {
+    LLVMAppendModuleInlineAsm(u->module, text, len);
+}
 
 bool llvm_unit_emit(LlvmUnit *u, LlvmFileKind kind, const char *path, Diag *d) {
     char *message = NULL;
@@ -80,7 +85,8 @@ bool llvm_unit_emit(LlvmUnit *u, LlvmFileKind kind, const char *path, Diag *d) {
         failed = LLVMPrintModuleToFile(u->module, path, &message);
     } else {
         LLVMModuleRef copy = LLVMCloneModule(u->module); /* code generation changes the module */
-        failed = LLVMTargetMachineEmitToFile(u->machine, copy, path, kind == LLVM_OBJECT ? LLVMObjectFile : LLVMAssemblyFile, &message);
+        failed = LLVMTargetMachineEmitToFile(u->machine, copy, path,
+                                             kind == LLVM_OBJECT ? LLVMObjectFile : LLVMAssemblyFile, &message);
         LLVMDisposeModule(copy);
     }
     if (failed) {
@@ -97,6 +103,12 @@ static const char *take(Arena *arena, char *message) {
     return copy;
 }
 
-const char *llvm_default_triple(Arena *arena) { return take(arena, LLVMGetDefaultTargetTriple()); }
-const char *llvm_host_cpu(Arena *arena) { return take(arena, LLVMGetHostCPUName()); }
-const char *llvm_host_features(Arena *arena) { return take(arena, LLVMGetHostCPUFeatures()); }
+const char *llvm_default_triple(Arena *arena) {
+    return take(arena, LLVMGetDefaultTargetTriple());
+}
+const char *llvm_host_cpu(Arena *arena) {
+    return take(arena, LLVMGetHostCPUName());
+}
+const char *llvm_host_features(Arena *arena) {
+    return take(arena, LLVMGetHostCPUFeatures());
+}

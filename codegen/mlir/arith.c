@@ -1,5 +1,6 @@
-/* arith: constants, arithmetic, comparisons, conversions and lane movement of emit.h as arith, math and vector operations.
-   Float operations carry `contract` only: no result may depend on NaNs, infinities or signed zeros being absent. */
+/* arith: constants, arithmetic, comparisons, conversions and lane movement of emit.h as arith, math and vector
+   operations. Float operations carry `contract` only: no result may depend on NaNs, infinities or signed zeros being
+   absent. */
 #include "codegen/mlir/build.h"
 #include <string.h>
 
@@ -32,7 +33,9 @@ static EmitValue splat(Emit *e, EmitType t, MlirAttribute scalar) {
     return build_constant(e, type, t.lanes ? mlirDenseElementsAttrSplatGet(type, scalar) : scalar);
 }
 
-EmitValue emit_float(Emit *e, EmitType t, double v) { return splat(e, t, mlirFloatAttrDoubleGet(e->context, e->scalar_types[t.dtype], v)); }
+EmitValue emit_float(Emit *e, EmitType t, double v) {
+    return splat(e, t, mlirFloatAttrDoubleGet(e->context, e->scalar_types[t.dtype], v));
+}
 
 EmitValue emit_int(Emit *e, EmitType t, int64_t v) {
     if (dtype_is_float(t.dtype) && t.dtype <= DTYPE_BF16) return emit_float(e, t, (double)v);
@@ -50,7 +53,8 @@ static MlirAttribute constant_of(EmitValue v) {
 bool emit_constant_int(const Emit *e, EmitValue v, int64_t *out) {
     (void)e;
     MlirAttribute a = constant_of(v);
-    if (mlirAttributeIsNull(a) || !mlirAttributeIsAInteger(a) || mlirIntegerTypeGetWidth(mlirAttributeGetType(a)) > 64) return false;
+    if (mlirAttributeIsNull(a) || !mlirAttributeIsAInteger(a) || mlirIntegerTypeGetWidth(mlirAttributeGetType(a)) > 64)
+        return false;
     *out = mlirIntegerAttrGetValueInt(a);
     return true;
 }
@@ -63,7 +67,9 @@ bool emit_constant_float(const Emit *e, EmitValue v, double *out) {
     return true;
 }
 
-EmitValue emit_index(Emit *e, int64_t v) { return emit_int(e, (EmitType){DTYPE_S64, 0}, v); }
+EmitValue emit_index(Emit *e, int64_t v) {
+    return emit_int(e, (EmitType){DTYPE_S64, 0}, v);
+}
 
 EmitValue emit_lane_index(Emit *e, EmitType t) {
     MlirType type = build_type(e, t);
@@ -98,14 +104,14 @@ static const struct {
     const char *name;
     bool is_float;
 } binaries[EMIT_N_BINARY] = {
-    [EMIT_ADD] = {"arith.addf", true},      [EMIT_SUB] = {"arith.subf", true},      [EMIT_MUL] = {"arith.mulf", true},
-    [EMIT_DIV] = {"arith.divf", true},      [EMIT_MAX] = {"arith.maximumf", true},  [EMIT_MIN] = {"arith.minimumf", true},
-    [EMIT_MAXNUM] = {NULL, true},           [EMIT_MINNUM] = {NULL, true},           [EMIT_IADD] = {"arith.addi", false},
-    [EMIT_ISUB] = {"arith.subi", false},    [EMIT_IMUL] = {"arith.muli", false},    [EMIT_SDIV] = {"arith.divsi", false},
-    [EMIT_UDIV] = {"arith.divui", false},   [EMIT_SREM] = {"arith.remsi", false},   [EMIT_UREM] = {"arith.remui", false},
-    [EMIT_SMAX] = {"arith.maxsi", false},   [EMIT_SMIN] = {"arith.minsi", false},   [EMIT_UMAX] = {"arith.maxui", false},
-    [EMIT_UMIN] = {"arith.minui", false},   [EMIT_AND] = {"arith.andi", false},     [EMIT_OR] = {"arith.ori", false},
-    [EMIT_XOR] = {"arith.xori", false},     [EMIT_SHL] = {"arith.shli", false},     [EMIT_SSHR] = {"arith.shrsi", false},
+    [EMIT_ADD] = {"arith.addf", true},    [EMIT_SUB] = {"arith.subf", true},     [EMIT_MUL] = {"arith.mulf", true},
+    [EMIT_DIV] = {"arith.divf", true},    [EMIT_MAX] = {"arith.maximumf", true}, [EMIT_MIN] = {"arith.minimumf", true},
+    [EMIT_MAXNUM] = {NULL, true},         [EMIT_MINNUM] = {NULL, true},          [EMIT_IADD] = {"arith.addi", false},
+    [EMIT_ISUB] = {"arith.subi", false},  [EMIT_IMUL] = {"arith.muli", false},   [EMIT_SDIV] = {"arith.divsi", false},
+    [EMIT_UDIV] = {"arith.divui", false}, [EMIT_SREM] = {"arith.remsi", false},  [EMIT_UREM] = {"arith.remui", false},
+    [EMIT_SMAX] = {"arith.maxsi", false}, [EMIT_SMIN] = {"arith.minsi", false},  [EMIT_UMAX] = {"arith.maxui", false},
+    [EMIT_UMIN] = {"arith.minui", false}, [EMIT_AND] = {"arith.andi", false},    [EMIT_OR] = {"arith.ori", false},
+    [EMIT_XOR] = {"arith.xori", false},   [EMIT_SHL] = {"arith.shli", false},    [EMIT_SSHR] = {"arith.shrsi", false},
     [EMIT_USHR] = {"arith.shrui", false},
 };
 
@@ -115,8 +121,8 @@ static EmitValue second_unless(Emit *e, EmitCompare compare, EmitValue a, EmitVa
     return emit_select(e, holds, a, b);
 }
 
-/* maximum and minimum that give NaN when an operand is NaN. x86: one instruction keeps a NaN of its second operand, so that only the
-   other operand needs a fix-up, and none when that is a constant. */
+/* maximum and minimum that give NaN when an operand is NaN. x86: one instruction keeps a NaN of its second operand, so
+   that only the other operand needs a fix-up, and none when that is a constant. */
 static EmitValue extreme(Emit *e, EmitCompare compare, EmitValue a, EmitValue b) {
     if (build_is_constant(a)) return second_unless(e, compare, a, b);
     EmitValue result = second_unless(e, compare, b, a);
@@ -138,8 +144,9 @@ EmitValue emit_binary(Emit *e, EmitBinary op, EmitValue a, EmitValue b) {
 
 EmitValue emit_unary(Emit *e, EmitUnary op, EmitValue a) {
     static const char *const names[EMIT_N_UNARY] = {
-        [EMIT_NEG] = "arith.negf",   [EMIT_FABS] = "math.absf",            [EMIT_SQRT] = "math.sqrt",   [EMIT_FLOOR] = "math.floor",
-        [EMIT_CEIL] = "math.ceil",   [EMIT_ROUNDEVEN] = "math.roundeven",  [EMIT_TRUNC] = "math.trunc", [EMIT_CTPOP] = "math.ctpop",
+        [EMIT_NEG] = "arith.negf",   [EMIT_FABS] = "math.absf",   [EMIT_SQRT] = "math.sqrt",
+        [EMIT_FLOOR] = "math.floor", [EMIT_CEIL] = "math.ceil",   [EMIT_ROUNDEVEN] = "math.roundeven",
+        [EMIT_TRUNC] = "math.trunc", [EMIT_CTPOP] = "math.ctpop",
     };
     MlirNamedAttribute flags = named(e, "fastmath", e->contract);
     return build_value(e, names[op], type_of(a), 1, &a, op != EMIT_CTPOP, &flags);
@@ -152,9 +159,10 @@ EmitValue emit_fma(Emit *e, EmitValue a, EmitValue b, EmitValue c) {
 
 EmitValue emit_compare(Emit *e, EmitCompare op, EmitValue a, EmitValue b) {
     /* predicate numbers of arith.cmpi, then of arith.cmpf */
-    static const int8_t predicates[EMIT_N_COMPARE] = {[EMIT_EQ] = 0,  [EMIT_NE] = 1,  [EMIT_SLT] = 2, [EMIT_SLE] = 3, [EMIT_SGT] = 4, [EMIT_SGE] = 5,
-                                                      [EMIT_ULT] = 6, [EMIT_ULE] = 7, [EMIT_UGT] = 8, [EMIT_UGE] = 9, [EMIT_FEQ] = 1, [EMIT_FNE] = 13,
-                                                      [EMIT_FLT] = 4, [EMIT_FLE] = 5, [EMIT_FGT] = 2, [EMIT_FGE] = 3, [EMIT_FUNO] = 14};
+    static const int8_t predicates[EMIT_N_COMPARE] = {
+        [EMIT_EQ] = 0,  [EMIT_NE] = 1,  [EMIT_SLT] = 2, [EMIT_SLE] = 3, [EMIT_SGT] = 4,  [EMIT_SGE] = 5,
+        [EMIT_ULT] = 6, [EMIT_ULE] = 7, [EMIT_UGT] = 8, [EMIT_UGE] = 9, [EMIT_FEQ] = 1,  [EMIT_FNE] = 13,
+        [EMIT_FLT] = 4, [EMIT_FLE] = 5, [EMIT_FGT] = 2, [EMIT_FGE] = 3, [EMIT_FUNO] = 14};
     int lanes = emit_type(e, a).lanes;
     MlirNamedAttribute predicate = named(e, "predicate", i64_attribute(e, predicates[op]));
     EmitValue operands[2] = {a, b};
@@ -168,9 +176,10 @@ EmitValue emit_select(Emit *e, EmitValue mask, EmitValue a, EmitValue b) {
 }
 
 EmitValue emit_cast(Emit *e, EmitCast op, EmitValue a, DType to) {
-    static const char *const names[] = {[EMIT_SEXT] = "arith.extsi",     [EMIT_ZEXT] = "arith.extui",     [EMIT_ITRUNC] = "arith.trunci",
-                                        [EMIT_SITOFP] = "arith.sitofp",  [EMIT_UITOFP] = "arith.uitofp",  [EMIT_FPTOSI] = "arith.fptosi",
-                                        [EMIT_FPTOUI] = "arith.fptoui",  [EMIT_FPEXT] = "arith.extf",     [EMIT_FPTRUNC] = "arith.truncf"};
+    static const char *const names[] = {
+        [EMIT_SEXT] = "arith.extsi",    [EMIT_ZEXT] = "arith.extui",    [EMIT_ITRUNC] = "arith.trunci",
+        [EMIT_SITOFP] = "arith.sitofp", [EMIT_UITOFP] = "arith.uitofp", [EMIT_FPTOSI] = "arith.fptosi",
+        [EMIT_FPTOUI] = "arith.fptoui", [EMIT_FPEXT] = "arith.extf",    [EMIT_FPTRUNC] = "arith.truncf"};
     EmitType from = emit_type(e, a);
     if (op != EMIT_BITS) return build_value(e, names[op], build_type(e, (EmitType){to, from.lanes}), 1, &a, 0, NULL);
     int lanes = from.lanes * dtype_info(from.dtype)->bits / dtype_info(to)->bits;

@@ -1,5 +1,5 @@
-/* control: loops and branches of emit.h as scf operations. The operation is made with its blocks first; building moves inside, and the
-   closing call yields and moves out again. */
+/* control: loops and branches of emit.h as scf operations. The operation is made with its blocks first; building moves
+   inside, and the closing call yields and moves out again. */
 #include "codegen/mlir/build.h"
 
 EmitValue emit_for_begin(Emit *e, EmitValue lo, EmitValue hi, EmitValue step, int n, EmitValue *io) {
@@ -26,7 +26,9 @@ EmitValue emit_for_begin(Emit *e, EmitValue lo, EmitValue hi, EmitValue step, in
     return (EmitValue){mlirBlockGetArgument(body, 0).ptr};
 }
 
-static void yield(Emit *e, int n, const EmitValue *values) { mlir_op(e, "scf.yield", 0, NULL, n, values, 0, NULL, 0, NULL); }
+static void yield(Emit *e, int n, const EmitValue *values) {
+    mlir_op(e, "scf.yield", 0, NULL, n, values, 0, NULL, 0, NULL);
+}
 
 static void close(Emit *e, int n, EmitValue *io) {
     Scope s = e->scopes.data[--e->scopes.len];

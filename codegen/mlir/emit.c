@@ -1,6 +1,6 @@
-/* emit: the module, its functions and its way to LLVM. Everything of emit.h that is not arithmetic, memory or control is here.
-   Assumes: one emitter is used by one thread. Leaves: after emit_finish the emitter can only be freed.
-   Only the dialects that are used get loaded; passes are made directly, so nothing is registered process-wide. */
+/* emit: the module, its functions and its way to LLVM. Everything of emit.h that is not arithmetic, memory or control
+   is here. Assumes: one emitter is used by one thread. Leaves: after emit_finish the emitter can only be freed. Only
+   the dialects that are used get loaded; passes are made directly, so nothing is registered process-wide. */
 #include "codegen/llvm/llvm.h"
 #include "codegen/mlir/build.h"
 #include <llvm-c/Core.h>
@@ -12,7 +12,9 @@
 #include <mlir-c/Transforms.h>
 #include <string.h>
 
-static void add_text(MlirStringRef s, void *out) { str_add_bytes(out, s.data, s.length); }
+static void add_text(MlirStringRef s, void *out) {
+    str_add_bytes(out, s.data, s.length);
+}
 
 static MlirLogicalResult keep_message(MlirDiagnostic diagnostic, void *out) {
     mlirDiagnosticPrint(diagnostic, add_text, out);
@@ -23,12 +25,18 @@ static MlirLogicalResult keep_message(MlirDiagnostic diagnostic, void *out) {
 /* Types of register values. What is only moved (strings, complex numbers, handles) is an integer of its size. */
 static MlirType scalar_type(MlirContext c, DType t) {
     switch (t) {
-    case DTYPE_F32: return mlirF32TypeGet(c);
-    case DTYPE_F64: return mlirF64TypeGet(c);
-    case DTYPE_F16: return mlirF16TypeGet(c);
-    case DTYPE_BF16: return mlirBF16TypeGet(c);
-    case DTYPE_BOOL: return mlirIntegerTypeGet(c, 1);
-    default: return mlirIntegerTypeGet(c, (unsigned)dtype_info(t)->bits);
+    case DTYPE_F32:
+        return mlirF32TypeGet(c);
+    case DTYPE_F64:
+        return mlirF64TypeGet(c);
+    case DTYPE_F16:
+        return mlirF16TypeGet(c);
+    case DTYPE_BF16:
+        return mlirBF16TypeGet(c);
+    case DTYPE_BOOL:
+        return mlirIntegerTypeGet(c, 1);
+    default:
+        return mlirIntegerTypeGet(c, (unsigned)dtype_info(t)->bits);
     }
 }
 
@@ -63,7 +71,9 @@ void emit_free(Emit *e) {
     mlirContextDestroy(e->context);
 }
 
-const IsaRow *emit_isa(const Emit *e) { return e->isa; }
+const IsaRow *emit_isa(const Emit *e) {
+    return e->isa;
+}
 
 MlirType build_type(Emit *e, EmitType t) {
     MlirType scalar = e->scalar_types[t.dtype];
@@ -79,14 +89,16 @@ EmitType emit_type(const Emit *e, EmitValue v) {
         t = mlirShapedTypeGetElementType(t);
     }
     /* Ints are signless: the signed type of the width stands for them. */
-    static const DType order[] = {DTYPE_F32, DTYPE_S32, DTYPE_S64, DTYPE_BOOL, DTYPE_S8, DTYPE_S16, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_STRING};
+    static const DType order[] = {DTYPE_F32, DTYPE_S32, DTYPE_S64, DTYPE_BOOL, DTYPE_S8,
+                                  DTYPE_S16, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_STRING};
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         if (mlirTypeEqual(t, e->scalar_types[order[i]])) return (EmitType){order[i], lanes};
     return (EmitType){DTYPE_NONE, lanes};
 }
 
-MlirOperation mlir_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands, const EmitValue *operands,
-                       int n_attributes, const MlirNamedAttribute *attributes, int n_regions, const MlirRegion *regions) {
+MlirOperation mlir_op(Emit *e, const char *name, int n_results, const MlirType *results, int n_operands,
+                      const EmitValue *operands, int n_attributes, const MlirNamedAttribute *attributes, int n_regions,
+                      const MlirRegion *regions) {
     _Static_assert(sizeof(EmitValue) == sizeof(MlirValue), "an EmitValue is an MlirValue");
     MlirOperationState s = mlirOperationStateGet(text_ref(name), e->location);
     if (n_results) mlirOperationStateAddResults(&s, n_results, results);
@@ -103,8 +115,8 @@ MlirOperation mlir_op(Emit *e, const char *name, int n_results, const MlirType *
     return op;
 }
 
-EmitValue build_value(Emit *e, const char *name, MlirType result, int n_operands, const EmitValue *operands, int n_attributes,
-                      const MlirNamedAttribute *attributes) {
+EmitValue build_value(Emit *e, const char *name, MlirType result, int n_operands, const EmitValue *operands,
+                      int n_attributes, const MlirNamedAttribute *attributes) {
     MlirOperation op = mlir_op(e, name, 1, &result, n_operands, operands, n_attributes, attributes, 0, NULL);
     return (EmitValue){mlirOperationGetResult(op, 0).ptr};
 }
@@ -126,7 +138,8 @@ static MlirAttribute feature_list(Emit *e, const char *features) {
     return a;
 }
 
-void emit_kernel_begin(Emit *e, const char *name, EmitValue *out_buffers, EmitValue *out_dims, EmitValue *out_begin, EmitValue *out_end) {
+void emit_kernel_begin(Emit *e, const char *name, EmitValue *out_buffers, EmitValue *out_dims, EmitValue *out_begin,
+                       EmitValue *out_end) {
     MlirType types[4] = {e->pointer, e->pointer, e->i64, e->i64};
     MlirLocation locations[4] = {e->location, e->location, e->location, e->location};
     MlirRegion region = mlirRegionCreate();
@@ -150,7 +163,8 @@ void emit_kernel_begin(Emit *e, const char *name, EmitValue *out_buffers, EmitVa
     a[n++] = named(e, "target_cpu", mlirStringAttrGet(e->context, text_ref(e->isa->cpu)));
     if (e->isa->tune) a[n++] = named(e, "tune_cpu", mlirStringAttrGet(e->context, text_ref(e->isa->tune)));
     if (*e->isa->features) a[n++] = named(e, "target_features", feature_list(e, e->isa->features));
-    const char *width = arena_printf(e->arena, "%d", e->isa->vector_bits); /* or LLVM would split 512-bit vectors on some CPUs */
+    const char *width =
+        arena_printf(e->arena, "%d", e->isa->vector_bits); /* or LLVM would split 512-bit vectors on some CPUs */
     a[n++] = named(e, "prefer_vector_width", mlirStringAttrGet(e->context, text_ref(width)));
     e->block = mlirModuleGetBody(e->module);
     mlir_op(e, "llvm.func", 0, NULL, 0, NULL, n, a, 1, &region);
@@ -171,7 +185,8 @@ static void declare(Emit *e, const char *name, MlirType function) {
     if (!map_add(&e->declared, name, 1)) return;
     MlirBlock here = e->block;
     MlirRegion empty = mlirRegionCreate();
-    MlirNamedAttribute a[3] = {named(e, "sym_name", mlirStringAttrGet(e->context, text_ref(name))), named(e, "function_type", mlirTypeAttrGet(function)),
+    MlirNamedAttribute a[3] = {named(e, "sym_name", mlirStringAttrGet(e->context, text_ref(name))),
+                               named(e, "function_type", mlirTypeAttrGet(function)),
                                named(e, "no_unwind", mlirUnitAttrGet(e->context))};
     e->block = mlirModuleGetBody(e->module);
     mlir_op(e, "llvm.func", 0, NULL, 0, NULL, 3, a, 1, &empty);
@@ -193,7 +208,9 @@ EmitValue emit_call_libm(Emit *e, const char *name, EmitType result, int n, cons
     CHECK(n >= 1 && n <= 4);
     MlirType scalar = build_type(e, (EmitType){result.dtype, 0});
     if (!result.lanes) return call_scalar(e, name, scalar, n, args);
-    EmitValue vector = build_constant(e, build_type(e, result), mlirDenseElementsAttrSplatGet(build_type(e, result), mlirFloatAttrDoubleGet(e->context, scalar, 0)));
+    EmitValue vector = build_constant(
+        e, build_type(e, result),
+        mlirDenseElementsAttrSplatGet(build_type(e, result), mlirFloatAttrDoubleGet(e->context, scalar, 0)));
     for (int lane = 0; lane < result.lanes; lane++) {
         EmitValue lanes[4];
         for (int i = 0; i < n; i++) lanes[i] = emit_extract(e, args[i], lane);

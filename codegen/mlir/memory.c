@@ -1,18 +1,24 @@
-/* memory: buffers, addresses, loads and stores of emit.h on plain pointers of the llvm dialect. BOOL is i1 in registers and a byte in memory. */
+/* memory: buffers, addresses, loads and stores of emit.h on plain pointers of the llvm dialect. BOOL is i1 in registers
+ * and a byte in memory. */
 #include "codegen/mlir/build.h"
 
 /* Element type in memory. */
-static MlirType memory_type(Emit *e, EmitType t) { return build_type(e, (EmitType){t.dtype == DTYPE_BOOL ? DTYPE_U8 : t.dtype, t.lanes}); }
+static MlirType memory_type(Emit *e, EmitType t) {
+    return build_type(e, (EmitType){t.dtype == DTYPE_BOOL ? DTYPE_U8 : t.dtype, t.lanes});
+}
 
 /* What an address of an element is a multiple of: strings and complex numbers consist of words. */
-static int64_t element_alignment(DType t) { return dtype_info(t)->bits > 64 ? 8 : dtype_info(t)->bits / 8; }
+static int64_t element_alignment(DType t) {
+    return dtype_info(t)->bits > 64 ? 8 : dtype_info(t)->bits / 8;
+}
 
 static EmitValue element_pointer(Emit *e, EmitValue base, DType t, EmitValue index, int64_t constant) {
     enum { DYNAMIC = INT32_MIN, INBOUNDS = 3 };
     if (!index.v && (constant > INT32_MAX || constant <= INT32_MIN)) index = emit_index(e, constant);
     int32_t raw = index.v ? DYNAMIC : (int32_t)constant;
     MlirNamedAttribute a[3] = {named(e, "rawConstantIndices", mlirDenseI32ArrayGet(e->context, 1, &raw)),
-                               named(e, "elem_type", mlirTypeAttrGet(memory_type(e, (EmitType){t, 0}))), named(e, "noWrapFlags", i32_attribute(e, INBOUNDS))};
+                               named(e, "elem_type", mlirTypeAttrGet(memory_type(e, (EmitType){t, 0}))),
+                               named(e, "noWrapFlags", i32_attribute(e, INBOUNDS))};
     EmitValue operands[2] = {base, index};
     MlirType result = e->pointer;
     if (index.v && mlirTypeIsAVector(type_of(index))) {
@@ -30,17 +36,21 @@ EmitValue emit_address(Emit *e, EmitValue base, DType t, EmitValue index, int64_
 EmitValue emit_buffer(Emit *e, EmitValue buffers, int i, bool aligned) {
     EmitValue slot = emit_address(e, buffers, DTYPE_S64, (EmitValue){NULL}, i);
     MlirNamedAttribute a = named(e, "alignment", i64_attribute(e, 8));
-    (void)aligned; /* loads and stores state the alignment of an element: on all our targets unaligned vectors cost nothing when they happen to be aligned */
+    (void)aligned; /* loads and stores state the alignment of an element: on all our targets unaligned vectors cost
+                      nothing when they happen to be aligned */
     return build_value(e, "llvm.load", e->pointer, 1, &slot, 1, &a);
 }
 
-EmitValue emit_dim_slot(Emit *e, EmitValue dims, int slot) { return emit_load(e, dims, slot, (EmitType){DTYPE_S64, 0}, (EmitValue){NULL}); }
+EmitValue emit_dim_slot(Emit *e, EmitValue dims, int slot) {
+    return emit_load(e, dims, slot, (EmitType){DTYPE_S64, 0}, (EmitValue){NULL});
+}
 
 EmitValue emit_local(Emit *e, DType t, int64_t elements) {
     /* At the very top of the entry block: not inside a loop, where the stack would grow. */
     MlirOperationState s = mlirOperationStateGet(text_ref("llvm.alloca"), e->location);
     EmitValue count = emit_index(e, elements);
-    MlirNamedAttribute a[2] = {named(e, "elem_type", mlirTypeAttrGet(memory_type(e, (EmitType){t, 0}))), named(e, "alignment", i64_attribute(e, 64))};
+    MlirNamedAttribute a[2] = {named(e, "elem_type", mlirTypeAttrGet(memory_type(e, (EmitType){t, 0}))),
+                               named(e, "alignment", i64_attribute(e, 64))};
     mlirOperationStateAddResults(&s, 1, &e->pointer);
     mlirOperationStateAddOperands(&s, 1, (const MlirValue *)&count);
     mlirOperationStateAddAttributes(&s, 2, a);
@@ -55,7 +65,9 @@ static EmitValue bool_from_byte(Emit *e, EmitValue byte) {
     return emit_compare(e, EMIT_NE, byte, zero);
 }
 
-static EmitValue zeros(Emit *e, EmitType t) { return t.dtype == DTYPE_BOOL ? emit_int(e, (EmitType){DTYPE_U8, t.lanes}, 0) : emit_int(e, t, 0); }
+static EmitValue zeros(Emit *e, EmitType t) {
+    return t.dtype == DTYPE_BOOL ? emit_int(e, (EmitType){DTYPE_U8, t.lanes}, 0) : emit_int(e, t, 0);
+}
 
 EmitValue emit_load(Emit *e, EmitValue pointer, int64_t disp, EmitType t, EmitValue mask) {
     EmitValue at = emit_address(e, pointer, t.dtype, (EmitValue){NULL}, disp);
@@ -84,7 +96,8 @@ void emit_store(Emit *e, EmitValue pointer, int64_t disp, EmitValue v, EmitValue
         mlir_op(e, "llvm.intr.masked.store", 0, NULL, 3, operands, 1, &a, 0, NULL);
         return;
     }
-    bool streams = (flags & EMIT_NONTEMPORAL) != 0; /* such stores exist for whole aligned vectors only: the caller has seen to it */
+    bool streams = (flags & EMIT_NONTEMPORAL) !=
+                   0; /* such stores exist for whole aligned vectors only: the caller has seen to it */
     EmitValue operands[2] = {v, at};
     MlirNamedAttribute a[2] = {named(e, "alignment", i64_attribute(e, streams && t.lanes ? bytes * t.lanes : bytes)),
                                named(e, "nontemporal", mlirUnitAttrGet(e->context))};
@@ -113,6 +126,7 @@ void emit_scatter(Emit *e, EmitValue pointer, EmitValue indexes, EmitValue v, Em
 
 void emit_prefetch(Emit *e, EmitValue pointer, int64_t disp_bytes) {
     EmitValue at = emit_address(e, pointer, DTYPE_U8, (EmitValue){NULL}, disp_bytes);
-    MlirNamedAttribute a[3] = {named(e, "rw", i32_attribute(e, 0)), named(e, "hint", i32_attribute(e, 3)), named(e, "cache", i32_attribute(e, 1))};
+    MlirNamedAttribute a[3] = {named(e, "rw", i32_attribute(e, 0)), named(e, "hint", i32_attribute(e, 3)),
+                               named(e, "cache", i32_attribute(e, 1))};
     mlir_op(e, "llvm.intr.prefetch", 0, NULL, 1, &at, 3, a, 0, NULL);
 }

@@ -7,7 +7,8 @@
 
 typedef struct Arena Arena;
 
-/* A new empty arena; ends the process with a message when memory runs out (all arena calls do: nobody checks for NULL). */
+/* A new empty arena; ends the process with a message when memory runs out (all arena calls do: nobody checks for NULL).
+ */
 Arena *arena_new(void);
 /* Frees the arena and all that was allocated in it. */
 void arena_free(Arena *a);
@@ -35,6 +36,7 @@ char *arena_vprintf(Arena *a, const char *format, va_list args);
         uint32_t len, cap;                                                                                             \
     }
 #define vec_push(arena, v, ...)                                                                                        \
-    (vec_grow((arena), (void **)&(v)->data, (v)->len, &(v)->cap, sizeof *(v)->data), (v)->data[(v)->len++] = (__VA_ARGS__))
+    (vec_grow((arena), (void **)&(v)->data, (v)->len, &(v)->cap, sizeof *(v)->data),                                   \
+     (v)->data[(v)->len++] = (__VA_ARGS__))
 void vec_grow(Arena *a, void **data, uint32_t len, uint32_t *cap, size_t element);
 #endif

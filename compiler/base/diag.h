@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Exit codes of tfoptc, and the class of a diagnostic. The larger wins when several occur (4 and 70 never mix with them). */
+/* Exit codes of tfoptc, and the class of a diagnostic. The larger wins when several occur (4 and 70 never mix with
+ * them). */
 typedef enum {
     EXIT_OK = 0,
     EXIT_INPUT = 1,       /* the input's fault */
@@ -19,9 +20,9 @@ typedef enum { DIAG_ERROR, DIAG_WARNING, DIAG_NOTE } DiagLevel;
 
 typedef struct {
     DiagLevel level;
-    ExitCode code;      /* errors only */
-    const char *node;   /* name of the node it is about, or NULL */
-    const char *op;     /* its op type, or NULL */
+    ExitCode code;    /* errors only */
+    const char *node; /* name of the node it is about, or NULL */
+    const char *op;   /* its op type, or NULL */
     const char *message;
 } DiagEntry;
 
@@ -35,14 +36,19 @@ typedef struct {
 void diag_init(Diag *d, Arena *arena, const char *file);
 /* Records an error that is the input's fault: `node` and `op` may be NULL. Returns false, for `return diag_error(…)`.
    A message says what is wrong and what to do. Repeats of the same text about the same op are counted, not repeated. */
-bool diag_error(Diag *d, const char *node, const char *op, const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Same for an unsupported op or feature (exit 3). All of one op type are printed as one line with count and first node. */
+bool diag_error(Diag *d, const char *node, const char *op, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Same for an unsupported op or feature (exit 3). All of one op type are printed as one line with count and first node.
+ */
 bool diag_unsupported(Diag *d, const char *node, const char *op, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 bool diag_usage(Diag *d, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void diag_warning(Diag *d, const char *node, const char *op, const char *format, ...) __attribute__((format(printf, 4, 5)));
-void diag_note(Diag *d, const char *node, const char *op, const char *format, ...) __attribute__((format(printf, 4, 5)));
-/* Prints what was recorded, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200 lines, then a count. */
+void diag_warning(Diag *d, const char *node, const char *op, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void diag_note(Diag *d, const char *node, const char *op, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* Prints what was recorded, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200 lines, then a count.
+ */
 void diag_print(const Diag *d, FILE *out, bool notes);
 /* The exit code of the worst error, EXIT_OK without errors. */
 ExitCode diag_exit_code(const Diag *d);

@@ -72,7 +72,8 @@ bool file_is_directory(const char *path) {
 }
 
 bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d) {
-    *f = (FileOut){.path = arena_strdup(arena, path), .temporary = arena_printf(arena, "%s.tmp-%d", path, (int)getpid())};
+    *f = (FileOut){.path = arena_strdup(arena, path),
+                   .temporary = arena_printf(arena, "%s.tmp-%d", path, (int)getpid())};
     f->stream = fopen(f->temporary, "wb");
     if (!f->stream) return diag_error(d, NULL, NULL, "cannot write %s: %s", path, strerror(errno));
     return true;

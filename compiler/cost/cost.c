@@ -1,6 +1,6 @@
-/* cost: the roofline and what each class of node costs on its own. Numbers are predictions of one core from the machine's row: good enough
-   to compare alternatives (fuse or not, split or not), not to quote. Unknown sizes count as their smallest value, at least 1, so that a
-   batch is 1. */
+/* cost: the roofline and what each class of node costs on its own. Numbers are predictions of one core from the
+   machine's row: good enough to compare alternatives (fuse or not, split or not), not to quote. Unknown sizes count as
+   their smallest value, at least 1, so that a batch is 1. */
 #include "cost/cost.h"
 #include <math.h>
 #include <string.h>
@@ -52,7 +52,8 @@ static double value_bytes(const Graph *g, ValueId v) {
 
 /* Multiply-adds of a contraction, times two. */
 static double contraction_flops(const Graph *g, const Node *n) {
-    const Shape *out = &value_at(g, n->outputs[0])->shape, *a = &value_at(g, n->inputs[0])->shape, *b = &value_at(g, n->inputs[1])->shape;
+    const Shape *out = &value_at(g, n->outputs[0])->shape, *a = &value_at(g, n->inputs[0])->shape,
+                *b = &value_at(g, n->inputs[1])->shape;
     if (n->op == OP_MATMUL) {
         Dim k = a->dims[a->rank - (node_int(n, "transpose_a", 0) ? 2 : 1)];
         return 2 * elements(g, out) * typical(g, k);

@@ -1,4 +1,5 @@
-/* cost: predicted time, FLOPs and bytes of kernels and of graph nodes, from a machine's row of numbers. Compiling never measures. */
+/* cost: predicted time, FLOPs and bytes of kernels and of graph nodes, from a machine's row of numbers. Compiling never
+ * measures. */
 #ifndef TFOPT_COST_H
 #define TFOPT_COST_H
 #include "ir/graph.h"
@@ -6,10 +7,10 @@
 typedef struct Machine {
     const char *name;
     int vector_bits, vector_registers;
-    double gflops;                         /* fp32, one core */
+    double gflops; /* fp32, one core */
     int l1_kib, l2_kib, l3_kib;
     double l1_gbs, l2_gbs, l3_gbs, memory_gbs; /* read bandwidth of one core */
-    double fork_ns;                        /* one parallel step: start and barrier */
+    double fork_ns;                            /* one parallel step: start and barrier */
 } Machine;
 
 /* The row of an LLVM CPU name, else of the ISA level ("x86-64-v3", "aarch64"). Never NULL. */

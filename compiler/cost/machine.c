@@ -3,7 +3,7 @@
 #include <string.h>
 
 static const Machine machines[] = {
-#define MACHINE(name, bits, registers, gflops, l1, l2, l3, l1_gbs, l2_gbs, l3_gbs, memory_gbs, fork_ns)                                    \
+#define MACHINE(name, bits, registers, gflops, l1, l2, l3, l1_gbs, l2_gbs, l3_gbs, memory_gbs, fork_ns)                \
     {name, bits, registers, gflops, l1, l2, l3, l1_gbs, l2_gbs, l3_gbs, memory_gbs, fork_ns},
 #include "cost/machine.def"
 #undef MACHINE

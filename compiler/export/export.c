@@ -1,5 +1,5 @@
-/* export: walks the root region in order and writes one or a few TensorFlow nodes for each of ours (export_<family>.c). Sizes that are
-   known only at run time are computed in the graph from Shape nodes of what defines their symbols. */
+/* export: walks the root region in order and writes one or a few TensorFlow nodes for each of ours (export_<family>.c).
+   Sizes that are known only at run time are computed in the graph from Shape nodes of what defines their symbols. */
 #include "export/exporter.h"
 
 #include <inttypes.h>
@@ -98,8 +98,8 @@ const char *export_const_tensor(Exporter *e, const Tensor *t) {
     return name;
 }
 
-const char *export_typed(Exporter *e, const char *name, const char *op, DType t, const char *second, DType second_type, int n_inputs,
-                         const char *const *inputs) {
+const char *export_typed(Exporter *e, const char *name, const char *op, DType t, const char *second, DType second_type,
+                         int n_inputs, const char *const *inputs) {
     NodeWriter w = node_begin(&e->w, name, op, n_inputs, inputs);
     node_attr_type(&w, "T", dtype_info(t)->tf);
     if (second) node_attr_type(&w, second, dtype_info(second_type)->tf);
@@ -107,7 +107,8 @@ const char *export_typed(Exporter *e, const char *name, const char *op, DType t,
     return name;
 }
 
-const char *export_simple(Exporter *e, const char *name, const char *op, DType t, int n_inputs, const char *const *inputs) {
+const char *export_simple(Exporter *e, const char *name, const char *op, DType t, int n_inputs,
+                          const char *const *inputs) {
     return export_typed(e, name, op, t, NULL, DTYPE_NONE, n_inputs, inputs);
 }
 
@@ -122,15 +123,16 @@ bool export_unsupported(Exporter *e, const Node *n, const char *why) {
 static const char *scalar_of_dim(Exporter *e, Dim d) {
     if (dim_is_const(d)) return export_ints(e, 0, 1, &d.value);
     const DimExpr *x = &e->g->dims.exprs.data[d.expr];
-    static const char *const ops[] = {[DIM_ADD] = "AddV2", [DIM_MUL] = "Mul", [DIM_FLOORDIV] = "FloorDiv", [DIM_MOD] = "FloorMod", [DIM_MIN] = "Minimum",
-                                      [DIM_MAX] = "Maximum"};
+    static const char *const ops[] = {[DIM_ADD] = "AddV2",    [DIM_MUL] = "Mul",     [DIM_FLOORDIV] = "FloorDiv",
+                                      [DIM_MOD] = "FloorMod", [DIM_MIN] = "Minimum", [DIM_MAX] = "Maximum"};
     if (x->kind != DIM_SYMBOL) {
         const char *a = scalar_of_dim(e, x->a), *b = scalar_of_dim(e, x->b);
         return export_simple(e, export_fresh(e, "dim"), ops[x->kind], DTYPE_S32, 2, (const char *const[]){a, b});
     }
     const SymbolSource *s = &e->symbols[x->symbol];
     if (!s->tensor) {
-        diag_unsupported(e->d, NULL, NULL, "the size %s is not that of any tensor; TensorFlow cannot compute it", e->g->dims.symbols.data[x->symbol].name);
+        diag_unsupported(e->d, NULL, NULL, "the size %s is not that of any tensor; TensorFlow cannot compute it",
+                         e->g->dims.symbols.data[x->symbol].name);
         return export_ints(e, 0, 1, (const int64_t[]){0});
     }
     const char *vector = s->tensor;
@@ -142,10 +144,12 @@ static const char *scalar_of_dim(Exporter *e, Dim d) {
         node_end(&w);
     }
     const char *begin = export_ints(e, 1, 1, &s->index), *size = export_ints(e, 1, 1, (const int64_t[]){1});
-    const char *piece = export_typed(e, export_fresh(e, "slice"), "Slice", DTYPE_S32, "Index", DTYPE_S32, 3, (const char *const[]){vector, begin, size});
+    const char *piece = export_typed(e, export_fresh(e, "slice"), "Slice", DTYPE_S32, "Index", DTYPE_S32, 3,
+                                     (const char *const[]){vector, begin, size});
     const char *none = export_fresh(e, "scalar");
     write_ints(&e->w, none, 1, 0, NULL);
-    return export_typed(e, export_fresh(e, "dim"), "Reshape", DTYPE_S32, "Tshape", DTYPE_S32, 2, (const char *const[]){piece, none});
+    return export_typed(e, export_fresh(e, "dim"), "Reshape", DTYPE_S32, "Tshape", DTYPE_S32, 2,
+                        (const char *const[]){piece, none});
 }
 
 const char *export_dims(Exporter *e, uint32_t count, const Dim *dims, bool infer) {
@@ -199,7 +203,8 @@ static void export_placeholders(Exporter *e, const Region *root) {
         ValueId v = root->params.data[i];
         const Value *value = value_at(e->g, v);
         int64_t dims[MAX_RANK];
-        for (int k = 0; k < value->shape.rank; k++) dims[k] = dim_is_const(value->shape.dims[k]) ? value->shape.dims[k].value : -1;
+        for (int k = 0; k < value->shape.rank; k++)
+            dims[k] = dim_is_const(value->shape.dims[k]) ? value->shape.dims[k].value : -1;
         e->names[v.i] = node_name_of(e, e->g->inputs.data[i].tensor);
         write_placeholder(&e->w, e->names[v.i], dtype_info(value->dtype)->tf, value->shape.rank, dims);
         note_symbols(e, v);
@@ -229,8 +234,10 @@ bool export_graph(const Graph *g, FILE *out, Diag *d) {
     for (uint32_t i = 0; i < root->results.len; i++) {
         const char *name = node_name_of(&e, g->outputs.data[i].tensor);
         bool is_input = false, repeated = false;
-        for (uint32_t k = 0; k < root->params.len; k++) is_input = is_input || strcmp(e.names[root->params.data[k].i], name) == 0;
-        for (uint32_t k = 0; k < i; k++) repeated = repeated || strcmp(node_name_of(&e, g->outputs.data[k].tensor), name) == 0;
+        for (uint32_t k = 0; k < root->params.len; k++)
+            is_input = is_input || strcmp(e.names[root->params.data[k].i], name) == 0;
+        for (uint32_t k = 0; k < i; k++)
+            repeated = repeated || strcmp(node_name_of(&e, g->outputs.data[k].tensor), name) == 0;
         ValueId v = root->results.data[i];
         if (!is_input && !repeated) export_simple(&e, name, "Identity", value_at(g, v)->dtype, 1, &e.names[v.i]);
     }

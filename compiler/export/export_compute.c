@@ -6,14 +6,16 @@
 
 bool export_reduce(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
-    static const char *const kinds[][2] = {{"sum", "Sum"}, {"prod", "Prod"}, {"max", "Max"}, {"min", "Min"}, {"mean", "Mean"}, {"all", "All"}, {"any", "Any"}};
+    static const char *const kinds[][2] = {{"sum", "Sum"},   {"prod", "Prod"}, {"max", "Max"}, {"min", "Min"},
+                                           {"mean", "Mean"}, {"all", "All"},   {"any", "Any"}};
     const char *kind = node_string(n, "kind", "sum"), *op = NULL;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
         if (strcmp(kind, kinds[i][0]) == 0) op = kinds[i][1];
     const Attr *axes = node_attr(n, "axes");
     const char *which = export_ints(e, 1, axes->n, axes->v.ints);
     NodeWriter w = node_begin(&e->w, export_result(e, n), op, 2, (const char *const[]){export_in(e, n, 0), which});
-    if (op[0] != 'A') node_attr_type(&w, "T", dtype_info(export_value(e, n, 0)->dtype)->tf); /* All and Any have no type */
+    if (op[0] != 'A')
+        node_attr_type(&w, "T", dtype_info(export_value(e, n, 0)->dtype)->tf); /* All and Any have no type */
     node_attr_type(&w, "Tidx", 3);
     node_attr_bool(&w, "keep_dims", node_int(n, "keep", 0) != 0);
     node_end(&w);
@@ -24,8 +26,9 @@ bool export_arg_reduce(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     int64_t axis = node_int(n, "axis", 0);
     const char *which = export_ints(e, 0, 1, &axis);
-    NodeWriter w = node_begin(&e->w, export_result(e, n), strcmp(node_string(n, "kind", "max"), "max") == 0 ? "ArgMax" : "ArgMin", 2,
-                              (const char *const[]){export_in(e, n, 0), which});
+    NodeWriter w =
+        node_begin(&e->w, export_result(e, n), strcmp(node_string(n, "kind", "max"), "max") == 0 ? "ArgMax" : "ArgMin",
+                   2, (const char *const[]){export_in(e, n, 0), which});
     node_attr_type(&w, "T", dtype_info(export_value(e, n, 0)->dtype)->tf);
     node_attr_type(&w, "Tidx", 3);
     node_attr_type(&w, "output_type", dtype_info(value_at(e->g, n->outputs[0])->dtype)->tf);
@@ -38,8 +41,11 @@ bool export_cumulate(Exporter *e, const Node *n, const ExportRow *row) {
     const char *kind = node_string(n, "kind", "sum");
     int64_t axis = node_int(n, "axis", 0);
     const char *which = export_ints(e, 0, 1, &axis);
-    NodeWriter w = node_begin(&e->w, export_result(e, n), strcmp(kind, "sum") == 0 ? "Cumsum" : strcmp(kind, "prod") == 0 ? "Cumprod" : "CumulativeLogsumexp", 2,
-                              (const char *const[]){export_in(e, n, 0), which});
+    NodeWriter w = node_begin(&e->w, export_result(e, n),
+                              strcmp(kind, "sum") == 0    ? "Cumsum"
+                              : strcmp(kind, "prod") == 0 ? "Cumprod"
+                                                          : "CumulativeLogsumexp",
+                              2, (const char *const[]){export_in(e, n, 0), which});
     node_attr_type(&w, "T", dtype_info(export_value(e, n, 0)->dtype)->tf);
     node_attr_type(&w, "Tidx", 3);
     node_attr_bool(&w, "exclusive", node_int(n, "exclusive", 0) != 0);
@@ -69,14 +75,17 @@ bool export_layer_norm(Exporter *e, const Node *n, const ExportRow *row) {
         node_attr_type(&w, "Tidx", 3);
         node_attr_bool(&w, "keep_dims", true);
         node_end(&w);
-        if (k == 0) centred = export_simple(e, export_fresh(e, "centred"), "Sub", t, 2, (const char *const[]){in, means[0]});
+        if (k == 0)
+            centred = export_simple(e, export_fresh(e, "centred"), "Sub", t, 2, (const char *const[]){in, means[0]});
     }
     Tensor epsilon = tensor_scalar_f64(e->arena, t, node_float(n, "epsilon", 0));
     const char *eps = export_const_tensor(e, &epsilon);
-    const char *shifted = export_simple(e, export_fresh(e, "shifted"), "AddV2", t, 2, (const char *const[]){means[1], eps});
+    const char *shifted =
+        export_simple(e, export_fresh(e, "shifted"), "AddV2", t, 2, (const char *const[]){means[1], eps});
     const char *inverse = export_simple(e, export_fresh(e, "inverse"), "Rsqrt", t, 1, &shifted);
     const char *unit = export_simple(e, export_fresh(e, "unit"), "Mul", t, 2, (const char *const[]){centred, inverse});
-    const char *scaled = export_simple(e, export_fresh(e, "scaled"), "Mul", t, 2, (const char *const[]){unit, export_in(e, n, 1)});
+    const char *scaled =
+        export_simple(e, export_fresh(e, "scaled"), "Mul", t, 2, (const char *const[]){unit, export_in(e, n, 1)});
     export_simple(e, export_result(e, n), "AddV2", t, 2, (const char *const[]){scaled, export_in(e, n, 2)});
     return true;
 }
@@ -101,8 +110,10 @@ bool export_matmul(Exporter *e, const Node *n, const ExportRow *row) {
 
 /* ---- windows */
 
-/* x with zeros (or the lowest number, for max pooling) around its spatial dims; x itself where there is nothing to add. */
-static const char *padded(Exporter *e, const char *x, const Value *value, const Attr *before, const Attr *after, bool lowest) {
+/* x with zeros (or the lowest number, for max pooling) around its spatial dims; x itself where there is nothing to add.
+ */
+static const char *padded(Exporter *e, const char *x, const Value *value, const Attr *before, const Attr *after,
+                          bool lowest) {
     bool none = true;
     int64_t pads[2 * MAX_RANK] = {0};
     for (uint32_t i = 0; i < before->n; i++) {
@@ -113,10 +124,12 @@ static const char *padded(Exporter *e, const char *x, const Value *value, const 
     }
     if (none) return x;
     const char *vector = export_ints(e, 1, 2 * (before->n + 2), pads);
-    const char *table = export_reshape_to(e, export_fresh(e, "pads"), vector, DTYPE_S32, 2, (const Dim[]){dim_const(before->n + 2), dim_const(2)});
+    const char *table = export_reshape_to(e, export_fresh(e, "pads"), vector, DTYPE_S32, 2,
+                                          (const Dim[]){dim_const(before->n + 2), dim_const(2)});
     Tensor fill = tensor_scalar_f64(e->arena, value->dtype, lowest ? -__builtin_inf() : 0);
     const char *with = export_const_tensor(e, &fill);
-    return export_typed(e, export_fresh(e, "padded"), "PadV2", value->dtype, "Tpaddings", DTYPE_S32, 3, (const char *const[]){x, table, with});
+    return export_typed(e, export_fresh(e, "padded"), "PadV2", value->dtype, "Tpaddings", DTYPE_S32, 3,
+                        (const char *const[]){x, table, with});
 }
 
 /* TensorFlow's 4- or 5-long window lists: 1, spatial…, 1, with a leading 1 for each spatial dim that we lack. */
@@ -147,23 +160,32 @@ bool export_conv(Exporter *e, const Node *n, const ExportRow *row) {
     const Attr *strides = node_attr(n, "strides"), *dilations = node_attr(n, "dilations");
     int spatial = x->shape.rank - 2, missing = spatial == 1 ? 1 : 0;
     int64_t groups = node_int(n, "groups", 1);
-    const char *in = padded(e, export_in(e, n, 0), x, node_attr(n, "before"), node_attr(n, "after"), false), *weights = export_in(e, n, 1);
+    const char *in = padded(e, export_in(e, n, 0), x, node_attr(n, "before"), node_attr(n, "after"), false),
+               *weights = export_in(e, n, 1);
     if (!in) return export_unsupported(e, n, "padding of an unknown size");
     bool depthwise = spatial <= 2 && groups > 1 && dim_is(x->shape.dims[x->shape.rank - 1], groups);
     if (missing) { /* [N, W, C] → [N, 1, W, C]; the padded size is left to Reshape */
-        const char *axis = export_ints(e, 0, 1, (const int64_t[]){1}), *zero = export_ints(e, 0, 1, (const int64_t[]){0});
-        in = export_typed(e, export_fresh(e, "wide"), "ExpandDims", x->dtype, "Tdim", DTYPE_S32, 2, (const char *const[]){in, axis});
-        weights = export_typed(e, export_fresh(e, "wide"), "ExpandDims", x->dtype, "Tdim", DTYPE_S32, 2, (const char *const[]){weights, zero});
+        const char *axis = export_ints(e, 0, 1, (const int64_t[]){1}),
+                   *zero = export_ints(e, 0, 1, (const int64_t[]){0});
+        in = export_typed(e, export_fresh(e, "wide"), "ExpandDims", x->dtype, "Tdim", DTYPE_S32, 2,
+                          (const char *const[]){in, axis});
+        weights = export_typed(e, export_fresh(e, "wide"), "ExpandDims", x->dtype, "Tdim", DTYPE_S32, 2,
+                               (const char *const[]){weights, zero});
     }
     if (depthwise) {
         int last = filter->shape.rank - 1;
-        if (!dim_is_const(filter->shape.dims[last])) return export_unsupported(e, n, "a depthwise filter of an unknown size");
-        Dim shape[4] = {missing ? dim_const(1) : filter->shape.dims[0], filter->shape.dims[missing ? 0 : 1], dim_const(groups),
-                        dim_const(filter->shape.dims[last].value / groups)};
+        if (!dim_is_const(filter->shape.dims[last]))
+            return export_unsupported(e, n, "a depthwise filter of an unknown size");
+        Dim shape[4] = {missing ? dim_const(1) : filter->shape.dims[0], filter->shape.dims[missing ? 0 : 1],
+                        dim_const(groups), dim_const(filter->shape.dims[last].value / groups)};
         weights = export_reshape_to(e, export_fresh(e, "filter"), weights, x->dtype, 4, shape);
     }
     const char *name = missing ? export_fresh(e, "conv") : export_result(e, n);
-    NodeWriter w = node_begin(&e->w, name, depthwise ? "DepthwiseConv2dNative" : spatial == 3 ? "Conv3D" : "Conv2D", 2, (const char *const[]){in, weights});
+    NodeWriter w = node_begin(&e->w, name,
+                              depthwise      ? "DepthwiseConv2dNative"
+                              : spatial == 3 ? "Conv3D"
+                                             : "Conv2D",
+                              2, (const char *const[]){in, weights});
     node_attr_type(&w, "T", dtype_info(x->dtype)->tf);
     window_attr(&w, "strides", strides, missing);
     window_attr(&w, "dilations", dilations, missing);
@@ -181,15 +203,18 @@ bool export_conv_transpose(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Value *dy = export_value(e, n, 0), *y = value_at(e->g, n->outputs[0]);
     const Attr *before = node_attr(n, "before"), *after = node_attr(n, "after");
-    if (dy->shape.rank != 4 || node_int(n, "groups", 1) != 1) return export_unsupported(e, n, "only plain two-dimensional transposed convolutions are written");
+    if (dy->shape.rank != 4 || node_int(n, "groups", 1) != 1)
+        return export_unsupported(e, n, "only plain two-dimensional transposed convolutions are written");
     int64_t pads[8] = {0};
     for (uint32_t i = 0; i < 2; i++) {
-        if (!dim_is_const(before->v.dims[i]) || !dim_is_const(after->v.dims[i])) return export_unsupported(e, n, "padding of an unknown size");
+        if (!dim_is_const(before->v.dims[i]) || !dim_is_const(after->v.dims[i]))
+            return export_unsupported(e, n, "padding of an unknown size");
         pads[2 * (i + 1)] = before->v.dims[i].value;
         pads[2 * (i + 1) + 1] = after->v.dims[i].value;
     }
     const char *sizes = export_dims(e, 4, y->shape.dims, false);
-    NodeWriter w = node_begin(&e->w, export_result(e, n), "Conv2DBackpropInput", 3, (const char *const[]){sizes, export_in(e, n, 1), export_in(e, n, 0)});
+    NodeWriter w = node_begin(&e->w, export_result(e, n), "Conv2DBackpropInput", 3,
+                              (const char *const[]){sizes, export_in(e, n, 1), export_in(e, n, 0)});
     node_attr_type(&w, "T", dtype_info(y->dtype)->tf);
     window_attr(&w, "strides", node_attr(n, "strides"), 0);
     window_attr(&w, "dilations", node_attr(n, "dilations"), 0);
@@ -201,7 +226,8 @@ bool export_conv_transpose(Exporter *e, const Node *n, const ExportRow *row) {
 }
 
 /* How TensorFlow names these pads for this size, window and stride: "VALID", "SAME", or NULL. */
-static const char *padding_name(const Value *x, const Attr *window, const Attr *strides, const Attr *before, const Attr *after) {
+static const char *padding_name(const Value *x, const Attr *window, const Attr *strides, const Attr *before,
+                                const Attr *after) {
     bool valid = true, same = true;
     for (uint32_t i = 0; i < window->n; i++) {
         if (!dim_is_const(before->v.dims[i]) || !dim_is_const(after->v.dims[i])) return NULL;
@@ -222,7 +248,8 @@ static const char *padding_name(const Value *x, const Attr *window, const Attr *
 bool export_pool(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Value *x = export_value(e, n, 0);
-    const Attr *window = node_attr(n, "window"), *strides = node_attr(n, "strides"), *before = node_attr(n, "before"), *after = node_attr(n, "after");
+    const Attr *window = node_attr(n, "window"), *strides = node_attr(n, "strides"), *before = node_attr(n, "before"),
+               *after = node_attr(n, "after");
     const Attr *dilations = node_attr(n, "dilations");
     bool is_max = strcmp(node_string(n, "kind", "max"), "max") == 0;
     int spatial = x->shape.rank - 2, missing = spatial == 1 ? 1 : 0;
@@ -237,7 +264,11 @@ bool export_pool(Exporter *e, const Node *n, const ExportRow *row) {
     Dim wide[MAX_RANK];
     if (missing) in = export_reshape_to(e, export_fresh(e, "wide"), in, x->dtype, widened(&x->shape, wide), wide);
     const char *name = missing ? export_fresh(e, "pool") : export_result(e, n);
-    NodeWriter w = node_begin(&e->w, name, spatial == 3 ? (is_max ? "MaxPool3D" : "AvgPool3D") : is_max ? "MaxPool" : "AvgPool", 1, &in);
+    NodeWriter w = node_begin(&e->w, name,
+                              spatial == 3 ? (is_max ? "MaxPool3D" : "AvgPool3D")
+                              : is_max     ? "MaxPool"
+                                           : "AvgPool",
+                              1, &in);
     node_attr_type(&w, "T", dtype_info(x->dtype)->tf);
     window_attr(&w, "ksize", window, missing);
     window_attr(&w, "strides", strides, missing);
@@ -274,13 +305,27 @@ bool export_host(Exporter *e, const Node *n, const ExportRow *row) {
     for (uint32_t i = 0; i < n->n_attrs; i++) {
         const Attr *a = &n->attrs[i];
         switch (a->kind) {
-        case ATTR_INT: node_attr_int(&w, a->name, a->v.i); break;
-        case ATTR_FLOAT: node_attr_float(&w, a->name, (float)a->v.f); break;
-        case ATTR_STRING: node_attr_bytes(&w, a->name, a->v.s, a->n); break;
-        case ATTR_TYPE: node_attr_type(&w, a->name, dtype_info(a->v.type)->tf); break;
-        case ATTR_INTS: node_attr_ints(&w, a->name, (int)a->n, a->v.ints); break;
-        case ATTR_FLOATS: node_attr_floats(&w, a->name, (int)a->n, a->v.floats); break;
-        default: node_end(&w); return export_unsupported(e, n, "an attribute of a kind that is not written");
+        case ATTR_INT:
+            node_attr_int(&w, a->name, a->v.i);
+            break;
+        case ATTR_FLOAT:
+            node_attr_float(&w, a->name, (float)a->v.f);
+            break;
+        case ATTR_STRING:
+            node_attr_bytes(&w, a->name, a->v.s, a->n);
+            break;
+        case ATTR_TYPE:
+            node_attr_type(&w, a->name, dtype_info(a->v.type)->tf);
+            break;
+        case ATTR_INTS:
+            node_attr_ints(&w, a->name, (int)a->n, a->v.ints);
+            break;
+        case ATTR_FLOATS:
+            node_attr_floats(&w, a->name, (int)a->n, a->v.floats);
+            break;
+        default:
+            node_end(&w);
+            return export_unsupported(e, n, "an attribute of a kind that is not written");
         }
     }
     node_end(&w);

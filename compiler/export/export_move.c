@@ -6,12 +6,15 @@
 bool export_scalar(Exporter *e, const Node *n, const ExportRow *row) {
     const Value *x = export_value(e, n, 0);
     DTypeClass c = dtype_info(x->dtype)->class_;
-    const char *op = (c == CLASS_SINT || c == CLASS_UINT) && row->text_int ? row->text_int : c == CLASS_BOOLEAN && row->text_bool ? row->text_bool : row->text;
+    const char *op = (c == CLASS_SINT || c == CLASS_UINT) && row->text_int ? row->text_int
+                     : c == CLASS_BOOLEAN && row->text_bool                ? row->text_bool
+                                                                           : row->text;
     const char *inputs[3];
     for (uint32_t i = 0; i < n->n_inputs; i++) inputs[i] = export_in(e, n, i);
     DType t = n->op == OP_SELECT ? export_value(e, n, 1)->dtype : x->dtype;
     NodeWriter w = node_begin(&e->w, export_result(e, n), op, (int)n->n_inputs, inputs);
-    if (strncmp(op, "Logical", 7) != 0) node_attr_type(&w, "T", dtype_info(t)->tf); /* the logical ops have no type attribute */
+    if (strncmp(op, "Logical", 7) != 0)
+        node_attr_type(&w, "T", dtype_info(t)->tf); /* the logical ops have no type attribute */
     node_end(&w);
     return true;
 }
@@ -50,11 +53,12 @@ bool export_iota(Exporter *e, const Node *n, const ExportRow *row) {
     const Attr *shape = node_attr(n, "shape");
     int64_t axis = node_int(n, "axis", 0);
     DType t = value_at(e->g, n->outputs[0])->dtype;
-    const char *size = export_dims(e, 1, &shape->v.dims[axis], false), *zero = export_ints(e, 0, 1, (const int64_t[]){0}),
-               *one = export_ints(e, 0, 1, (const int64_t[]){1});
+    const char *size = export_dims(e, 1, &shape->v.dims[axis], false),
+               *zero = export_ints(e, 0, 1, (const int64_t[]){0}), *one = export_ints(e, 0, 1, (const int64_t[]){1});
     const char *none = export_fresh(e, "scalar");
     write_ints(&e->w, none, 1, 0, NULL);
-    const char *limit = export_typed(e, export_fresh(e, "limit"), "Reshape", DTYPE_S32, "Tshape", DTYPE_S32, 2, (const char *const[]){size, none});
+    const char *limit = export_typed(e, export_fresh(e, "limit"), "Reshape", DTYPE_S32, "Tshape", DTYPE_S32, 2,
+                                     (const char *const[]){size, none});
     const char *range = export_fresh(e, "range");
     NodeWriter w = node_begin(&e->w, range, "Range", 3, (const char *const[]){zero, limit, one});
     node_attr_type(&w, "Tidx", 3);
@@ -72,8 +76,10 @@ bool export_dims_tensor(Exporter *e, const Node *n, const ExportRow *row) {
     const Attr *dims = node_attr(n, "dims");
     const Value *y = value_at(e->g, n->outputs[0]);
     const char *x = export_dims(e, dims->n, dims->v.dims, false);
-    if (y->shape.rank != 1) x = export_reshape_to(e, export_fresh(e, "shaped"), x, DTYPE_S32, y->shape.rank, y->shape.dims);
-    e->names[n->outputs[0].i] = y->dtype == DTYPE_S32 ? x : cast_to(e, export_fresh(e, n->name), x, DTYPE_S32, y->dtype);
+    if (y->shape.rank != 1)
+        x = export_reshape_to(e, export_fresh(e, "shaped"), x, DTYPE_S32, y->shape.rank, y->shape.dims);
+    e->names[n->outputs[0].i] =
+        y->dtype == DTYPE_S32 ? x : cast_to(e, export_fresh(e, n->name), x, DTYPE_S32, y->dtype);
     return true;
 }
 
@@ -81,8 +87,12 @@ bool export_load_dims(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *symbols = node_attr(n, "symbols");
     const Value *x = export_value(e, n, 0);
-    const char *vector = x->dtype == DTYPE_S32 ? export_in(e, n, 0) : cast_to(e, export_fresh(e, "dims"), export_in(e, n, 0), x->dtype, DTYPE_S32);
-    if (x->shape.rank != 1) vector = export_reshape_to(e, export_fresh(e, "dims"), vector, DTYPE_S32, 1, (const Dim[]){dim_const(symbols->n)});
+    const char *vector = x->dtype == DTYPE_S32
+                             ? export_in(e, n, 0)
+                             : cast_to(e, export_fresh(e, "dims"), export_in(e, n, 0), x->dtype, DTYPE_S32);
+    if (x->shape.rank != 1)
+        vector =
+            export_reshape_to(e, export_fresh(e, "dims"), vector, DTYPE_S32, 1, (const Dim[]){dim_const(symbols->n)});
     for (uint32_t i = 0; i < symbols->n; i++)
         if (symbols->v.ints[i] >= 0) e->symbols[symbols->v.ints[i]] = (SymbolSource){vector, i, true};
     return true;
@@ -91,14 +101,16 @@ bool export_load_dims(Exporter *e, const Node *n, const ExportRow *row) {
 bool export_reshape(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *shape = node_attr(n, "shape");
-    export_reshape_to(e, export_result(e, n), export_in(e, n, 0), export_value(e, n, 0)->dtype, (int)shape->n, shape->v.dims);
+    export_reshape_to(e, export_result(e, n), export_in(e, n, 0), export_value(e, n, 0)->dtype, (int)shape->n,
+                      shape->v.dims);
     return true;
 }
 
 bool export_broadcast(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *shape = node_attr(n, "shape");
-    broadcast_to(e, export_result(e, n), export_in(e, n, 0), export_value(e, n, 0)->dtype, (int)shape->n, shape->v.dims);
+    broadcast_to(e, export_result(e, n), export_in(e, n, 0), export_value(e, n, 0)->dtype, (int)shape->n,
+                 shape->v.dims);
     return true;
 }
 
@@ -106,7 +118,8 @@ bool export_transpose(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *perm = node_attr(n, "perm");
     const char *order = export_ints(e, 1, perm->n, perm->v.ints);
-    export_typed(e, export_result(e, n), "Transpose", export_value(e, n, 0)->dtype, "Tperm", DTYPE_S32, 2, (const char *const[]){export_in(e, n, 0), order});
+    export_typed(e, export_result(e, n), "Transpose", export_value(e, n, 0)->dtype, "Tperm", DTYPE_S32, 2,
+                 (const char *const[]){export_in(e, n, 0), order});
     return true;
 }
 
@@ -114,7 +127,8 @@ bool export_reverse(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *axes = node_attr(n, "axes");
     const char *which = export_ints(e, 1, axes->n, axes->v.ints);
-    export_typed(e, export_result(e, n), "ReverseV2", export_value(e, n, 0)->dtype, "Tidx", DTYPE_S32, 2, (const char *const[]){export_in(e, n, 0), which});
+    export_typed(e, export_result(e, n), "ReverseV2", export_value(e, n, 0)->dtype, "Tidx", DTYPE_S32, 2,
+                 (const char *const[]){export_in(e, n, 0), which});
     return true;
 }
 
@@ -132,8 +146,10 @@ bool export_slice(Exporter *e, const Node *n, const ExportRow *row) {
     }
     int64_t end[MAX_RANK], end_mask = 0;
     for (uint32_t i = 0; i < size->n; i++) { /* one past the last element; before the first means "to the end" */
-        if (!dim_is_const(size->v.dims[i]) || !dim_is_const(begin->v.dims[i])) return export_unsupported(e, n, "a strided slice of an unknown size");
-        end[i] = begin->v.dims[i].value + (size->v.dims[i].value - 1) * strides->v.ints[i] + (strides->v.ints[i] > 0 ? 1 : -1);
+        if (!dim_is_const(size->v.dims[i]) || !dim_is_const(begin->v.dims[i]))
+            return export_unsupported(e, n, "a strided slice of an unknown size");
+        end[i] = begin->v.dims[i].value + (size->v.dims[i].value - 1) * strides->v.ints[i] +
+                 (strides->v.ints[i] > 0 ? 1 : -1);
         if (end[i] < 0) end_mask |= (int64_t)1 << i;
     }
     const char *to = export_ints(e, 1, size->n, end), *by = export_ints(e, 1, strides->n, strides->v.ints);
@@ -153,14 +169,18 @@ bool export_dynamic_slice(Exporter *e, const Node *n, const ExportRow *row) {
     if (index != DTYPE_S32) return export_unsupported(e, n, "slice positions that are not int32");
     Dim last[MAX_RANK]; /* begin is clamped to 0 .. dim - size */
     for (uint32_t i = 0; i < size->n; i++) {
-        if (!dim_is_const(x->shape.dims[i]) || !dim_is_const(size->v.dims[i])) return export_unsupported(e, n, "a slice at a computed place of an unknown size");
+        if (!dim_is_const(x->shape.dims[i]) || !dim_is_const(size->v.dims[i]))
+            return export_unsupported(e, n, "a slice at a computed place of an unknown size");
         last[i] = dim_const(x->shape.dims[i].value - size->v.dims[i].value);
     }
     const char *limit = export_dims(e, size->n, last, false), *zero = export_ints(e, 0, 1, (const int64_t[]){0});
-    const char *low = export_simple(e, export_fresh(e, "low"), "Maximum", DTYPE_S32, 2, (const char *const[]){export_in(e, n, 1), zero});
-    const char *from = export_simple(e, export_fresh(e, "begin"), "Minimum", DTYPE_S32, 2, (const char *const[]){low, limit});
+    const char *low = export_simple(e, export_fresh(e, "low"), "Maximum", DTYPE_S32, 2,
+                                    (const char *const[]){export_in(e, n, 1), zero});
+    const char *from =
+        export_simple(e, export_fresh(e, "begin"), "Minimum", DTYPE_S32, 2, (const char *const[]){low, limit});
     const char *sizes = export_dims(e, size->n, size->v.dims, false);
-    export_typed(e, export_result(e, n), "Slice", x->dtype, "Index", DTYPE_S32, 3, (const char *const[]){export_in(e, n, 0), from, sizes});
+    export_typed(e, export_result(e, n), "Slice", x->dtype, "Index", DTYPE_S32, 3,
+                 (const char *const[]){export_in(e, n, 0), from, sizes});
     return true;
 }
 
@@ -172,7 +192,8 @@ static const char *pads_of(Exporter *e, uint32_t count, const Dim *before, const
         flat[2 * i + 1] = after[i];
     }
     const char *vector = export_dims(e, 2 * count, flat, false);
-    return export_reshape_to(e, export_fresh(e, "pads"), vector, DTYPE_S32, 2, (const Dim[]){dim_const(count), dim_const(2)});
+    return export_reshape_to(e, export_fresh(e, "pads"), vector, DTYPE_S32, 2,
+                             (const Dim[]){dim_const(count), dim_const(2)});
 }
 
 bool export_pad(Exporter *e, const Node *n, const ExportRow *row) {
@@ -211,7 +232,8 @@ bool export_gather(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     int64_t axis = node_int(n, "axis", 0);
     const char *which = export_ints(e, 0, 1, &axis);
-    NodeWriter w = node_begin(&e->w, export_result(e, n), "GatherV2", 3, (const char *const[]){export_in(e, n, 0), export_in(e, n, 1), which});
+    NodeWriter w = node_begin(&e->w, export_result(e, n), "GatherV2", 3,
+                              (const char *const[]){export_in(e, n, 0), export_in(e, n, 1), which});
     node_attr_type(&w, "Tparams", dtype_info(export_value(e, n, 0)->dtype)->tf);
     node_attr_type(&w, "Tindices", dtype_info(export_value(e, n, 1)->dtype)->tf);
     node_attr_type(&w, "Taxis", 3);
@@ -223,7 +245,8 @@ bool export_gather(Exporter *e, const Node *n, const ExportRow *row) {
 bool export_gather_nd(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     if (node_int(n, "batch_dims", 0)) return export_unsupported(e, n, "batch dimensions of gather_nd");
-    NodeWriter w = node_begin(&e->w, export_result(e, n), "GatherNd", 2, (const char *const[]){export_in(e, n, 0), export_in(e, n, 1)});
+    NodeWriter w = node_begin(&e->w, export_result(e, n), "GatherNd", 2,
+                              (const char *const[]){export_in(e, n, 0), export_in(e, n, 1)});
     node_attr_type(&w, "Tparams", dtype_info(export_value(e, n, 0)->dtype)->tf);
     node_attr_type(&w, "Tindices", dtype_info(export_value(e, n, 1)->dtype)->tf);
     node_end(&w);
@@ -232,8 +255,11 @@ bool export_gather_nd(Exporter *e, const Node *n, const ExportRow *row) {
 
 bool export_scatter_nd(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
-    static const char *const modes[][2] = {{"update", "TensorScatterUpdate"}, {"add", "TensorScatterAdd"}, {"sub", "TensorScatterSub"},
-                                           {"min", "TensorScatterMin"},       {"max", "TensorScatterMax"}};
+    static const char *const modes[][2] = {{"update", "TensorScatterUpdate"},
+                                           {"add", "TensorScatterAdd"},
+                                           {"sub", "TensorScatterSub"},
+                                           {"min", "TensorScatterMin"},
+                                           {"max", "TensorScatterMax"}};
     const char *mode = node_string(n, "mode", "update"), *op = NULL;
     for (size_t i = 0; i < ARRAY_LEN(modes); i++)
         if (strcmp(mode, modes[i][0]) == 0) op = modes[i][1];
@@ -245,8 +271,10 @@ bool export_scatter_nd(Exporter *e, const Node *n, const ExportRow *row) {
 
 bool export_space_batch(Exporter *e, const Node *n, const ExportRow *row) {
     const Attr *block = node_attr(n, "block"), *before = node_attr(n, "before"), *after = node_attr(n, "after");
-    const char *blocks = export_ints(e, 1, block->n, block->v.ints), *pads = pads_of(e, before->n, before->v.dims, after->v.dims);
-    NodeWriter w = node_begin(&e->w, export_result(e, n), row->text, 3, (const char *const[]){export_in(e, n, 0), blocks, pads});
+    const char *blocks = export_ints(e, 1, block->n, block->v.ints),
+               *pads = pads_of(e, before->n, before->v.dims, after->v.dims);
+    NodeWriter w =
+        node_begin(&e->w, export_result(e, n), row->text, 3, (const char *const[]){export_in(e, n, 0), blocks, pads});
     node_attr_type(&w, "T", dtype_info(export_value(e, n, 0)->dtype)->tf);
     node_attr_type(&w, "Tblock_shape", 3);
     node_attr_type(&w, n->op == OP_SPACE_TO_BATCH ? "Tpaddings" : "Tcrops", 3);

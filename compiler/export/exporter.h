@@ -14,10 +14,10 @@ typedef struct {
 typedef struct {
     const Graph *g;
     GraphWriter w;
-    Arena *arena;           /* names; w.arena is reset by every node */
-    const char **names;     /* by value: TensorFlow tensor name */
+    Arena *arena;       /* names; w.arena is reset by every node */
+    const char **names; /* by value: TensorFlow tensor name */
     SymbolSource *symbols;
-    uint32_t next;          /* numbers our nodes */
+    uint32_t next; /* numbers our nodes */
     Diag *d;
 } Exporter;
 
@@ -42,16 +42,18 @@ const char *export_const_tensor(Exporter *e, const Tensor *t);
 /* int32 vector of dims: constants, or computed from the symbols' sources. `infer`: a single unknown one may be -1. */
 const char *export_dims(Exporter *e, uint32_t count, const Dim *dims, bool infer);
 /* One node of one result with attribute T = t; inputs are tensors. More attributes: begin it yourself. Returns name. */
-const char *export_simple(Exporter *e, const char *name, const char *op, DType t, int n_inputs, const char *const *inputs);
+const char *export_simple(Exporter *e, const char *name, const char *op, DType t, int n_inputs,
+                          const char *const *inputs);
 /* The same with a second type attribute. */
-const char *export_typed(Exporter *e, const char *name, const char *op, DType t, const char *second, DType second_type, int n_inputs,
-                         const char *const *inputs);
+const char *export_typed(Exporter *e, const char *name, const char *op, DType t, const char *second, DType second_type,
+                         int n_inputs, const char *const *inputs);
 /* x reshaped to `dims`. */
 const char *export_reshape_to(Exporter *e, const char *name, const char *x, DType t, int rank, const Dim *dims);
 bool export_unsupported(Exporter *e, const Node *n, const char *why);
 
-ExportFn export_scalar, export_cast, export_const, export_iota, export_dims_tensor, export_load_dims, export_reshape, export_broadcast, export_transpose,
-    export_reverse, export_slice, export_dynamic_slice, export_pad, export_concat, export_gather, export_gather_nd, export_scatter_nd, export_space_batch,
-    export_reduce, export_arg_reduce, export_cumulate, export_softmax, export_layer_norm, export_matmul, export_conv, export_conv_transpose, export_pool,
+ExportFn export_scalar, export_cast, export_const, export_iota, export_dims_tensor, export_load_dims, export_reshape,
+    export_broadcast, export_transpose, export_reverse, export_slice, export_dynamic_slice, export_pad, export_concat,
+    export_gather, export_gather_nd, export_scatter_nd, export_space_batch, export_reduce, export_arg_reduce,
+    export_cumulate, export_softmax, export_layer_norm, export_matmul, export_conv, export_conv_transpose, export_pool,
     export_resize, export_host;
 #endif

@@ -134,7 +134,8 @@ void node_attr_bytes(NodeWriter *n, const char *name, const void *value, size_t 
     put_attr(n, name, &v);
 }
 
-void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content, size_t bytes) {
+void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content,
+                      size_t bytes) {
     Str tensor = message(n->w->arena), shape = shape_message(n->w->arena, rank, dims), v = message(n->w->arena);
     put_int(&tensor, 1, type);
     put_bytes(&tensor, 2, str_text(&shape), shape.len);
@@ -143,8 +144,8 @@ void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const
     put_attr(n, name, &v);
 }
 
-void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count, const char *const *values,
-                             const size_t *sizes) {
+void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count,
+                             const char *const *values, const size_t *sizes) {
     Str tensor = message(n->w->arena), shape = shape_message(n->w->arena, rank, dims), v = message(n->w->arena);
     put_int(&tensor, 1, 7); /* DT_STRING */
     put_bytes(&tensor, 2, str_text(&shape), shape.len);
@@ -162,7 +163,8 @@ void node_end(NodeWriter *n) {
     arena_reset(n->w->arena);
 }
 
-static void write_const(GraphWriter *w, const char *name, int type, int rank, const int64_t *dims, const void *data, size_t bytes) {
+static void write_const(GraphWriter *w, const char *name, int type, int rank, const int64_t *dims, const void *data,
+                        size_t bytes) {
     NodeWriter n = node_begin(w, name, "Const", 0, NULL);
     node_attr_type(&n, "dtype", type);
     node_attr_tensor(&n, "value", type, rank, dims, data, bytes);

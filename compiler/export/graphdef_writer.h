@@ -1,5 +1,6 @@
-/* GraphDef writer: streams NodeDefs to a file in protobuf wire format (tensorflow/core/framework/{graph,node_def,attr_value,tensor}.proto),
-   so that models of hundreds of megabytes are made in little memory. For the model generator and for tests. */
+/* GraphDef writer: streams NodeDefs to a file in protobuf wire format
+   (tensorflow/core/framework/{graph,node_def,attr_value,tensor}.proto), so that models of hundreds of megabytes are
+   made in little memory. For the model generator and for tests. */
 #ifndef TFOPT_EXPORT_GRAPHDEF_WRITER_H
 #define TFOPT_EXPORT_GRAPHDEF_WRITER_H
 #include "base/str.h"
@@ -8,9 +9,9 @@
 
 typedef struct {
     FILE *out;
-    Arena *arena;     /* reset after every node */
-    uint64_t random;  /* state of the seeded weights */
-    int64_t batch;    /* -1: unknown */
+    Arena *arena;    /* reset after every node */
+    uint64_t random; /* state of the seeded weights */
+    int64_t batch;   /* -1: unknown */
 } GraphWriter;
 
 enum { TF_FLOAT = 1, TF_INT32 = 3 };
@@ -34,8 +35,10 @@ void node_attr_strings(NodeWriter *n, const char *name, int count, const char *c
 /* A string that may hold NULs. */
 void node_attr_bytes(NodeWriter *n, const char *name, const void *v, size_t size);
 /* A TensorProto: `content` is little-endian elements. */
-void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content, size_t bytes);
-void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count, const char *const *v, const size_t *sizes);
+void node_attr_tensor(NodeWriter *n, const char *name, int type, int rank, const int64_t *dims, const void *content,
+                      size_t bytes);
+void node_attr_string_tensor(NodeWriter *n, const char *name, int rank, const int64_t *dims, int64_t count,
+                             const char *const *v, const size_t *sizes);
 void node_end(NodeWriter *n);
 
 /* Const nodes. */

@@ -1,5 +1,5 @@
-/* checkpoint: tensors of a TensorBundle. A tensor lies whole in one data file, where it is left, or was saved in slices (partitioned
-   variables), which are put together. Every tensor's CRC-32C is verified when it is read. */
+/* checkpoint: tensors of a TensorBundle. A tensor lies whole in one data file, where it is left, or was saved in slices
+   (partitioned variables), which are put together. Every tensor's CRC-32C is verified when it is read. */
 #include "frontend/checkpoint.h"
 
 #include "base/str.h"
@@ -17,7 +17,8 @@ static Pb__BundleEntryProto *find_entry(Checkpoint *c, const void *key, size_t l
     const MapEntry *at = map_find_bytes(&c->entries, key, len);
     if (!at) return NULL;
     ProtobufCBinaryData value = c->values.data[at->value];
-    return (Pb__BundleEntryProto *)wire_read(c->arena, &pb__bundle_entry_proto__descriptor, value.data, value.len, "checkpoint entry", d);
+    return (Pb__BundleEntryProto *)wire_read(c->arena, &pb__bundle_entry_proto__descriptor, value.data, value.len,
+                                             "checkpoint entry", d);
 }
 
 Checkpoint *checkpoint_open(Arena *arena, const char *prefix, Diag *d) {
@@ -27,12 +28,14 @@ Checkpoint *checkpoint_open(Arena *arena, const char *prefix, Diag *d) {
     crc32c_init(&c->crc);
     FileMap file;
     const char *path = arena_printf(arena, "%s.index", prefix);
-    if (!file_map(&file, arena, path, d) || !table_read(arena, file.data, file.size, path, &c->entries, &c->values, d)) return NULL;
+    if (!file_map(&file, arena, path, d) || !table_read(arena, file.data, file.size, path, &c->entries, &c->values, d))
+        return NULL;
     const MapEntry *at = map_find_bytes(&c->entries, "", 0);
     const Pb__BundleHeaderProto *header = NULL;
     if (at)
-        header = (const Pb__BundleHeaderProto *)wire_read(arena, &pb__bundle_header_proto__descriptor, c->values.data[at->value].data,
-                                                          c->values.data[at->value].len, "checkpoint header", d);
+        header = (const Pb__BundleHeaderProto *)wire_read(arena, &pb__bundle_header_proto__descriptor,
+                                                          c->values.data[at->value].data, c->values.data[at->value].len,
+                                                          "checkpoint header", d);
     if (!header || header->num_shards < 1 || header->num_shards > MAX_SHARDS) {
         diag_error(d, NULL, NULL, "%s has no usable header", path);
         return NULL;
@@ -54,21 +57,24 @@ static bool bad(const Checkpoint *c, const char *key, const char *why, Diag *d) 
 }
 
 static bool entry_bytes(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, const uint8_t **out, Diag *d) {
-    if (e->shard_id < 0 || (uint32_t)e->shard_id >= c->n_shards) return bad(c, key, "is in a data file that does not exist", d);
+    if (e->shard_id < 0 || (uint32_t)e->shard_id >= c->n_shards)
+        return bad(c, key, "is in a data file that does not exist", d);
     FileMap *shard = &c->shards[e->shard_id];
     if (!c->shard_open[e->shard_id]) {
         const char *path = arena_printf(c->arena, "%s.data-%05d-of-%05u", c->prefix, e->shard_id, c->n_shards);
         if (!file_map(shard, c->arena, path, d)) return false;
         c->shard_open[e->shard_id] = true;
     }
-    if (e->offset < 0 || e->size < 0 || (uint64_t)e->offset > shard->size || (uint64_t)e->size > shard->size - (uint64_t)e->offset)
+    if (e->offset < 0 || e->size < 0 || (uint64_t)e->offset > shard->size ||
+        (uint64_t)e->size > shard->size - (uint64_t)e->offset)
         return bad(c, key, "runs past the end of its data file, which was cut short", d);
     *out = shard->data ? shard->data + e->offset : NULL;
     return true;
 }
 
 /* Strings: lengths as varints, a checksum of them, the bytes. The entry's checksum covers lengths as fixed numbers. */
-static bool read_strings(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, const uint8_t *p, int64_t count, Tensor *out, Diag *d) {
+static bool read_strings(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, const uint8_t *p, int64_t count,
+                         Tensor *out, Diag *d) {
     const uint8_t *end = p + e->size;
     if (count > e->size) return bad(c, key, "has more strings than bytes", d);
     StringElement *strings = NEW_ARRAY(c->arena, StringElement, count);
@@ -99,17 +105,20 @@ static bool read_strings(Checkpoint *c, const char *key, const Pb__BundleEntryPr
 }
 
 /* dtype, shape and element count of an entry. */
-static bool entry_type(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, Tensor *out, int64_t *out_count, Diag *d) {
+static bool entry_type(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, Tensor *out, int64_t *out_count,
+                       Diag *d) {
     TfShape shape = {.rank = 0};
     *out = (Tensor){.dtype = dtype_from_tf((int)e->dtype)};
     if (out->dtype == DTYPE_NONE || dtype_info(out->dtype)->class_ == CLASS_HANDLE)
-        return diag_unsupported(d, NULL, NULL, "variable '%s' in %s has TensorFlow type %d, which is not supported", key, c->prefix, (int)e->dtype);
+        return diag_unsupported(d, NULL, NULL, "variable '%s' in %s has TensorFlow type %d, which is not supported",
+                                key, c->prefix, (int)e->dtype);
     if (e->shape && (!read_shape(e->shape, &shape) || shape.rank < 0)) return bad(c, key, "has a bad shape", d);
     out->rank = shape.rank;
     int64_t count = 1;
     for (int i = 0; i < shape.rank; i++) {
         out->dims[i] = shape.dims[i];
-        if (shape.dims[i] < 0 || __builtin_mul_overflow(count, shape.dims[i], &count)) return bad(c, key, "has a bad shape", d);
+        if (shape.dims[i] < 0 || __builtin_mul_overflow(count, shape.dims[i], &count))
+            return bad(c, key, "has a bad shape", d);
     }
     *out_count = count;
     return true;
@@ -123,7 +132,8 @@ static bool read_whole(Checkpoint *c, const char *key, const Pb__BundleEntryProt
     if (out->dtype == DTYPE_STRING) return read_strings(c, key, e, data, count, out, d);
     if (__builtin_mul_overflow(count, (int64_t)dtype_size(out->dtype), &bytes) || bytes != e->size)
         return bad(c, key, "has a shape that contradicts its size", d);
-    if (crc32c_mask(crc32c_add(&c->crc, 0, data, (size_t)bytes)) != e->crc32c) return bad(c, key, "has a wrong checksum: the data file is damaged", d);
+    if (crc32c_mask(crc32c_add(&c->crc, 0, data, (size_t)bytes)) != e->crc32c)
+        return bad(c, key, "has a wrong checksum: the data file is damaged", d);
     out->data = data;
     return true;
 }
@@ -134,8 +144,10 @@ typedef struct {
     int64_t start[MAX_RANK], length[MAX_RANK]; /* length -1: the whole dimension */
 } Slice;
 
-/* Copies the box of `from` at from_start, of the shape of `box`, to `to` at to_start. Both are row-major of the same rank. */
-static void copy_box(const Tensor *from, const int64_t *from_start, const Tensor *to, const int64_t *to_start, const int64_t *box, char *out) {
+/* Copies the box of `from` at from_start, of the shape of `box`, to `to` at to_start. Both are row-major of the same
+ * rank. */
+static void copy_box(const Tensor *from, const int64_t *from_start, const Tensor *to, const int64_t *to_start,
+                     const int64_t *box, char *out) {
     size_t element = dtype_size(to->dtype);
     int64_t at[MAX_RANK] = {0}, rows = 1;
     int rank = to->rank;
@@ -152,12 +164,14 @@ static void copy_box(const Tensor *from, const int64_t *from_start, const Tensor
     }
 }
 
-/* A number in the order-preserving code of TensorFlow's slice keys: the leading one bits of the first byte count the bytes. */
+/* A number in the order-preserving code of TensorFlow's slice keys: the leading one bits of the first byte count the
+ * bytes. */
 static void add_ordered_number(Str *key, int64_t value) {
     uint64_t magnitude = value < 0 ? ~(uint64_t)value : (uint64_t)value;
     int bits = magnitude ? 64 - __builtin_clzll(magnitude) : 0, n = bits / 7 + 1;
     uint8_t bytes[10];
-    for (int i = 0; i < 10; i++) bytes[i] = i < 2 ? (value < 0 ? 0xff : 0) : (uint8_t)((uint64_t)value >> (8 * (9 - i)));
+    for (int i = 0; i < 10; i++)
+        bytes[i] = i < 2 ? (value < 0 ? 0xff : 0) : (uint8_t)((uint64_t)value >> (8 * (9 - i)));
     uint8_t *first = bytes + 10 - n;
     for (int bit = 0; bit < n; bit++) first[bit / 8] ^= (uint8_t)(0x80 >> (bit % 8));
     str_add_bytes(key, first, (size_t)n);
@@ -171,8 +185,10 @@ static void slice_key(Str *key, const char *name, int rank, const Slice *s) {
         if ((unsigned char)*p == 0xff) str_add_bytes(key, "\0", 1);
     }
     str_add_bytes(key, "\0\1", 2);
-    if (rank) str_add_bytes(key, (const char[]){1, (char)rank}, 2);
-    else str_add_bytes(key, "\0", 1);
+    if (rank)
+        str_add_bytes(key, (const char[]){1, (char)rank}, 2);
+    else
+        str_add_bytes(key, "\0", 1);
     for (int i = 0; i < rank; i++) {
         add_ordered_number(key, s->start[i]);
         add_ordered_number(key, s->length[i]);
@@ -182,7 +198,8 @@ static void slice_key(Str *key, const char *name, int rank, const Slice *s) {
 static bool read_sliced(Checkpoint *c, const char *key, const Pb__BundleEntryProto *e, Tensor *out, Diag *d) {
     int64_t count = 0, covered = 0;
     if (!entry_type(c, key, e, out, &count, d)) return false;
-    if (out->dtype == DTYPE_STRING) return diag_unsupported(d, NULL, NULL, "variable '%s' in %s: strings saved in slices", key, c->prefix);
+    if (out->dtype == DTYPE_STRING)
+        return diag_unsupported(d, NULL, NULL, "variable '%s' in %s: strings saved in slices", key, c->prefix);
     /* Parts first: they bound the memory that the whole needs. */
     Tensor *parts = NEW_ARRAY(c->arena, Tensor, e->n_slices);
     Slice *slices = NEW_ARRAY(c->arena, Slice, e->n_slices);
@@ -204,7 +221,8 @@ static bool read_sliced(Checkpoint *c, const char *key, const Pb__BundleEntryPro
         bool fits = parts[i].dtype == out->dtype && parts[i].rank == out->rank;
         for (int k = 0; fits && k < out->rank; k++) {
             int64_t length = s->length[k] < 0 ? out->dims[k] : s->length[k];
-            fits = s->start[k] >= 0 && length == parts[i].dims[k] && length <= out->dims[k] && s->start[k] <= out->dims[k] - length;
+            fits = s->start[k] >= 0 && length == parts[i].dims[k] && length <= out->dims[k] &&
+                   s->start[k] <= out->dims[k] - length;
         }
         if (!fits) return bad(c, key, "has a slice that does not fit", d);
         covered += tensor_count(&parts[i]);

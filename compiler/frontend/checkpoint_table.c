@@ -1,5 +1,6 @@
-/* checkpoint_table: the LevelDB table format, in which a checkpoint's index is stored: blocks of key/value pairs with shared key prefixes,
-   each stored raw or compressed with snappy and followed by a CRC-32C; an index block that points to them; a footer that points to the index. */
+/* checkpoint_table: the LevelDB table format, in which a checkpoint's index is stored: blocks of key/value pairs with
+   shared key prefixes, each stored raw or compressed with snappy and followed by a CRC-32C; an index block that points
+   to them; a footer that points to the index. */
 #include "frontend/checkpoint.h"
 
 #include "base/str.h"
@@ -27,8 +28,9 @@ uint32_t crc32c_add(const Crc32c *c, uint32_t crc, const void *data, size_t size
         uint64_t word;
         memcpy(&word, p, 8);
         word ^= crc;
-        crc = c->table[7][word & 255] ^ c->table[6][word >> 8 & 255] ^ c->table[5][word >> 16 & 255] ^ c->table[4][word >> 24 & 255] ^
-              c->table[3][word >> 32 & 255] ^ c->table[2][word >> 40 & 255] ^ c->table[1][word >> 48 & 255] ^ c->table[0][word >> 56];
+        crc = c->table[7][word & 255] ^ c->table[6][word >> 8 & 255] ^ c->table[5][word >> 16 & 255] ^
+              c->table[4][word >> 24 & 255] ^ c->table[3][word >> 32 & 255] ^ c->table[2][word >> 40 & 255] ^
+              c->table[1][word >> 48 & 255] ^ c->table[0][word >> 56];
     }
     for (; size; size--, p++) crc = crc >> 8 ^ c->table[0][(crc ^ *p) & 255];
     return ~crc;
@@ -65,7 +67,8 @@ static bool read_handle(const uint8_t **p, const uint8_t *end, uint64_t *offset,
 
 /* Content of the block at offset, checked and unpacked. */
 static bool read_block(Table *t, uint64_t offset, uint64_t size, const uint8_t **out, size_t *out_size) {
-    if (offset > t->size || size > t->size - offset || t->size - offset - size < TRAILER) return damaged(t, "a block lies outside the file");
+    if (offset > t->size || size > t->size - offset || t->size - offset - size < TRAILER)
+        return damaged(t, "a block lies outside the file");
     const uint8_t *p = t->data + offset;
     uint32_t crc = crc32c_add(&t->crc, 0, p, (size_t)size + 1);
     if (crc32c_mask(crc) != load_u32(p + size + 1)) return damaged(t, "a block's checksum is wrong");
@@ -74,11 +77,13 @@ static bool read_block(Table *t, uint64_t offset, uint64_t size, const uint8_t *
     if (p[size] == RAW) return true;
     if (p[size] != SNAPPY) return damaged(t, "a block is compressed in an unknown way");
     size_t length;
-    if (snappy_uncompressed_length((const char *)p, (size_t)size, &length) != SNAPPY_OK || length > MAX_BLOCK || length > MAX_BLOCK - t->unpacked)
+    if (snappy_uncompressed_length((const char *)p, (size_t)size, &length) != SNAPPY_OK || length > MAX_BLOCK ||
+        length > MAX_BLOCK - t->unpacked)
         return damaged(t, "a compressed block cannot be unpacked");
     t->unpacked += length;
     char *unpacked = arena_alloc(t->arena, length);
-    if (snappy_uncompress((const char *)p, (size_t)size, unpacked, &length) != SNAPPY_OK) return damaged(t, "a compressed block cannot be unpacked");
+    if (snappy_uncompress((const char *)p, (size_t)size, unpacked, &length) != SNAPPY_OK)
+        return damaged(t, "a compressed block cannot be unpacked");
     *out = (const uint8_t *)unpacked;
     *out_size = length;
     return true;
@@ -103,8 +108,9 @@ static bool block_open(Table *t, uint64_t offset, uint64_t size, BlockReader *ou
 
 static bool block_next(Table *t, BlockReader *b, ProtobufCBinaryData *value) {
     uint64_t shared, fresh, length;
-    if (!wire_varint(&b->p, b->end, &shared) || !wire_varint(&b->p, b->end, &fresh) || !wire_varint(&b->p, b->end, &length) ||
-        shared > b->key.len || fresh > (size_t)(b->end - b->p) || length > (size_t)(b->end - b->p) - fresh)
+    if (!wire_varint(&b->p, b->end, &shared) || !wire_varint(&b->p, b->end, &fresh) ||
+        !wire_varint(&b->p, b->end, &length) || shared > b->key.len || fresh > (size_t)(b->end - b->p) ||
+        length > (size_t)(b->end - b->p) - fresh)
         return damaged(t, "an entry runs past its block");
     b->key.len = (size_t)shared;
     str_add_bytes(&b->key, b->p, (size_t)fresh);
@@ -114,7 +120,8 @@ static bool block_next(Table *t, BlockReader *b, ProtobufCBinaryData *value) {
     return true;
 }
 
-bool table_read(Arena *arena, const uint8_t *data, size_t size, const char *path, Map *out, TableValues *out_values, Diag *d) {
+bool table_read(Arena *arena, const uint8_t *data, size_t size, const char *path, Map *out, TableValues *out_values,
+                Diag *d) {
     Table t = {.arena = arena, .data = data, .size = size, .path = path, .d = d};
     uint64_t magic, offset, length;
     if (size < FOOTER) return damaged(&t, "it is too short");
@@ -123,7 +130,8 @@ bool table_read(Arena *arena, const uint8_t *data, size_t size, const char *path
     crc32c_init(&t.crc);
     const uint8_t *p = data + size - FOOTER, *end = data + size - 8;
     BlockReader index, block;
-    if (!read_handle(&p, end, &offset, &length) || !read_handle(&p, end, &offset, &length)) return damaged(&t, "its footer is wrong");
+    if (!read_handle(&p, end, &offset, &length) || !read_handle(&p, end, &offset, &length))
+        return damaged(&t, "its footer is wrong");
     if (!block_open(&t, offset, length, &index)) return false;
     while (index.p < index.end) {
         ProtobufCBinaryData handle, value;
@@ -133,7 +141,8 @@ bool table_read(Arena *arena, const uint8_t *data, size_t size, const char *path
         if (!block_open(&t, offset, length, &block)) return false;
         while (block.p < block.end) {
             if (!block_next(&t, &block, &value)) return false;
-            if (!map_add_bytes(out, str_text(&block.key), block.key.len, out_values->len)) return damaged(&t, "a key occurs twice");
+            if (!map_add_bytes(out, str_text(&block.key), block.key.len, out_values->len))
+                return damaged(&t, "a key occurs twice");
             vec_push(arena, out_values, value);
         }
     }

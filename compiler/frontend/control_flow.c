@@ -1,8 +1,10 @@
-/* control_flow: raises TensorFlow 1 control flow to the functional form of TensorFlow 2: Merges of one predicate become an If (or Case) and
-   a frame a While, whose branches, conditions and bodies become functions of their own. Nothing behind the frontend knows frames.
-   A function is made by collecting what its results need, in topological order: what exists outside as well is passed in as an argument
-   ("captured"; constants are copied instead, so that they stay constants), what belongs to the function is copied into it, and Merges and
-   Exits on the way are raised in turn. Control edges have done their work in the analysis; only the body itself keeps its own. */
+/* control_flow: raises TensorFlow 1 control flow to the functional form of TensorFlow 2: Merges of one predicate become
+   an If (or Case) and a frame a While, whose branches, conditions and bodies become functions of their own. Nothing
+   behind the frontend knows frames. A function is made by collecting what its results need, in topological order: what
+   exists outside as well is passed in as an argument
+   ("captured"; constants are copied instead, so that they stay constants), what belongs to the function is copied into
+   it, and Merges and Exits on the way are raised in turn. Control edges have done their work in the analysis; only the
+   body itself keeps its own. */
 #include "frontend/control_flow.h"
 
 #include "frontend/import.h"
@@ -18,7 +20,8 @@ typedef VEC(TfInput) Values;
 typedef VEC(uint32_t) Nodes;
 typedef VEC(TfFunction) Functions;
 
-/* An If or While being made. All its functions take the same arguments: loop variables first, then what was captured. */
+/* An If or While being made. All its functions take the same arguments: loop variables first, then what was captured.
+ */
 typedef struct {
     Scope *parent;
     uint32_t n_fixed;
@@ -51,14 +54,19 @@ static bool fill(Raise *r, Scope *s, const Values *roots);
 
 static bool fail(const Raise *r, uint32_t node, const char *why) {
     const TfNode *n = &r->flow.body->nodes[node];
-    return diag_unsupported(r->flow.d, r->flow.where ? arena_printf(r->arena, "%s/%s", r->flow.where, n->name) : n->name, n->op, "%s", why);
+    return diag_unsupported(
+        r->flow.d, r->flow.where ? arena_printf(r->arena, "%s/%s", r->flow.where, n->name) : n->name, n->op, "%s", why);
 }
 
 /* ---- values ---- */
 
 static Scope *scope_new(Raise *r, Scope *parent, Call *call, uint32_t frame, uint32_t condition) {
     Scope *s = NEW(r->arena, Scope);
-    *s = (Scope){.parent = parent, .call = call, .frame = frame, .condition = condition, .depth = parent ? parent->depth + 1 : 0};
+    *s = (Scope){.parent = parent,
+                 .call = call,
+                 .frame = frame,
+                 .condition = condition,
+                 .depth = parent ? parent->depth + 1 : 0};
     map_init(&s->names, r->arena);
     map_init(&s->memo, r->arena);
     return s;
@@ -91,8 +99,14 @@ static uint32_t add_node(Raise *r, Scope *s, TfNode n) {
 static uint32_t add_index_const(Raise *r, Scope *s, const char *name, uint32_t value) {
     TfAttr *attrs = NEW_ARRAY(r->arena, TfAttr, 2);
     attrs[0] = (TfAttr){.name = "dtype", .kind = TF_ATTR_TYPE, .v.i = dtype_info(DTYPE_S32)->tf};
-    attrs[1] = (TfAttr){.name = "value", .kind = TF_ATTR_TENSOR, .v.tensor = tensor_scalar_i64(r->arena, DTYPE_S32, value)};
-    return add_node(r, s, (TfNode){.name = arena_printf(r->arena, "%s/value_index", name), .op = "Const", .device = "", .attrs = attrs, .n_attrs = 2});
+    attrs[1] =
+        (TfAttr){.name = "value", .kind = TF_ATTR_TENSOR, .v.tensor = tensor_scalar_i64(r->arena, DTYPE_S32, value)};
+    return add_node(r, s,
+                    (TfNode){.name = arena_printf(r->arena, "%s/value_index", name),
+                             .op = "Const",
+                             .device = "",
+                             .attrs = attrs,
+                             .n_attrs = 2});
 }
 
 /* The constant behind a value, through Identities, Switches and Enters; NULL when there is none. */
@@ -115,7 +129,8 @@ static bool is_outer(const Raise *r, const Scope *s, TfInput v) {
     if (v.node & TF_ARG) return true;
     uint32_t home = flow_home(&r->flow, v.node);
     if (home != s->frame) return flow_frame_contains(&r->flow, home, s->frame);
-    return s->parent->frame == s->frame && flow_condition_implied(&r->flow, r->flow.condition[v.node], s->parent->condition);
+    return s->parent->frame == s->frame &&
+           flow_condition_implied(&r->flow, r->flow.condition[v.node], s->parent->condition);
 }
 
 /* The new value for an original one, capturing it where it is from outside; NO_VALUE when the scope has none. */
@@ -165,7 +180,8 @@ static Call *call_new(Raise *r, Scope *parent, uint32_t n_fixed) {
 /* Makes a function of a filled scope and returns its name. */
 static const char *finish_function(Raise *r, Scope *s, const char *base, const char *part, const Values *results) {
     uint32_t n_args = s->call->n_fixed + s->call->captured.len;
-    const char *name = arena_printf(r->arena, "%s%s%s/%s", r->flow.where ? r->flow.where : "", r->flow.where ? "/" : "", base, part);
+    const char *name =
+        arena_printf(r->arena, "%s%s%s/%s", r->flow.where ? r->flow.where : "", r->flow.where ? "/" : "", base, part);
     const char *unique = name;
     for (int i = 1; !map_add(r->function_names, unique, 0); i++) unique = arena_printf(r->arena, "%s_%d", name, i);
     TfFunction f = {.name = unique, .n_args = n_args, .n_results = results->len};
@@ -211,7 +227,8 @@ static TfInput branch_input(Raise *r, uint32_t merge, uint32_t k, uint32_t *out_
     const MergeInfo *m = &r->flow.merge[merge];
     uint32_t wanted = flow_condition_with(&r->flow, CONDITION_ALWAYS, (Literal){m->pred, k, m->ways});
     for (*out_which = 0; *out_which < n->n_inputs; ++*out_which)
-        if (flow_condition_implied(&r->flow, wanted, flow_value_condition(&r->flow, n->inputs[*out_which]))) return n->inputs[*out_which];
+        if (flow_condition_implied(&r->flow, wanted, flow_value_condition(&r->flow, n->inputs[*out_which])))
+            return n->inputs[*out_which];
     BUG("merge %s has no input for branch %u", n->name, k);
 }
 
@@ -219,7 +236,8 @@ static TfInput branch_input(Raise *r, uint32_t merge, uint32_t k, uint32_t *out_
 static bool make_branch(Raise *r, Call *c, const Nodes *merges, uint32_t k, Scope **out, Values *results) {
     const MergeInfo *m = &r->flow.merge[merges->data[0]];
     uint32_t which;
-    Scope *s = scope_new(r, c->parent, c, c->parent->frame, flow_condition_with(&r->flow, c->parent->condition, (Literal){m->pred, k, m->ways}));
+    Scope *s = scope_new(r, c->parent, c, c->parent->frame,
+                         flow_condition_with(&r->flow, c->parent->condition, (Literal){m->pred, k, m->ways}));
     Values roots = {0};
     *out = s;
     for (uint32_t i = 0; i < merges->len; i++) {
@@ -272,8 +290,14 @@ static bool make_if(Raise *r, Scope *s, const Nodes *merges) {
     attrs[n++] = type_list(r, "Tin", inputs.len - 1);
     attrs[n++] = type_list(r, "Tout", n_outputs);
     const char *name = arena_printf(r->arena, "%s/%s", r->flow.body->nodes[first].name, m->ways == 2 ? "If" : "Case");
-    uint32_t made = add_node(r, s, (TfNode){.name = name, .op = m->ways == 2 ? "If" : "Case", .device = "", .inputs = inputs.data,
-                                            .n_inputs = inputs.len, .attrs = attrs, .n_attrs = n});
+    uint32_t made = add_node(r, s,
+                             (TfNode){.name = name,
+                                      .op = m->ways == 2 ? "If" : "Case",
+                                      .device = "",
+                                      .inputs = inputs.data,
+                                      .n_inputs = inputs.len,
+                                      .attrs = attrs,
+                                      .n_attrs = n});
     for (uint32_t i = 0, output = 0; i < merges->len; i++) {
         remember(s, (TfInput){merges->data[i], 0}, (TfInput){made, output++});
         if (r->index_used[merges->data[i]]) remember(s, (TfInput){merges->data[i], 1}, (TfInput){made, output++});
@@ -284,10 +308,12 @@ static bool make_if(Raise *r, Scope *s, const Nodes *merges) {
 /* ---- While ---- */
 
 /* A function of the loop: the condition, or the body with next values for all loop variables. */
-static bool make_loop_function(Raise *r, Call *c, uint32_t frame, uint32_t exit, const Values *roots, Scope **out, Values *results) {
+static bool make_loop_function(Raise *r, Call *c, uint32_t frame, uint32_t exit, const Values *roots, Scope **out,
+                               Values *results) {
     const Frame *f = &r->flow.frames.data[frame];
     Scope *s = *out = scope_new(r, c->parent, c, frame, CONDITION_ALWAYS);
-    for (uint32_t i = 0; i < f->loop_merges.len; i++) remember(s, (TfInput){f->loop_merges.data[i], 0}, (TfInput){TF_ARG | i, 0});
+    for (uint32_t i = 0; i < f->loop_merges.len; i++)
+        remember(s, (TfInput){f->loop_merges.data[i], 0}, (TfInput){TF_ARG | i, 0});
     if (!fill(r, s, roots)) return false;
     for (uint32_t i = 0; i < roots->len; i++) {
         TfInput v;
@@ -300,7 +326,8 @@ static bool make_loop_function(Raise *r, Call *c, uint32_t frame, uint32_t exit,
 static bool make_while(Raise *r, Scope *s, uint32_t exit, uint32_t *out) {
     uint32_t frame = r->flow.frame[exit];
     const Frame *f = &r->flow.frames.data[frame];
-    if (f->loop_cond < 0 || f->loop_merges.len == 0) return fail(r, exit, "leaves a loop that has no condition or no variable");
+    if (f->loop_cond < 0 || f->loop_merges.len == 0)
+        return fail(r, exit, "leaves a loop that has no condition or no variable");
     Call *c = call_new(r, s, f->loop_merges.len);
     Values inputs = {0}, cond_roots = {0}, body_roots = {0}, cond_results = {0}, body_results = {0};
     if (too_deep(r, s, exit)) return false;
@@ -315,7 +342,8 @@ static bool make_while(Raise *r, Scope *s, uint32_t exit, uint32_t *out) {
     Scope *cond, *body;
     if (!make_loop_function(r, c, frame, exit, &cond_roots, &cond, &cond_results)) return false;
     if (!make_loop_function(r, c, frame, exit, &body_roots, &body, &body_results)) return false;
-    for (uint32_t i = 0; i < c->captured.len; i++) vec_push(r->arena, &body_results, (TfInput){TF_ARG | (c->n_fixed + i), 0});
+    for (uint32_t i = 0; i < c->captured.len; i++)
+        vec_push(r->arena, &body_results, (TfInput){TF_ARG | (c->n_fixed + i), 0});
     const char *base = *f->name ? f->name : r->flow.body->nodes[exit].name;
     const char *cond_name = finish_function(r, cond, base, "cond", &cond_results);
     const char *body_name = finish_function(r, body, base, "body", &body_results);
@@ -324,16 +352,24 @@ static bool make_while(Raise *r, Scope *s, uint32_t exit, uint32_t *out) {
     attrs[0] = function_attr("cond", cond_name);
     attrs[1] = function_attr("body", body_name);
     attrs[2] = type_list(r, "T", inputs.len);
-    *out = add_node(r, s, (TfNode){.name = arena_printf(r->arena, "%s/While", base), .op = "While", .device = "", .inputs = inputs.data,
-                                   .n_inputs = inputs.len, .attrs = attrs, .n_attrs = 3});
+    *out = add_node(r, s,
+                    (TfNode){.name = arena_printf(r->arena, "%s/While", base),
+                             .op = "While",
+                             .device = "",
+                             .inputs = inputs.data,
+                             .n_inputs = inputs.len,
+                             .attrs = attrs,
+                             .n_attrs = 3});
     return true;
 }
 
-/* An Exit is an output of its loop's While: the last value of a loop variable, or something that the loop does not change. */
+/* An Exit is an output of its loop's While: the last value of a loop variable, or something that the loop does not
+ * change. */
 static bool place_exit(Raise *r, Scope *s, uint32_t exit, Map *loops) {
     uint32_t frame = r->flow.frame[exit], node = 0;
     TfInput v = flow_resolve(&r->flow, r->flow.body->nodes[exit].inputs[0]);
-    for (int i = 0; i < MAX_IDENTITIES && !(v.node & TF_ARG) && strcmp(r->flow.body->nodes[v.node].op, "Identity") == 0; i++)
+    for (int i = 0; i < MAX_IDENTITIES && !(v.node & TF_ARG) && strcmp(r->flow.body->nodes[v.node].op, "Identity") == 0;
+         i++)
         v = flow_resolve(&r->flow, r->flow.body->nodes[v.node].inputs[0]);
     if ((v.node & TF_ARG) || flow_home(&r->flow, v.node) != frame) {
         TfInput made;
@@ -361,18 +397,22 @@ static int compare_numbers(const void *a, const void *b) {
 }
 
 static bool is_local(const Raise *r, const Scope *s, uint32_t node) {
-    return flow_home(&r->flow, node) == s->frame && flow_condition_implied(&r->flow, r->flow.condition[node], s->condition);
+    return flow_home(&r->flow, node) == s->frame &&
+           flow_condition_implied(&r->flow, r->flow.condition[node], s->condition);
 }
 
 static void push(Raise *r, const Scope *s, Nodes *stack, TfInput v) {
     TfInput constant;
     v = flow_resolve(&r->flow, v);
-    if ((v.node & TF_ARG) || r->visited[v.node] == r->visit || is_outer(r, s, v) || is_value(recall(s, v)) || constant_behind(r, v, &constant)) return;
+    if ((v.node & TF_ARG) || r->visited[v.node] == r->visit || is_outer(r, s, v) || is_value(recall(s, v)) ||
+        constant_behind(r, v, &constant))
+        return;
     r->visited[v.node] = r->visit;
     vec_push(r->arena, stack, v.node);
 }
 
-/* The scope's own nodes that the roots need, in topological order. Walks through inner branches and loops too: what they capture is needed. */
+/* The scope's own nodes that the roots need, in topological order. Walks through inner branches and loops too: what
+ * they capture is needed. */
 static void collect(Raise *r, const Scope *s, const Values *roots, Nodes *out) {
     const Flow *f = &r->flow;
     Nodes stack = {0};
@@ -387,7 +427,8 @@ static void collect(Raise *r, const Scope *s, const Values *roots, Nodes *out) {
         if (f->kind[i] == FLOW_MERGE && f->merge[i].is_loop_variable) push(r, s, &stack, f->merge[i].initial);
         if (f->kind[i] == FLOW_EXIT) { /* the whole loop */
             const Frame *frame = &f->frames.data[f->frame[i]];
-            for (uint32_t k = 0; k < frame->loop_merges.len; k++) push(r, s, &stack, (TfInput){frame->loop_merges.data[k], 0});
+            for (uint32_t k = 0; k < frame->loop_merges.len; k++)
+                push(r, s, &stack, (TfInput){frame->loop_merges.data[k], 0});
             if (frame->loop_cond >= 0) push(r, s, &stack, f->body->nodes[frame->loop_cond].inputs[0]);
         }
     }
@@ -446,7 +487,8 @@ static bool fill(Raise *r, Scope *s, const Values *roots) {
 
 /* ---- whole bodies ---- */
 
-/* The root keeps everything that runs unconditionally, under its name: a Merge's or Exit's becomes an Identity of the raised node. */
+/* The root keeps everything that runs unconditionally, under its name: a Merge's or Exit's becomes an Identity of the
+ * raised node. */
 static bool raise_root(Raise *r, Scope *s) {
     const Flow *f = &r->flow;
     uint32_t n = f->body->n_nodes, *made = NEW_ARRAY(r->arena, uint32_t, n);
@@ -489,13 +531,16 @@ static bool raise_body(TfGraph *tf, TfBody *body, TfFunction *function, Function
     for (uint32_t i = 0; i < body->n_nodes; i++)
         for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++) {
             TfInput in = body->nodes[i].inputs[k];
-            if (!(in.node & TF_ARG) && in.output == 1 && r.flow.kind[in.node] == FLOW_MERGE) r.index_used[in.node] = true;
+            if (!(in.node & TF_ARG) && in.output == 1 && r.flow.kind[in.node] == FLOW_MERGE)
+                r.index_used[in.node] = true;
         }
     Scope *s = scope_new(&r, NULL, NULL, 0, CONDITION_ALWAYS);
     if (!raise_root(&r, s)) return false;
     for (uint32_t i = 0; function && i < function->n_results; i++) {
         TfInput v = value(&r, s, function->results[i]);
-        if (!is_value(v)) return diag_unsupported(d, function->name, NULL, "result '%s' exists only in a branch or loop", function->result_names[i]);
+        if (!is_value(v))
+            return diag_unsupported(d, function->name, NULL, "result '%s' exists only in a branch or loop",
+                                    function->result_names[i]);
         function->results[i] = v;
     }
     uint32_t n_controls = 0;
@@ -514,7 +559,8 @@ bool control_flow_raise(TfGraph *tf, Diag *d) {
     map_init(&names, tf->arena);
     for (uint32_t i = 0; i < tf->n_functions; i++) map_add(&names, tf->functions[i].name, i);
     bool ok = raise_body(tf, &tf->main, NULL, &made, &names, d);
-    for (uint32_t i = 0; i < tf->n_functions; i++) ok &= raise_body(tf, &tf->functions[i].body, &tf->functions[i], &made, &names, d);
+    for (uint32_t i = 0; i < tf->n_functions; i++)
+        ok &= raise_body(tf, &tf->functions[i].body, &tf->functions[i], &made, &names, d);
     if (!ok || made.len == 0) return ok;
     TfFunction *all = NEW_ARRAY(tf->arena, TfFunction, tf->n_functions + made.len);
     if (tf->n_functions) memcpy(all, tf->functions, tf->n_functions * sizeof *all);

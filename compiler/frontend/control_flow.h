@@ -1,4 +1,5 @@
-/* control_flow: what control_flow_analyse.c finds out about a body with TensorFlow 1 control flow, for control_flow.c, which rewrites it. */
+/* control_flow: what control_flow_analyse.c finds out about a body with TensorFlow 1 control flow, for control_flow.c,
+ * which rewrites it. */
 #ifndef TFOPT_FRONTEND_CONTROL_FLOW_H
 #define TFOPT_FRONTEND_CONTROL_FLOW_H
 #include "frontend/tfgraph.h"
@@ -22,32 +23,32 @@ enum { CONDITION_ALWAYS = 0, CONDITION_NEVER = 1 }; /* numbers of the two sets t
 typedef struct {
     const char *name;
     uint32_t parent, depth;
-    int64_t loop_cond;             /* node, or -1 */
-    VEC(uint32_t) loop_merges;     /* Merge(Enter, NextIteration): the loop's variables, in the body's order */
+    int64_t loop_cond;         /* node, or -1 */
+    VEC(uint32_t) loop_merges; /* Merge(Enter, NextIteration): the loop's variables, in the body's order */
     VEC(uint32_t) enters, exits;
 } Frame;
 
 typedef struct {
     bool is_loop_variable;
-    uint32_t loop_index;           /* position in loop_merges */
-    TfInput initial, next;         /* loop variable: the value before the loop, and that for the next iteration */
+    uint32_t loop_index;   /* position in loop_merges */
+    TfInput initial, next; /* loop variable: the value before the loop, and that for the next iteration */
     /* not a loop variable: */
-    TfInput pred;                  /* with `ways` branches; ways 0: only one input can arrive, `only` */
+    TfInput pred; /* with `ways` branches; ways 0: only one input can arrive, `only` */
     uint32_t ways, only;
-    uint32_t group;                /* merges of one group are results of one If */
+    uint32_t group; /* merges of one group are results of one If */
 } MergeInfo;
 
 typedef struct {
-    Arena *arena;                  /* scratch */
+    Arena *arena; /* scratch */
     const TfBody *body;
     Diag *d;
-    const char *where;             /* the function's name or NULL */
+    const char *where; /* the function's name or NULL */
     FlowKind *kind;
-    uint32_t *order;               /* nodes in topological order (edges from NextIteration left out) */
-    uint32_t *position;            /* inverse of order */
-    uint32_t *frame;               /* frame number of each node */
-    uint32_t *condition;           /* its condition inside that frame (of a Switch: without its own literal) */
-    MergeInfo *merge;              /* for FLOW_MERGE nodes */
+    uint32_t *order;     /* nodes in topological order (edges from NextIteration left out) */
+    uint32_t *position;  /* inverse of order */
+    uint32_t *frame;     /* frame number of each node */
+    uint32_t *condition; /* its condition inside that frame (of a Switch: without its own literal) */
+    MergeInfo *merge;    /* for FLOW_MERGE nodes */
     VEC(Frame) frames;
     uint32_t n_groups;
     VEC(Condition) conditions;

@@ -1,6 +1,7 @@
-/* control_flow_analyse: for a body with TensorFlow 1 control flow (Switch, Merge, Enter, Exit, NextIteration, LoopCond): a topological
-   order, the frame of every node, the condition under which it runs, and what every Merge joins. TensorFlow executes such a body by passing
-   "dead" tokens around; a condition is the static form of that: the set of Switch outputs that a node depends on, by data or control edges. */
+/* control_flow_analyse: for a body with TensorFlow 1 control flow (Switch, Merge, Enter, Exit, NextIteration,
+   LoopCond): a topological order, the frame of every node, the condition under which it runs, and what every Merge
+   joins. TensorFlow executes such a body by passing "dead" tokens around; a condition is the static form of that: the
+   set of Switch outputs that a node depends on, by data or control edges. */
 #include "frontend/control_flow.h"
 
 #include <stdlib.h>
@@ -12,9 +13,9 @@ static const struct {
     const char *op;
     FlowKind kind;
 } flow_ops[] = {
-    {"Switch", FLOW_SWITCH},     {"RefSwitch", FLOW_SWITCH}, {"_SwitchN", FLOW_SWITCH},      {"Merge", FLOW_MERGE},
-    {"RefMerge", FLOW_MERGE},    {"Enter", FLOW_ENTER},      {"RefEnter", FLOW_ENTER},       {"Exit", FLOW_EXIT},
-    {"RefExit", FLOW_EXIT},      {"NextIteration", FLOW_NEXT}, {"RefNextIteration", FLOW_NEXT}, {"LoopCond", FLOW_COND},
+    {"Switch", FLOW_SWITCH},  {"RefSwitch", FLOW_SWITCH},   {"_SwitchN", FLOW_SWITCH},       {"Merge", FLOW_MERGE},
+    {"RefMerge", FLOW_MERGE}, {"Enter", FLOW_ENTER},        {"RefEnter", FLOW_ENTER},        {"Exit", FLOW_EXIT},
+    {"RefExit", FLOW_EXIT},   {"NextIteration", FLOW_NEXT}, {"RefNextIteration", FLOW_NEXT}, {"LoopCond", FLOW_COND},
 };
 
 static FlowKind kind_of(const char *op) {
@@ -31,7 +32,8 @@ bool flow_present(const TfBody *body) {
 
 static bool fail(const Flow *f, uint32_t node, const char *why) {
     const TfNode *n = &f->body->nodes[node];
-    return diag_unsupported(f->d, f->where ? arena_printf(f->arena, "%s/%s", f->where, n->name) : n->name, n->op, "%s", why);
+    return diag_unsupported(f->d, f->where ? arena_printf(f->arena, "%s/%s", f->where, n->name) : n->name, n->op, "%s",
+                            why);
 }
 
 static bool is_back_edge(const Flow *f, uint32_t node, TfInput in) {
@@ -39,8 +41,8 @@ static bool is_back_edge(const Flow *f, uint32_t node, TfInput in) {
 }
 
 /* Calls visit for every node that `node` depends on, data and control, except along back edges. */
-#define FOR_EACH_SOURCE(f, i, source)                                                                                                      \
-    for (uint32_t edge_ = 0; edge_ < (f)->body->nodes[i].n_inputs + (f)->body->nodes[i].n_controls; edge_++)                               \
+#define FOR_EACH_SOURCE(f, i, source)                                                                                  \
+    for (uint32_t edge_ = 0; edge_ < (f)->body->nodes[i].n_inputs + (f)->body->nodes[i].n_controls; edge_++)           \
         if (source_of((f), (i), edge_, &(source)))
 
 static bool source_of(const Flow *f, uint32_t i, uint32_t edge, uint32_t *out) {
@@ -63,8 +65,9 @@ static void add_edge(Flow *f, List *edges, uint32_t source, uint32_t target) {
     vec_push(f->arena, edges, target);
 }
 
-/* All edges as pairs. A While takes all that enters its frame before anything leaves it, and an If what any of its merges takes: such sums
-   are nodes of their own behind the real ones (frames first, then groups), as far as frames and groups are known already. */
+/* All edges as pairs. A While takes all that enters its frame before anything leaves it, and an If what any of its
+   merges takes: such sums are nodes of their own behind the real ones (frames first, then groups), as far as frames and
+   groups are known already. */
 static void list_edges(Flow *f, List *edges) {
     uint32_t n = f->body->n_nodes, source;
     for (uint32_t i = 0; i < n; i++) FOR_EACH_SOURCE(f, i, source) add_edge(f, edges, source, i);
@@ -81,7 +84,8 @@ static void list_edges(Flow *f, List *edges) {
     }
 }
 
-/* Where groups wait for each other in a circle, every merge of them becomes an If of its own. False when there was nothing to split. */
+/* Where groups wait for each other in a circle, every merge of them becomes an If of its own. False when there was
+ * nothing to split. */
 static bool split_groups(Flow *f, const uint32_t *group_waiting) {
     uint32_t before = f->n_groups;
     uint32_t *members = NEW_ARRAY(f->arena, uint32_t, before);
@@ -109,7 +113,8 @@ static bool find_order(Flow *f) {
         waiting[edges.data[e + 1]]++;
     }
     for (uint32_t i = 0; i < n; i++) start[i + 1] += start[i];
-    for (uint32_t e = 0; e < edges.len; e += 2) targets[start[edges.data[e]] + fill[edges.data[e]]++] = edges.data[e + 1];
+    for (uint32_t e = 0; e < edges.len; e += 2)
+        targets[start[edges.data[e]] + fill[edges.data[e]]++] = edges.data[e + 1];
     if (!f->order) {
         f->order = NEW_ARRAY(f->arena, uint32_t, real);
         f->position = NEW_ARRAY(f->arena, uint32_t, real);
@@ -128,7 +133,9 @@ static bool find_order(Flow *f) {
     if (last == n) return true;
     if (f->n_groups && split_groups(f, waiting + real + f->frames.len)) return find_order(f);
     for (uint32_t i = 0; i < real; i++)
-        if (waiting[i]) return diag_error(f->d, f->body->nodes[i].name, f->body->nodes[i].op, "depends on itself, not by way of a loop variable");
+        if (waiting[i])
+            return diag_error(f->d, f->body->nodes[i].name, f->body->nodes[i].op,
+                              "depends on itself, not by way of a loop variable");
     BUG("a cycle without a node");
 }
 
@@ -155,7 +162,8 @@ static bool name_frames(Flow *f, uint32_t *enter_frame) {
     for (uint32_t i = 0; i < f->body->n_nodes; i++) {
         if (f->kind[i] != FLOW_ENTER) continue;
         const char *name = tf_attr_string(&f->body->nodes[i], "frame_name", "");
-        if (map_add(&names, name, f->frames.len)) vec_push(f->arena, &f->frames, (Frame){.name = name, .depth = 1, .loop_cond = -1});
+        if (map_add(&names, name, f->frames.len))
+            vec_push(f->arena, &f->frames, (Frame){.name = name, .depth = 1, .loop_cond = -1});
         enter_frame[i] = (uint32_t)map_get(&names, name, 0);
         vec_push(f->arena, &f->frames.data[enter_frame[i]].enters, i);
         if (f->body->nodes[i].n_inputs != 1) return fail(f, i, "needs one input");
@@ -163,15 +171,16 @@ static bool name_frames(Flow *f, uint32_t *enter_frame) {
     return true;
 }
 
-/* A node lies in the deepest frame that it takes anything from; a frame's parent is the deepest that its Enters take from. Parents are not
-   known before all Enters were seen, so this goes round until nothing changes. */
+/* A node lies in the deepest frame that it takes anything from; a frame's parent is the deepest that its Enters take
+   from. Parents are not known before all Enters were seen, so this goes round until nothing changes. */
 static bool find_frames(Flow *f) {
     uint32_t n = f->body->n_nodes, source, *enter_frame = NEW_ARRAY(f->arena, uint32_t, n);
     f->frame = NEW_ARRAY(f->arena, uint32_t, n);
     if (!name_frames(f, enter_frame)) return false;
     bool changed = true;
     for (int pass = 0; changed; pass++) {
-        if (pass == MAX_PASSES) return diag_unsupported(f->d, f->where, NULL, "loops are nested too deep, or in a circle");
+        if (pass == MAX_PASSES)
+            return diag_unsupported(f->d, f->where, NULL, "loops are nested too deep, or in a circle");
         changed = false;
         for (uint32_t k = 0; k < n; k++) {
             uint32_t i = f->order[k], frame = 0;
@@ -317,7 +326,9 @@ bool flow_constant(const Flow *f, TfInput v, int64_t *out) {
 static TfInput resolve_pred(const Flow *f, TfInput v) {
     for (int i = 0; i < MAX_CHAIN; i++) {
         v = flow_resolve(f, v);
-        if ((v.node & TF_ARG) || strcmp(f->body->nodes[v.node].op, "Identity") != 0 || f->body->nodes[v.node].n_inputs != 1) break;
+        if ((v.node & TF_ARG) || strcmp(f->body->nodes[v.node].op, "Identity") != 0 ||
+            f->body->nodes[v.node].n_inputs != 1)
+            break;
         v = f->body->nodes[v.node].inputs[0];
     }
     return v;
@@ -350,19 +361,23 @@ static bool find_loop_variable(Flow *f, uint32_t i) {
     if (next < 0) return true;
     if (n->n_inputs != 2) return fail(f, i, "a loop variable with more than one way in");
     TfInput enter = n->inputs[1 - next], back = n->inputs[next];
-    if ((enter.node & TF_ARG) || f->kind[enter.node] != FLOW_ENTER) return fail(f, i, "a loop variable that does not come in by an Enter");
+    if ((enter.node & TF_ARG) || f->kind[enter.node] != FLOW_ENTER)
+        return fail(f, i, "a loop variable that does not come in by an Enter");
     const TfNode *next_node = &f->body->nodes[back.node];
     if (next_node->n_inputs != 1) return fail(f, back.node, "needs one input");
     Frame *frame = &f->frames.data[f->frame[i]];
     if (f->frame[i] == 0 || f->frame[enter.node] != f->frame[i] || f->frame[back.node] != f->frame[i])
         return fail(f, i, "a loop variable whose inputs lie in different loops");
-    *m = (MergeInfo){.is_loop_variable = true, .loop_index = frame->loop_merges.len, .initial = f->body->nodes[enter.node].inputs[0],
+    *m = (MergeInfo){.is_loop_variable = true,
+                     .loop_index = frame->loop_merges.len,
+                     .initial = f->body->nodes[enter.node].inputs[0],
                      .next = next_node->inputs[0]};
     vec_push(f->arena, &frame->loop_merges, i);
     return true;
 }
 
-/* What the inputs of a Merge differ in: one literal each, all of the same predicate. Sets the condition of the Merge itself. */
+/* What the inputs of a Merge differ in: one literal each, all of the same predicate. Sets the condition of the Merge
+ * itself. */
 static bool find_branches(Flow *f, uint32_t i) {
     const TfNode *n = &f->body->nodes[i];
     MergeInfo *m = &f->merge[i];
@@ -390,7 +405,8 @@ static bool find_branches(Flow *f, uint32_t i) {
         for (uint32_t k = 1; k < n->n_inputs && in_all; k++) {
             Condition other = f->conditions.data[conditions[k]];
             bool found = false;
-            for (uint32_t b = 0; b < other.n; b++) found |= compare_literals(&first.literals[a], &other.literals[b]) == 0;
+            for (uint32_t b = 0; b < other.n; b++)
+                found |= compare_literals(&first.literals[a], &other.literals[b]) == 0;
             in_all = found;
         }
         if (in_all) common[n_common++] = first.literals[a];
@@ -406,7 +422,8 @@ static bool find_branches(Flow *f, uint32_t i) {
             for (uint32_t a = 0; a < n_common; a++) shared |= compare_literals(&c.literals[b], &common[a]) == 0;
             if (!shared) own = &c.literals[b], extra++;
         }
-        if (extra != 1 || own->ways != n->n_inputs || own->branch >= own->ways || arrives[own->branch] || (m->ways && (own->pred.node != m->pred.node || own->pred.output != m->pred.output)))
+        if (extra != 1 || own->ways != n->n_inputs || own->branch >= own->ways || arrives[own->branch] ||
+            (m->ways && (own->pred.node != m->pred.node || own->pred.output != m->pred.output)))
             return fail(f, i, "joins values that are not the branches of one condition");
         m->pred = own->pred;
         m->ways = own->ways;
@@ -427,24 +444,29 @@ static bool find_conditions(Flow *f) {
     for (uint32_t at = 0; at < n; at++) {
         uint32_t i = f->order[at], c = CONDITION_ALWAYS;
         const TfNode *node = &f->body->nodes[i];
-        if (f->kind[i] == FLOW_SWITCH && (node->n_inputs != 2 || switch_ways(node) == 0)) return fail(f, i, "needs a value and a condition");
+        if (f->kind[i] == FLOW_SWITCH && (node->n_inputs != 2 || switch_ways(node) == 0))
+            return fail(f, i, "needs a value and a condition");
         if (f->kind[i] == FLOW_MERGE && !f->merge[i].is_loop_variable) {
             if (node->n_inputs == 0) return fail(f, i, "needs an input");
             if (!find_branches(f, i)) return false;
             continue;
         }
-        if (f->kind[i] == FLOW_ENTER || f->merge[i].is_loop_variable) continue; /* a frame's own conditions begin afresh */
+        if (f->kind[i] == FLOW_ENTER || f->merge[i].is_loop_variable)
+            continue;                  /* a frame's own conditions begin afresh */
         if (f->kind[i] == FLOW_EXIT) { /* runs when its loop does, which is when all that enters it is there */
             const Frame *frame = &f->frames.data[f->frame[i]];
             for (uint32_t k = 0; k < frame->enters.len; k++) {
                 TfInput in = f->body->nodes[frame->enters.data[k]].inputs[0];
-                if (!(in.node & TF_ARG) && flow_home(f, in.node) == frame->parent) c = both(f, c, flow_value_condition(f, in));
+                if (!(in.node & TF_ARG) && flow_home(f, in.node) == frame->parent)
+                    c = both(f, c, flow_value_condition(f, in));
             }
         } else {
             FOR_EACH_SOURCE(f, i, source) {
                 if (flow_home(f, source) != f->frame[i]) continue;
-                /* A control edge from a Switch itself says nothing about a branch; TensorFlow hangs them on an Identity of the output. */
-                c = both(f, c, edge_ < node->n_inputs ? flow_value_condition(f, node->inputs[edge_]) : f->condition[source]);
+                /* A control edge from a Switch itself says nothing about a branch; TensorFlow hangs them on an Identity
+                 * of the output. */
+                c = both(f, c,
+                         edge_ < node->n_inputs ? flow_value_condition(f, node->inputs[edge_]) : f->condition[source]);
             }
         }
         if (f->conditions.data[c].n > MAX_LITERALS / 2) return fail(f, i, "conditions are nested too deep");
@@ -455,7 +477,8 @@ static bool find_conditions(Flow *f) {
 
 /* ---- groups ---- */
 
-/* Merges of one predicate in one place become one If, unless one depends on the other by way of something outside the branches. */
+/* Merges of one predicate in one place become one If, unless one depends on the other by way of something outside the
+ * branches. */
 static void find_groups(Flow *f) {
     uint32_t n = f->body->n_nodes, source;
     Map index; /* frame, condition, predicate → number of the first merge's list */
@@ -464,12 +487,14 @@ static void find_groups(Flow *f) {
     for (uint32_t at = 0; at < n; at++) {
         uint32_t i = f->order[at];
         const MergeInfo *m = &f->merge[i];
-        if (f->kind[i] != FLOW_MERGE || m->is_loop_variable || m->ways == 0 || f->condition[i] == CONDITION_NEVER) continue;
+        if (f->kind[i] != FLOW_MERGE || m->is_loop_variable || m->ways == 0 || f->condition[i] == CONDITION_NEVER)
+            continue;
         uint32_t key[] = {f->frame[i], f->condition[i], m->pred.node, m->pred.output};
         if (map_add_bytes(&index, key, sizeof key, lists.len)) vec_push(f->arena, &lists, (List){0});
         vec_push(f->arena, &lists.data[map_find_bytes(&index, key, sizeof key)->value], i);
     }
-    uint32_t *level = NEW_ARRAY(f->arena, uint32_t, n); /* how many merges of the list lie one behind the other before a node */
+    uint32_t *level =
+        NEW_ARRAY(f->arena, uint32_t, n); /* how many merges of the list lie one behind the other before a node */
     bool *member = NEW_ARRAY(f->arena, bool, n);
     for (uint32_t k = 0; k < lists.len; k++) {
         const List *list = &lists.data[k];

@@ -1,5 +1,6 @@
-/* functions: the function library of a GraphDef → TfFunctions. Bodies name their inputs "node:port:item" by output argument, or by the
-   function's own arguments. All signatures are read first, since a body may call any function by using its name as an op. */
+/* functions: the function library of a GraphDef → TfFunctions. Bodies name their inputs "node:port:item" by output
+   argument, or by the function's own arguments. All signatures are read first, since a body may call any function by
+   using its name as an op. */
 #include "frontend/reader.h"
 
 #include <string.h>
@@ -52,7 +53,8 @@ static bool read_control_results(GraphReader *r, const Pb__FunctionDef *m, TfFun
     for (size_t i = 0; i < m->n_control_ret; i++) {
         uint64_t node = map_get(&f->body.index, m->control_ret[i]->value, UINT64_MAX);
         if (node == UINT64_MAX)
-            ok = diag_error(r->d, f->name, NULL, "control output '%s' is not a node of the function", m->control_ret[i]->value);
+            ok = diag_error(r->d, f->name, NULL, "control output '%s' is not a node of the function",
+                            m->control_ret[i]->value);
         else
             f->controls[f->n_controls++] = (uint32_t)node;
     }
@@ -64,7 +66,8 @@ static bool read_function_body(GraphReader *r, const Pb__FunctionDef *m, TfFunct
     map_init(&args, r->tf->arena);
     bool ok = true;
     for (uint32_t i = 0; i < f->n_args; i++)
-        if (!map_add(&args, f->arg_names[i], TF_ARG | i)) ok = diag_error(r->d, f->name, NULL, "two arguments are named '%s'", f->arg_names[i]);
+        if (!map_add(&args, f->arg_names[i], TF_ARG | i))
+            ok = diag_error(r->d, f->name, NULL, "two arguments are named '%s'", f->arg_names[i]);
     r->function = f->name;
     ok &= read_body(r, m->n_node_def, m->node_def, &args, &f->body);
     r->function = NULL;
@@ -81,7 +84,8 @@ static bool read_function_body(GraphReader *r, const Pb__FunctionDef *m, TfFunct
         for (uint32_t j = 0; j < f->body.nodes[i].n_inputs; j++) {
             uint32_t from = f->body.nodes[i].inputs[j].node;
             if ((from & TF_ARG) && (from & ~TF_ARG) >= f->n_args)
-                ok = diag_error(r->d, f->name, NULL, "node '%s' takes an argument that does not exist", f->body.nodes[i].name);
+                ok = diag_error(r->d, f->name, NULL, "node '%s' takes an argument that does not exist",
+                                f->body.nodes[i].name);
         }
     for (uint32_t i = 0; i < f->n_results; i++)
         if ((f->results[i].node & TF_ARG) && (f->results[i].node & ~TF_ARG) >= f->n_args)
@@ -101,7 +105,8 @@ bool read_functions(GraphReader *r, const Pb__FunctionDefLibrary *m) {
             ok = diag_error(r->d, NULL, NULL, "function number %zu of the library has no name", i);
         } else if (has_variable_length(signature->n_input_arg, signature->input_arg) ||
                    has_variable_length(signature->n_output_arg, signature->output_arg)) {
-            /* Only a caller's attributes say how many there are. A node that calls it will be refused as an unknown function. */
+            /* Only a caller's attributes say how many there are. A node that calls it will be refused as an unknown
+             * function. */
             diag_warning(r->d, signature->name, NULL, "function with a variable number of arguments, left out");
         } else if (!map_add(&tf->function_index, signature->name, tf->n_functions)) {
             ok = diag_error(r->d, signature->name, NULL, "two functions have this name");

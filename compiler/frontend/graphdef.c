@@ -1,5 +1,6 @@
-/* graphdef: NodeDefs → TfBody. Names are resolved to indexes and attributes to plain values, so that nobody behind this file sees a message
-   or parses a name. Mistakes (a name twice, an input from nowhere, a shape that contradicts its data) are all reported before giving up. */
+/* graphdef: NodeDefs → TfBody. Names are resolved to indexes and attributes to plain values, so that nobody behind this
+   file sees a message or parses a name. Mistakes (a name twice, an input from nowhere, a shape that contradicts its
+   data) are all reported before giving up. */
 #include "frontend/reader.h"
 
 #include <string.h>
@@ -26,7 +27,8 @@ bool read_shape(const Pb__TensorShapeProto *m, TfShape *out) {
 
 static StringElement *strings_of(Arena *a, size_t n, const ProtobufCBinaryData *s) {
     StringElement *out = NEW_ARRAY(a, StringElement, n);
-    for (size_t i = 0; i < n; i++) out[i] = (StringElement){arena_strndup(a, (const char *)s[i].data, s[i].len), s[i].len};
+    for (size_t i = 0; i < n; i++)
+        out[i] = (StringElement){arena_strndup(a, (const char *)s[i].data, s[i].len), s[i].len};
     return out;
 }
 
@@ -58,7 +60,10 @@ static bool read_list_attr(GraphReader *r, const Pb__AttrValue__ListValue *m, Tf
     } else {
         int64_t *ints = NEW_ARRAY(a, int64_t, n);
         for (size_t i = 0; i < n; i++) ints[i] = m->n_i ? m->i[i] : m->n_b ? m->b[i] : (int64_t)m->type[i];
-        out->kind = m->n_i ? TF_ATTR_LIST_INT : m->n_b ? TF_ATTR_LIST_BOOL : m->n_type ? TF_ATTR_LIST_TYPE : TF_ATTR_LIST_INT;
+        out->kind = m->n_i      ? TF_ATTR_LIST_INT
+                    : m->n_b    ? TF_ATTR_LIST_BOOL
+                    : m->n_type ? TF_ATTR_LIST_TYPE
+                                : TF_ATTR_LIST_INT;
         out->v.ints = ints;
     }
     if (n > UINT32_MAX) return false;
@@ -71,28 +76,46 @@ static bool read_attr(GraphReader *r, const TfNode *node, const Pb__AttrEntry *e
     *out = (TfAttr){.name = entry->key};
     bool ok = true;
     switch (m ? m->value_case : PB__ATTR_VALUE__VALUE__NOT_SET) {
-    case PB__ATTR_VALUE__VALUE_LIST: ok = read_list_attr(r, m->list, out); break;
+    case PB__ATTR_VALUE__VALUE_LIST:
+        ok = read_list_attr(r, m->list, out);
+        break;
     case PB__ATTR_VALUE__VALUE_S:
         out->kind = TF_ATTR_STRING;
         ok = m->s.len <= UINT32_MAX;
         out->n = (uint32_t)m->s.len;
         out->v.s = arena_strndup(r->tf->arena, (const char *)m->s.data, m->s.len);
         break;
-    case PB__ATTR_VALUE__VALUE_I: out->kind = TF_ATTR_INT, out->v.i = m->i; break;
-    case PB__ATTR_VALUE__VALUE_F: out->kind = TF_ATTR_FLOAT, out->v.f = (double)m->f; break;
-    case PB__ATTR_VALUE__VALUE_B: out->kind = TF_ATTR_BOOL, out->v.i = m->b != 0; break;
-    case PB__ATTR_VALUE__VALUE_TYPE: out->kind = TF_ATTR_TYPE, out->v.i = (int64_t)m->type; break;
-    case PB__ATTR_VALUE__VALUE_SHAPE: out->kind = TF_ATTR_SHAPE, ok = read_shape(m->shape, &out->v.shape); break;
+    case PB__ATTR_VALUE__VALUE_I:
+        out->kind = TF_ATTR_INT, out->v.i = m->i;
+        break;
+    case PB__ATTR_VALUE__VALUE_F:
+        out->kind = TF_ATTR_FLOAT, out->v.f = (double)m->f;
+        break;
+    case PB__ATTR_VALUE__VALUE_B:
+        out->kind = TF_ATTR_BOOL, out->v.i = m->b != 0;
+        break;
+    case PB__ATTR_VALUE__VALUE_TYPE:
+        out->kind = TF_ATTR_TYPE, out->v.i = (int64_t)m->type;
+        break;
+    case PB__ATTR_VALUE__VALUE_SHAPE:
+        out->kind = TF_ATTR_SHAPE, ok = read_shape(m->shape, &out->v.shape);
+        break;
     case PB__ATTR_VALUE__VALUE_TENSOR:
         if (!read_tensor(r, node->name, node->op, entry->key, m->tensor, &out->v.tensor)) return false;
         out->kind = out->v.tensor.dtype == DTYPE_NONE ? TF_ATTR_NONE : TF_ATTR_TENSOR;
         break;
-    case PB__ATTR_VALUE__VALUE_PLACEHOLDER: out->kind = TF_ATTR_PLACEHOLDER, out->v.s = m->placeholder; break;
-    case PB__ATTR_VALUE__VALUE_FUNC: out->kind = TF_ATTR_FUNC, out->v.s = m->func->name; break;
-    default: break;
+    case PB__ATTR_VALUE__VALUE_PLACEHOLDER:
+        out->kind = TF_ATTR_PLACEHOLDER, out->v.s = m->placeholder;
+        break;
+    case PB__ATTR_VALUE__VALUE_FUNC:
+        out->kind = TF_ATTR_FUNC, out->v.s = m->func->name;
+        break;
+    default:
+        break;
     }
     if (!ok)
-        diag_error(r->d, reader_where(r, node->name), node->op, "attribute '%s': a shape with more than %d dimensions or one below -1, or a list too long",
+        diag_error(r->d, reader_where(r, node->name), node->op,
+                   "attribute '%s': a shape with more than %d dimensions or one below -1, or a list too long",
                    entry->key, MAX_RANK);
     return ok;
 }
@@ -102,7 +125,8 @@ static bool read_attrs(GraphReader *r, const Pb__NodeDef *m, TfNode *out) {
     out->attrs = NEW_ARRAY(r->tf->arena, TfAttr, m->n_attr);
     for (size_t i = 0; i < m->n_attr; i++) {
         const Pb__AttrEntry *entry = m->attr[i];
-        if (strcmp(entry->key, "_output_shapes") == 0) continue; /* a hint that may be stale; inference finds shapes itself */
+        if (strcmp(entry->key, "_output_shapes") == 0)
+            continue; /* a hint that may be stale; inference finds shapes itself */
         ok &= read_attr(r, out, entry, &out->attrs[out->n_attrs++]);
     }
     return ok;
@@ -125,7 +149,8 @@ static void split_input(Arena *a, const char *text, const char **out_name, const
     *out_name = arena_strndup(a, text, (size_t)(before - *out_name));
 }
 
-bool read_input(GraphReader *r, const TfBody *body, const Map *args, const char *text, const char *where, TfInput *out) {
+bool read_input(GraphReader *r, const TfBody *body, const Map *args, const char *text, const char *where,
+                TfInput *out) {
     const char *name, *port;
     uint32_t item;
     split_input(r->tf->arena, text, &name, &port, &item);
@@ -143,7 +168,8 @@ bool read_input(GraphReader *r, const TfBody *body, const Map *args, const char 
         out->output = tf_output_index(&body->nodes[node], port, item, r->d);
         if (out->output == UINT32_MAX) return false;
     }
-    if (out->output > MAX_OUTPUT) return diag_error(r->d, where, NULL, "takes '%s': no node has that many outputs", text);
+    if (out->output > MAX_OUTPUT)
+        return diag_error(r->d, where, NULL, "takes '%s': no node has that many outputs", text);
     return true;
 }
 

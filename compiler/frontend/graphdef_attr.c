@@ -1,5 +1,5 @@
-/* graphdef_attr: questions about a node's attributes and outputs. What the node does not say is answered from two tables of facts about
-   TensorFlow's ops: default attribute values, and names of output arguments. */
+/* graphdef_attr: questions about a node's attributes and outputs. What the node does not say is answered from two
+   tables of facts about TensorFlow's ops: default attribute values, and names of output arguments. */
 #include "frontend/tfgraph.h"
 
 #include <inttypes.h>
@@ -11,9 +11,16 @@ typedef struct {
     TfAttr attr;
 } DefaultRow;
 
-#define TF_INTS(...) (const int64_t[]){__VA_ARGS__}
-#define TF_FLOATS(...) (const double[]){__VA_ARGS__}
-#define TF_DEFAULT(op_, name_, kind_, n_, member, ...) {op_, {.name = name_, .kind = TF_ATTR_##kind_, .n = n_, .v.member = __VA_ARGS__}},
+#define TF_INTS(...)                                                                                                   \
+    (const int64_t[]) {                                                                                                \
+        __VA_ARGS__                                                                                                    \
+    }
+#define TF_FLOATS(...)                                                                                                 \
+    (const double[]) {                                                                                                 \
+        __VA_ARGS__                                                                                                    \
+    }
+#define TF_DEFAULT(op_, name_, kind_, n_, member, ...)                                                                 \
+    {op_, {.name = name_, .kind = TF_ATTR_##kind_, .n = n_, .v.member = __VA_ARGS__}},
 static const DefaultRow default_rows[] = {
 #include "frontend/tf_defaults.def"
 };
@@ -124,7 +131,8 @@ uint32_t tf_output_index(const TfNode *n, const char *arg, uint32_t item, Diag *
     for (OutputArg a; next_output(n, &text, &a); at += a.count) {
         if (a.name_len != strlen(arg) || memcmp(a.name, arg, a.name_len) != 0) continue;
         if (item < a.count) return at + item;
-        diag_error(d, n->name, n->op, "output '%s:%" PRIu32 "' is used, but there are %" PRIu32 " of that name", arg, item, a.count);
+        diag_error(d, n->name, n->op, "output '%s:%" PRIu32 "' is used, but there are %" PRIu32 " of that name", arg,
+                   item, a.count);
         return UINT32_MAX;
     }
     diag_error(d, n->name, n->op, "output '%s' is used, but the op has only %s", arg, outputs_of(n->op));

@@ -1,5 +1,5 @@
-/* graphdef_file: which kind of file is this, and tf_read. People hand over all kinds of files; those that are known not to be a model of
-   ours are named instead of being reported as a damaged GraphDef. */
+/* graphdef_file: which kind of file is this, and tf_read. People hand over all kinds of files; those that are known not
+   to be a model of ours are named instead of being reported as a damaged GraphDef. */
 #include "frontend/import.h"
 #include "frontend/reader.h"
 
@@ -42,8 +42,9 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* Text format: starts with a comment, or a field's name and '{' or ':', and has no control characters. Both must hold: a binary graph whose
-   first node is 97 bytes long with a name of 58 begins "\na\n:", but the tag of the node's op follows soon. */
+/* Text format: starts with a comment, or a field's name and '{' or ':', and has no control characters. Both must hold:
+   a binary graph whose first node is 97 bytes long with a name of 58 begins "\na\n:", but the tag of the node's op
+   follows soon. */
 static bool looks_like_text(const FileMap *file) {
     const char *p = (const char *)file->data, *end = p + file->size;
     for (size_t i = 0; i < file->size && i < 4096; i++)
@@ -63,7 +64,8 @@ static bool looks_like_text(const FileMap *file) {
     return p < end && (*p == '{' || *p == ':' || *p == '<');
 }
 
-ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file, const char *path, Diag *d) {
+ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file,
+                                    const char *path, Diag *d) {
     if (file->size == 0) {
         diag_error(d, NULL, NULL, "%s is empty", path);
         return NULL;
@@ -97,11 +99,15 @@ static bool is_saved_model_binary(const FileMap *f) {
 
 static bool read_graph_file(TfGraph *tf, const FileMap *file, const char *path, Diag *d) {
     if (is_saved_model_binary(file))
-        return diag_error(d, NULL, NULL, "%s is a SavedModel's graph; give the directory that holds saved_model.pb and variables/", path);
+        return diag_error(d, NULL, NULL,
+                          "%s is a SavedModel's graph; give the directory that holds saved_model.pb and variables/",
+                          path);
     tf->hash = hash_file(file);
-    const Pb__GraphDef *m = (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, file, path, d);
+    const Pb__GraphDef *m =
+        (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, file, path, d);
     if (!m) return false;
-    if (m->n_node == 0 && !m->library) return diag_error(d, NULL, NULL, "%s holds no nodes: it is not a GraphDef", path);
+    if (m->n_node == 0 && !m->library)
+        return diag_error(d, NULL, NULL, "%s holds no nodes: it is not a GraphDef", path);
     GraphReader r = {.tf = tf, .d = d};
     return read_graph(&r, m);
 }

@@ -1,43 +1,48 @@
-/* import: TfGraph → Graph. TensorFlow's vocabulary ends here. One row of tf_ops.def and one function an op type (or family). */
+/* import: TfGraph → Graph. TensorFlow's vocabulary ends here. One row of tf_ops.def and one function an op type (or
+ * family). */
 #ifndef TFOPT_FRONTEND_IMPORT_H
 #define TFOPT_FRONTEND_IMPORT_H
 #include "frontend/tfgraph.h"
 #include "ir/graph.h"
 
 typedef struct {
-    const char *name;        /* tensor, node or signature key */
-    DType dtype;             /* DTYPE_NONE: as in the graph */
+    const char *name; /* tensor, node or signature key */
+    DType dtype;      /* DTYPE_NONE: as in the graph */
     bool has_shape;
-    TfShape shape;           /* overrides the graph's; -1 = unknown */
+    TfShape shape;                   /* overrides the graph's; -1 = unknown */
     const char *dim_names[MAX_RANK]; /* symbol names for unknown dims, or NULL */
 } InputOption;
 
 typedef struct {
-    const char *dim;         /* symbol name */
+    const char *dim; /* symbol name */
     int64_t min, max;
 } DimBound;
 
 typedef struct {
     const InputOption *inputs;
-    uint32_t n_inputs;       /* given inputs; 0: the signature's, else all placeholders that the outputs need */
+    uint32_t n_inputs; /* given inputs; 0: the signature's, else all placeholders that the outputs need */
     const char *const *outputs;
-    uint32_t n_outputs;      /* 0: the signature's, else nodes that nobody consumes */
+    uint32_t n_outputs; /* 0: the signature's, else nodes that nobody consumes */
     const DimBound *bounds;
     uint32_t n_bounds;
     const char *const *init; /* nodes to run at open (--init) */
     uint32_t n_init;
-    struct { const char *node; Tensor keys, values; } *tables; /* --table */
+    struct {
+        const char *node;
+        Tensor keys, values;
+    } * tables; /* --table */
     uint32_t n_tables;
 } ImportOptions;
 
-/* The graph that computes the outputs: dead nodes dropped, functions inlined or made regions, frames raised, variables frozen.
-   NULL after reporting every unsupported op (with count and first node) and every mistake. */
+/* The graph that computes the outputs: dead nodes dropped, functions inlined or made regions, frames raised, variables
+   frozen. NULL after reporting every unsupported op (with count and first node) and every mistake. */
 Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d);
 
 /* ---- between import.c, control_flow.c and the import_<family>.c files ---- */
 typedef struct Importer Importer;
 
-/* What the import function of one node sees: builds nodes in region `r` and sets out[]. Shapes and dtypes of all inputs are known. */
+/* What the import function of one node sees: builds nodes in region `r` and sets out[]. Shapes and dtypes of all inputs
+ * are known. */
 typedef struct {
     Importer *im;
     Graph *g;
@@ -45,8 +50,8 @@ typedef struct {
     const TfNode *n;
     const ValueId *in;
     uint32_t n_in;
-    ValueId *out;        /* to be set; IMPORT_MAX_OUTPUTS entries; a handle (table, list, variable) too is a value */
-    uint32_t n_out;      /* to be set when not 1 */
+    ValueId *out;   /* to be set; IMPORT_MAX_OUTPUTS entries; a handle (table, list, variable) too is a value */
+    uint32_t n_out; /* to be set when not 1 */
     Diag *d;
 } Import;
 enum { IMPORT_MAX_OUTPUTS = 1024 };
@@ -54,23 +59,30 @@ enum { IMPORT_MAX_OUTPUTS = 1024 };
 typedef bool ImportFn(Import *c); /* false after diag_error / diag_unsupported */
 
 typedef struct {
-    const char *name;   /* TensorFlow's op type */
+    const char *name; /* TensorFlow's op type */
     ImportFn *import;
     uint32_t min_inputs; /* fewer are refused before `import` is called */
-    int32_t arg;        /* for functions that serve several rows: an OpId or a variant */
-    const char *text;   /* the same, as text: kind, mode */
+    int32_t arg;         /* for functions that serve several rows: an OpId or a variant */
+    const char *text;    /* the same, as text: kind, mode */
 } TfOpRow;
 const TfOpRow *tf_op_find(const char *name); /* NULL: unsupported */
 const TfOpRow *tf_op_table(uint32_t *out_n);
-const TfOpRow *import_row(const Import *c);  /* the row of the node being imported */
+const TfOpRow *import_row(const Import *c); /* the row of the node being imported */
 
-/* Helpers of all families. in(i) must exist: import.c checks counts against the graph, a missing input is reported there. */
-ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs, const Attr *attrs); /* result 0 of a node named like c->n */
-bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n, int max);   /* a constant rank 0/1 integer input, else reports why it must be constant */
-bool import_content(Import *c, uint32_t input, Dim *out, int *out_n, int max);          /* its elements as Dims: constant, symbolic, or fresh symbols by way of LOAD_DIMS */
-bool import_axes(Import *c, uint32_t input, int rank, int64_t *out, int *out_n);        /* constant axes, negative ones normalised, range checked */
-ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs); /* HOST node with all of the TF node's attributes; sets c->out[] too */
+/* Helpers of all families. in(i) must exist: import.c checks counts against the graph, a missing input is reported
+ * there. */
+ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs,
+                    const Attr *attrs); /* result 0 of a node named like c->n */
+bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n,
+                       int max); /* a constant rank 0/1 integer input, else reports why it must be constant */
+bool import_content(Import *c, uint32_t input, Dim *out, int *out_n,
+                    int max); /* its elements as Dims: constant, symbolic, or fresh symbols by way of LOAD_DIMS */
+bool import_axes(Import *c, uint32_t input, int rank, int64_t *out,
+                 int *out_n); /* constant axes, negative ones normalised, range checked */
+ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs,
+                    uint32_t n_outputs); /* HOST node with all of the TF node's attributes; sets c->out[] too */
 
-/* Raises TF1 frames and switches of a body into functional form (While, If nodes with synthetic functions), before import. */
+/* Raises TF1 frames and switches of a body into functional form (While, If nodes with synthetic functions), before
+ * import. */
 bool control_flow_raise(TfGraph *tf, Diag *d);
 #endif

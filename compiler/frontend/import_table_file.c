@@ -1,5 +1,6 @@
-/* import_table_file: lookup tables filled from a vocabulary file. The file is an asset of the SavedModel and is read here, at compile time: the
-   artefact holds keys and values, and needs no file. Files outside of the model's assets are not opened: a graph may name any path. */
+/* import_table_file: lookup tables filled from a vocabulary file. The file is an asset of the SavedModel and is read
+   here, at compile time: the artefact holds keys and values, and needs no file. Files outside of the model's assets are
+   not opened: a graph may name any path. */
 #include "frontend/importer.h"
 
 #include "ir/host.h"
@@ -15,10 +16,8 @@ typedef struct {
 } Piece;
 
 /* The next line; carriage returns are dropped wherever they stand, as TensorFlow does. */
-static bool next_line(Arena *arena, const uint8_t **p, const uint8_t *end, Piece *out)
-{
-    if (*p >= end)
-        return false;
+static bool next_line(Arena *arena, const uint8_t **p, const uint8_t *end, Piece *out) {
+    if (*p >= end) return false;
     const uint8_t *stop = memchr(*p, '\n', (size_t)(end - *p));
     size_t size = (size_t)((stop ? stop : end) - *p);
     *out = (Piece){(const char *)*p, size};
@@ -26,40 +25,36 @@ static bool next_line(Arena *arena, const uint8_t **p, const uint8_t *end, Piece
         char *copy = arena_alloc(arena, size);
         out->size = 0;
         for (size_t i = 0; i < size; i++)
-            if ((*p)[i] != '\r')
-                copy[out->size++] = (char)(*p)[i];
+            if ((*p)[i] != '\r') copy[out->size++] = (char)(*p)[i];
         out->text = copy;
     }
     *p += size + (stop != NULL);
     return true;
 }
 
-static bool column_of(Piece line, char delimiter, int64_t index, Piece *out)
-{
+static bool column_of(Piece line, char delimiter, int64_t index, Piece *out) {
     const char *p = line.text, *end = line.text + line.size;
     for (;; index--) {
         const char *stop = p < end ? memchr(p, delimiter, (size_t)(end - p)) : NULL;
         *out = (Piece){p, (size_t)((stop ? stop : end) - p)};
-        if (index == 0 || !stop)
-            return index == 0;
+        if (index == 0 || !stop) return index == 0;
         p = stop + 1;
     }
 }
 
 /* Element i of keys or values from one line. */
-static bool set_element(Import *c, Tensor *t, int64_t i, Piece line, int64_t number, int64_t index, char delimiter)
-{
+static bool set_element(Import *c, Tensor *t, int64_t i, Piece line, int64_t number, int64_t index, char delimiter) {
     Piece piece = line;
     if (index == LINE_NUMBER) {
-        if (!dtype_is_int(t->dtype))
-            return bad(c, "takes line numbers for a type that is no integer");
+        if (!dtype_is_int(t->dtype)) return bad(c, "takes line numbers for a type that is no integer");
         tensor_set_i64(t, i, number);
         return true;
     }
     if (index >= 0 && !column_of(line, delimiter, index, &piece))
         return bad(c, "line %lld of the file has no column %lld", (long long)i + 1, (long long)index);
     if (t->dtype == DTYPE_STRING) {
-        ((StringElement *)(uintptr_t)t->data)[i] = (StringElement){arena_strndup(c->g->arena, piece.text, piece.size), piece.size};
+        ((StringElement *)(uintptr_t)t->data)[i] =
+            (StringElement){arena_strndup(c->g->arena, piece.text, piece.size), piece.size};
         return true;
     }
     char *text = arena_strndup(c->g->arena, piece.text, piece.size), *stop = text;
@@ -68,25 +63,26 @@ static bool set_element(Import *c, Tensor *t, int64_t i, Piece line, int64_t num
         tensor_set_f64(t, i, strtod(text, &stop));
     else
         tensor_set_i64(t, i, strtoll(text, &stop, 10));
-    return (stop != text && !*stop && !errno) || bad(c, "line %lld of the file: '%.40s' is no number", (long long)i + 1, text);
+    return (stop != text && !*stop && !errno) ||
+           bad(c, "line %lld of the file: '%.40s' is no number", (long long)i + 1, text);
 }
 
 /* Types of the table's keys and values: the attributes of the node that makes it. */
-static bool table_types(Import *c, DType *key, DType *value)
-{
+static bool table_types(Import *c, DType *key, DType *value) {
     NodeId def = value_at(c->g, c->in[0])->def;
-    const Attr *k = def.i ? node_attr(node_at(c->g, def), "key_dtype") : NULL, *v = def.i ? node_attr(node_at(c->g, def), "value_dtype") : NULL;
+    const Attr *k = def.i ? node_attr(node_at(c->g, def), "key_dtype") : NULL,
+               *v = def.i ? node_attr(node_at(c->g, def), "value_dtype") : NULL;
     if (!k || !v || k->kind != ATTR_TYPE || v->kind != ATTR_TYPE)
         return unsupported(c, "fills a table that is made somewhere else");
     *key = k->v.type;
     *value = v->v.type;
-    bool ok = (*key == DTYPE_STRING || dtype_is_int(*key)) && (*value == DTYPE_STRING || dtype_is_int(*value) || dtype_is_float(*value));
+    bool ok = (*key == DTYPE_STRING || dtype_is_int(*key)) &&
+              (*value == DTYPE_STRING || dtype_is_int(*value) || dtype_is_float(*value));
     return ok || unsupported(c, "fills a table of these types from a file");
 }
 
 /* Maps the file when it is an asset of the model. */
-static bool open_asset(Import *c, FileMap *out)
-{
+static bool open_asset(Import *c, FileMap *out) {
     const Tensor *name = value_const(c->g, c->in[1]);
     if (!name || name->dtype != DTYPE_STRING || tensor_count(name) != 1)
         return unsupported(c, "the file's name is not a constant");
@@ -94,41 +90,41 @@ static bool open_asset(Import *c, FileMap *out)
     const char *path = arena_strndup(c->g->arena, s->data, s->size), *assets = c->im->tf->assets_dir;
     size_t n = assets ? strlen(assets) : 0;
     if (!assets || strncmp(path, assets, n) != 0 || path[n] != '/' || strstr(path + n, ".."))
-        return unsupported(c, "reads the file '%s', which is no asset of a SavedModel; give the table's contents with --table", path);
+        return unsupported(
+            c, "reads the file '%s', which is no asset of a SavedModel; give the table's contents with --table", path);
     return file_map(out, c->g->arena, path, c->d);
 }
 
-bool import_table_from_file(Import *c)
-{
+bool import_table_from_file(Import *c) {
     DType key = DTYPE_NONE, value = DTYPE_NONE;
     FileMap file = {0};
-    int64_t key_index = attr_i(c, "key_index", WHOLE_LINE), value_index = attr_i(c, "value_index", LINE_NUMBER), size = attr_i(c, "vocab_size", -1);
+    int64_t key_index = attr_i(c, "key_index", WHOLE_LINE), value_index = attr_i(c, "value_index", LINE_NUMBER),
+            size = attr_i(c, "vocab_size", -1);
     int64_t offset = attr_i(c, "offset", 0), n = 0;
     const char *delimiter = attr_s(c, "delimiter", "\t");
     const HostOp *fill = host_op_find("LookupTableImportV2");
-    if (!fill)
-        return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
+    if (!fill) return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
     if (key_index < WHOLE_LINE || value_index < WHOLE_LINE || strlen(delimiter) != 1)
         return bad(c, "needs column numbers, and a delimiter of one character");
-    if (!table_types(c, &key, &value) || !open_asset(c, &file))
-        return false;
+    if (!table_types(c, &key, &value) || !open_asset(c, &file)) return false;
     const uint8_t *p = file.data, *end = file.data ? file.data + file.size : NULL;
     Piece line;
-    while ((size < 0 || n < size) && next_line(c->g->arena, &p, end, &line))
-        n++;
+    while ((size < 0 || n < size) && next_line(c->g->arena, &p, end, &line)) n++;
     if (size >= 0 && n < size)
         return bad(c, "the file has %lld lines, the graph wants %lld", (long long)n, (long long)size);
     Tensor keys = tensor_new(c->g->arena, key, 1, &n), values = tensor_new(c->g->arena, value, 1, &n);
     p = file.data;
     for (int64_t i = 0; i < n; i++) {
         next_line(c->g->arena, &p, end, &line);
-        if (!set_element(c, &keys, i, line, i + offset, key_index, *delimiter) || !set_element(c, &values, i, line, i + offset, value_index, *delimiter))
+        if (!set_element(c, &keys, i, line, i + offset, key_index, *delimiter) ||
+            !set_element(c, &values, i, line, i + offset, value_index, *delimiter))
             return false;
     }
     ValueId key_value = make_const(c, &keys);
     ValueId value_value = make_const(c, &values);
     ValueId inputs[] = {c->in[0], key_value, value_value};
-    NodeSpec spec = {.op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = fill, .inputs = inputs, .n_inputs = 3};
+    NodeSpec spec = {
+        .op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = fill, .inputs = inputs, .n_inputs = 3};
     c->n_out = 0;
     return graph_add(c->g, c->r, &spec, c->d).i != 0;
 }

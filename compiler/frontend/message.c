@@ -1,5 +1,5 @@
-/* message: storing values into generated protobuf structs by descriptor. Repeated fields grow by doubling; the struct has no room for a
-   capacity, so the capacity is always the count rounded up to a power of two. */
+/* message: storing values into generated protobuf structs by descriptor. Repeated fields grow by doubling; the struct
+   has no room for a capacity, so the capacity is always the count rounded up to a power of two. */
 #include "frontend/message.h"
 
 #include "base/arena.h"
@@ -8,11 +8,12 @@
 ProtobufCMessage *message_new(Arena *arena, const ProtobufCMessageDescriptor *type) {
     ProtobufCMessage *m = arena_alloc(arena, type->sizeof_message);
     m->descriptor = type;
-    /* All else of proto3 is zero at first, but strings are never NULL. (type->message_init does the same by way of a function pointer of
-       another type than the function, which is undefined.) */
+    /* All else of proto3 is zero at first, but strings are never NULL. (type->message_init does the same by way of a
+       function pointer of another type than the function, which is undefined.) */
     for (unsigned i = 0; i < type->n_fields; i++) {
         const ProtobufCFieldDescriptor *f = &type->fields[i];
-        if (f->type == PROTOBUF_C_TYPE_STRING && f->label != PROTOBUF_C_LABEL_REPEATED && !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+        if (f->type == PROTOBUF_C_TYPE_STRING && f->label != PROTOBUF_C_LABEL_REPEATED &&
+            !(f->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
             *(const char **)(void *)((char *)m + f->offset) = "";
     }
     return m;
@@ -24,9 +25,11 @@ const ProtobufCFieldDescriptor *message_field(const ProtobufCMessageDescriptor *
     return NULL;
 }
 
-const ProtobufCFieldDescriptor *message_field_named(const ProtobufCMessageDescriptor *type, const char *name, size_t len) {
+const ProtobufCFieldDescriptor *message_field_named(const ProtobufCMessageDescriptor *type, const char *name,
+                                                    size_t len) {
     for (unsigned i = 0; i < type->n_fields; i++)
-        if (strlen(type->fields[i].name) == len && memcmp(type->fields[i].name, name, len) == 0) return &type->fields[i];
+        if (strlen(type->fields[i].name) == len && memcmp(type->fields[i].name, name, len) == 0)
+            return &type->fields[i];
     return NULL;
 }
 
@@ -37,12 +40,17 @@ size_t message_element_size(const ProtobufCFieldDescriptor *f) {
     case PROTOBUF_C_TYPE_SFIXED64:
     case PROTOBUF_C_TYPE_UINT64:
     case PROTOBUF_C_TYPE_FIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE: return 8;
-    case PROTOBUF_C_TYPE_BOOL: return sizeof(protobuf_c_boolean);
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return 8;
+    case PROTOBUF_C_TYPE_BOOL:
+        return sizeof(protobuf_c_boolean);
     case PROTOBUF_C_TYPE_STRING:
-    case PROTOBUF_C_TYPE_MESSAGE: return sizeof(void *);
-    case PROTOBUF_C_TYPE_BYTES: return sizeof(ProtobufCBinaryData);
-    default: return 4;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return sizeof(void *);
+    case PROTOBUF_C_TYPE_BYTES:
+        return sizeof(ProtobufCBinaryData);
+    default:
+        return 4;
     }
 }
 

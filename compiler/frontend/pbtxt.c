@@ -1,6 +1,7 @@
-/* pbtxt: protobuf's text format, read over the generated descriptors into the same structs as wire.c fills. Understands what TensorFlow and
-   people write: "field: value", "field { … }", "field: { … }", "< … >", lists in brackets, commas and semicolons between fields, comments,
-   adjacent strings, C escapes, enums by name or number. Unknown fields are skipped whatever their value. */
+/* pbtxt: protobuf's text format, read over the generated descriptors into the same structs as wire.c fills. Understands
+   what TensorFlow and people write: "field: value", "field { … }", "field: { … }", "< … >", lists in brackets, commas
+   and semicolons between fields, comments, adjacent strings, C escapes, enums by name or number. Unknown fields are
+   skipped whatever their value. */
 #include "frontend/message.h"
 
 #include "base/str.h"
@@ -60,7 +61,10 @@ static size_t token(Text *t, const char **out) {
 /* ---- values ---- */
 
 static int hex_digit(char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static void add_utf8(Str *s, uint32_t c) {
@@ -158,13 +162,15 @@ static bool read_int(Text *t, const ProtobufCFieldDescriptor *f, uint64_t *out) 
     char text[64], *stop;
     if (!read_scalar_text(t, text, sizeof text)) return false;
     bool negative = text[0] == '-', wide = message_element_size(f) == 8;
-    bool is_unsigned = f->type == PROTOBUF_C_TYPE_UINT32 || f->type == PROTOBUF_C_TYPE_UINT64 || f->type == PROTOBUF_C_TYPE_FIXED32 ||
-                       f->type == PROTOBUF_C_TYPE_FIXED64;
+    bool is_unsigned = f->type == PROTOBUF_C_TYPE_UINT32 || f->type == PROTOBUF_C_TYPE_UINT64 ||
+                       f->type == PROTOBUF_C_TYPE_FIXED32 || f->type == PROTOBUF_C_TYPE_FIXED64;
     errno = 0;
     uint64_t magnitude = strtoull(text + negative, &stop, 0);
     if (!isdigit((unsigned char)text[negative]) || *stop) return fail(t, "'%s' is no integer", text);
-    uint64_t limit = wide ? (is_unsigned ? UINT64_MAX : (uint64_t)INT64_MAX + negative) : (is_unsigned ? UINT32_MAX : (uint64_t)INT32_MAX + negative);
-    if (errno || magnitude > limit || (negative && is_unsigned && magnitude)) return fail(t, "%s does not fit in field '%s'", text, f->name);
+    uint64_t limit = wide ? (is_unsigned ? UINT64_MAX : (uint64_t)INT64_MAX + negative)
+                          : (is_unsigned ? UINT32_MAX : (uint64_t)INT32_MAX + negative);
+    if (errno || magnitude > limit || (negative && is_unsigned && magnitude))
+        return fail(t, "%s does not fit in field '%s'", text, f->name);
     *out = negative ? 0 - magnitude : magnitude;
     return true;
 }
@@ -210,7 +216,8 @@ static bool read_value(Text *t, ProtobufCMessage *m, const ProtobufCFieldDescrip
     double x;
     Str s;
     switch (f->type) {
-    case PROTOBUF_C_TYPE_MESSAGE: return read_message_value(t, m, f, depth);
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return read_message_value(t, m, f, depth);
     case PROTOBUF_C_TYPE_STRING:
         if (!read_string(t, &s)) return false;
         if (memchr(str_text(&s), 0, s.len)) return fail(t, "a NUL in '%s'", f->name);
@@ -278,10 +285,13 @@ static bool skip_value(Text *t, int depth) {
 static bool read_field(Text *t, ProtobufCMessage *m, int depth) {
     const char *name;
     size_t n = token(t, &name);
-    if (n == 0) return fail(t, "expected the name of a field in %s, found '%c'", m->descriptor->short_name, t->p < t->end ? *t->p : ' ');
+    if (n == 0)
+        return fail(t, "expected the name of a field in %s, found '%c'", m->descriptor->short_name,
+                    t->p < t->end ? *t->p : ' ');
     const ProtobufCFieldDescriptor *f = message_field_named(m->descriptor, name, n);
     bool colon = take(t, ':');
-    if (!colon && peek(t) != '{' && peek(t) != '<') return fail(t, "expected ':' or '{' after '%.*s'", (int)(n > 100 ? 100 : n), name);
+    if (!colon && peek(t) != '{' && peek(t) != '<')
+        return fail(t, "expected ':' or '{' after '%.*s'", (int)(n > 100 ? 100 : n), name);
     if (!f) return skip_value(t, depth);
     if (!take(t, '[')) return read_value(t, m, f, depth);
     if (f->label != PROTOBUF_C_LABEL_REPEATED) return fail(t, "a list for '%s', which has one value", f->name);
@@ -296,7 +306,9 @@ static bool read_field(Text *t, ProtobufCMessage *m, int depth) {
 static bool read_fields(Text *t, ProtobufCMessage *m, char close, int depth) {
     for (;;) {
         char c = peek(t);
-        if (t->p >= t->end) return close == 0 || fail(t, "the text ends inside a %s; '%c' is missing", m->descriptor->short_name, close);
+        if (t->p >= t->end)
+            return close == 0 ||
+                   fail(t, "the text ends inside a %s; '%c' is missing", m->descriptor->short_name, close);
         if (close && c == close) {
             t->p++;
             return true;
@@ -306,7 +318,8 @@ static bool read_fields(Text *t, ProtobufCMessage *m, char close, int depth) {
     }
 }
 
-ProtobufCMessage *pbtxt_read(Arena *arena, const ProtobufCMessageDescriptor *type, const char *text, size_t size, Diag *d) {
+ProtobufCMessage *pbtxt_read(Arena *arena, const ProtobufCMessageDescriptor *type, const char *text, size_t size,
+                             Diag *d) {
     Text t = {arena, text, text + size, 1, d};
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) t.p += 3; /* byte order mark */
     ProtobufCMessage *m = message_new(arena, type);

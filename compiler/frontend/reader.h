@@ -13,7 +13,8 @@ typedef struct {
 } GraphReader;
 
 /* ---- graphdef.c ---- */
-/* The nodes of one body. `args` (argument name → TF_ARG | flat index) and `port_inputs` (inputs are "node:port:item") for functions. */
+/* The nodes of one body. `args` (argument name → TF_ARG | flat index) and `port_inputs` (inputs are "node:port:item")
+ * for functions. */
 bool read_body(GraphReader *r, size_t n, Pb__NodeDef *const *nodes, const Map *args, TfBody *out);
 /* Resolves "node:1", "node:port:0" or an argument's name; reports under `where`. */
 bool read_input(GraphReader *r, const TfBody *body, const Map *args, const char *text, const char *where, TfInput *out);
@@ -25,7 +26,8 @@ const char *reader_where(const GraphReader *r, const char *node);
 
 /* ---- graphdef_tensor.c ---- */
 /* Decodes a TensorProto; tensor_content stays in place. False after a message that names node and attribute. */
-bool read_tensor(GraphReader *r, const char *node, const char *op, const char *attr, const Pb__TensorProto *m, Tensor *out);
+bool read_tensor(GraphReader *r, const char *node, const char *op, const char *attr, const Pb__TensorProto *m,
+                 Tensor *out);
 
 /* ---- functions.c ---- */
 bool read_functions(GraphReader *r, const Pb__FunctionDefLibrary *m);
@@ -38,6 +40,8 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
 /* ---- graphdef_file.c ---- */
 /* Hash of a file's content. */
 uint64_t hash_file(const FileMap *f);
-/* Parses a GraphDef or SavedModel file in binary or text form, whichever it is; NULL after a message when it is neither. */
-ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file, const char *path, Diag *d);
+/* Parses a GraphDef or SavedModel file in binary or text form, whichever it is; NULL after a message when it is
+ * neither. */
+ProtobufCMessage *read_message_file(Arena *arena, const ProtobufCMessageDescriptor *type, const FileMap *file,
+                                    const char *path, Diag *d);
 #endif

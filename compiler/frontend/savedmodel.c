@@ -1,5 +1,6 @@
-/* savedmodel: a SavedModel directory → TfGraph. Chooses the graph by tags and the signature by name, and finds what has to run before the
-   first request (table initialisers) and which assets it reads. Variables are restored by savedmodel_variables.c. */
+/* savedmodel: a SavedModel directory → TfGraph. Chooses the graph by tags and the signature by name, and finds what has
+   to run before the first request (table initialisers) and which assets it reads. Variables are restored by
+   savedmodel_variables.c. */
 #include "frontend/savedmodel.h"
 
 #include <stdlib.h>
@@ -29,7 +30,8 @@ static bool has_tags(const Pb__MetaGraphDef *m, const char *tags, size_t *out_n)
 }
 
 /* The graph with exactly these tags, else the first that has them among others. */
-static const Pb__MetaGraphDef *choose_graph(Arena *arena, const Pb__SavedModel *m, const ReadOptions *options, Diag *d) {
+static const Pb__MetaGraphDef *choose_graph(Arena *arena, const Pb__SavedModel *m, const ReadOptions *options,
+                                            Diag *d) {
     const char *tags = options->tags ? options->tags : "serve";
     const Pb__MetaGraphDef *more = NULL;
     Str list;
@@ -81,12 +83,14 @@ static const char *list_signatures(Arena *arena, const Pb__MetaGraphDef *m) {
 }
 
 /* False after a message. *out is NULL when the model has no signature and none was asked for. */
-static bool choose_signature(Arena *arena, const Pb__MetaGraphDef *m, const ReadOptions *options, const Pb__SignatureEntry **out, Diag *d) {
+static bool choose_signature(Arena *arena, const Pb__MetaGraphDef *m, const ReadOptions *options,
+                             const Pb__SignatureEntry **out, Diag *d) {
     size_t n = 0;
     *out = NULL;
     if (options->signature) {
         *out = find_signature(m, options->signature);
-        return *out || diag_error(d, NULL, NULL, "there is no signature '%s'; there are: %s", options->signature, list_signatures(arena, m));
+        return *out || diag_error(d, NULL, NULL, "there is no signature '%s'; there are: %s", options->signature,
+                                  list_signatures(arena, m));
     }
     *out = find_signature(m, "serving_default");
     if (*out) return true;
@@ -95,7 +99,9 @@ static bool choose_signature(Arena *arena, const Pb__MetaGraphDef *m, const Read
             *out = m->signature_def[i];
             n++;
         }
-    return n <= 1 || diag_error(d, NULL, NULL, "no signature is called serving_default; choose one with --signature: %s", list_signatures(arena, m));
+    return n <= 1 ||
+           diag_error(d, NULL, NULL, "no signature is called serving_default; choose one with --signature: %s",
+                      list_signatures(arena, m));
 }
 
 /* Ports of one entry: a sparse or composite tensor becomes one port for each of its parts. */
@@ -106,21 +112,31 @@ static bool add_port(Arena *arena, const char *name, const Pb__TensorInfo *m, Po
     TfPort port = {.name = name, .dtype = dtype_from_tf((int)m->dtype), .shape = {.rank = -1}};
     if (m->encoding_case == PB__TENSOR_INFO__ENCODING_COO_SPARSE) {
         const Pb__TensorInfo__CooSparse *coo = m->coo_sparse;
-        TfPort parts[3] = {{arena_printf(arena, "%s/indices", name), coo->indices_tensor_name, DTYPE_S64, {.rank = 2, .dims = {-1, -1}}},
-                           {arena_printf(arena, "%s/values", name), coo->values_tensor_name, port.dtype, {.rank = 1, .dims = {-1}}},
-                           {arena_printf(arena, "%s/dense_shape", name), coo->dense_shape_tensor_name, DTYPE_S64, {.rank = 1, .dims = {-1}}}};
+        TfPort parts[3] = {
+            {arena_printf(arena, "%s/indices", name),
+             coo->indices_tensor_name,
+             DTYPE_S64,
+             {.rank = 2, .dims = {-1, -1}}},
+            {arena_printf(arena, "%s/values", name), coo->values_tensor_name, port.dtype, {.rank = 1, .dims = {-1}}},
+            {arena_printf(arena, "%s/dense_shape", name),
+             coo->dense_shape_tensor_name,
+             DTYPE_S64,
+             {.rank = 1, .dims = {-1}}}};
         for (int i = 0; i < 3; i++) vec_push(arena, out, parts[i]);
         return true;
     }
     if (m->encoding_case == PB__TENSOR_INFO__ENCODING_COMPOSITE_TENSOR) {
         bool ok = depth < 8 || diag_error(d, NULL, NULL, "the signature's '%s' is nested too deep", name);
         for (size_t i = 0; ok && i < m->composite_tensor->n_components; i++)
-            ok = add_port(arena, arena_printf(arena, "%s/%zu", name, i), m->composite_tensor->components[i], out, depth + 1, d);
+            ok = add_port(arena, arena_printf(arena, "%s/%zu", name, i), m->composite_tensor->components[i], out,
+                          depth + 1, d);
         return ok;
     }
-    if (m->encoding_case != PB__TENSOR_INFO__ENCODING_NAME || !*m->name) return diag_error(d, NULL, NULL, "the signature's '%s' names no tensor", name);
+    if (m->encoding_case != PB__TENSOR_INFO__ENCODING_NAME || !*m->name)
+        return diag_error(d, NULL, NULL, "the signature's '%s' names no tensor", name);
     port.tensor = m->name;
-    if (m->tensor_shape && !read_shape(m->tensor_shape, &port.shape)) return diag_error(d, NULL, NULL, "the signature's '%s' has a bad shape", name);
+    if (m->tensor_shape && !read_shape(m->tensor_shape, &port.shape))
+        return diag_error(d, NULL, NULL, "the signature's '%s' has a bad shape", name);
     vec_push(arena, out, port);
     return true;
 }
@@ -146,7 +162,8 @@ static bool check_ports(const TfGraph *tf, uint32_t n, const TfPort *ports, Diag
     for (uint32_t i = 0; i < n; i++) {
         size_t len = strcspn(ports[i].tensor, ":");
         if (!map_find_bytes(&tf->main.index, ports[i].tensor, len))
-            ok = diag_error(d, NULL, NULL, "the signature's '%s' is tensor '%s', which is not in the graph", ports[i].name, ports[i].tensor);
+            ok = diag_error(d, NULL, NULL, "the signature's '%s' is tensor '%s', which is not in the graph",
+                            ports[i].name, ports[i].tensor);
     }
     return ok;
 }
@@ -165,7 +182,8 @@ static bool add_init(const TfGraph *tf, const char *tensor, NameList *out, Diag 
     const char *name = arena_strndup(tf->arena, tensor, strcspn(tensor, ":"));
     for (uint32_t i = 0; i < out->len; i++)
         if (strcmp(out->data[i], name) == 0) return true;
-    if (!map_find(&tf->main.index, name)) return diag_error(d, NULL, NULL, "the initialiser '%s' is not in the graph", name);
+    if (!map_find(&tf->main.index, name))
+        return diag_error(d, NULL, NULL, "the initialiser '%s' is not in the graph", name);
     vec_push(tf->arena, out, name);
     return true;
 }
@@ -190,7 +208,8 @@ static bool read_init(TfGraph *tf, const Pb__MetaGraphDef *m, Diag *d) {
     return ok;
 }
 
-/* Makes the node that stands for an asset (a placeholder, or a constant with a path on the writer's machine) a constant with the file's path. */
+/* Makes the node that stands for an asset (a placeholder, or a constant with a path on the writer's machine) a constant
+ * with the file's path. */
 static void set_asset_path(TfGraph *tf, const char *tensor, const char *file) {
     uint64_t at = map_get(&tf->main.index, arena_strndup(tf->arena, tensor, strcspn(tensor, ":")), UINT64_MAX);
     if (at == UINT64_MAX || !tf->assets_dir) return;
@@ -225,17 +244,21 @@ static bool read_assets(TfGraph *tf, const char *directory, const Pb__MetaGraphD
 bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *options, Diag *d) {
     FileMap file;
     Arena *arena = tf->arena;
-    while (directory[0] && directory[1] && directory[strlen(directory) - 1] == '/') directory = arena_strndup(arena, directory, strlen(directory) - 1);
+    while (directory[0] && directory[1] && directory[strlen(directory) - 1] == '/')
+        directory = arena_strndup(arena, directory, strlen(directory) - 1);
     const char *path = arena_printf(arena, "%s/saved_model.pb", directory);
     if (!file_exists(path)) path = arena_printf(arena, "%s/saved_model.pbtxt", directory);
     if (!file_exists(path))
-        return diag_error(d, NULL, NULL, "%s holds no saved_model.pb: it is not a SavedModel directory%s", directory,
-                          file_exists(arena_printf(arena, "%s/model.tflite", directory)) ? "; it holds a TensorFlow Lite model" : "");
+        return diag_error(
+            d, NULL, NULL, "%s holds no saved_model.pb: it is not a SavedModel directory%s", directory,
+            file_exists(arena_printf(arena, "%s/model.tflite", directory)) ? "; it holds a TensorFlow Lite model" : "");
     if (!file_map(&file, arena, path, d)) return false;
-    const Pb__SavedModel *m = (const Pb__SavedModel *)read_message_file(arena, &pb__saved_model__descriptor, &file, path, d);
+    const Pb__SavedModel *m =
+        (const Pb__SavedModel *)read_message_file(arena, &pb__saved_model__descriptor, &file, path, d);
     if (!m) return false;
     if (m->saved_model_schema_version > 1)
-        return diag_unsupported(d, NULL, NULL, "SavedModel schema version %d; version 1 is understood", (int)m->saved_model_schema_version);
+        return diag_unsupported(d, NULL, NULL, "SavedModel schema version %d; version 1 is understood",
+                                (int)m->saved_model_schema_version);
     const Pb__MetaGraphDef *graph = choose_graph(arena, m, options, d);
     if (!graph) return false;
     if (!graph->graph_def) return diag_error(d, NULL, NULL, "the SavedModel's graph is missing");
@@ -247,7 +270,8 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
     if (ok && signature) {
         tf->signature = signature->key;
         ok &= read_ports(arena, signature->value->n_inputs, signature->value->inputs, &tf->inputs, &tf->n_inputs, d);
-        ok &= read_ports(arena, signature->value->n_outputs, signature->value->outputs, &tf->outputs, &tf->n_outputs, d);
+        ok &=
+            read_ports(arena, signature->value->n_outputs, signature->value->outputs, &tf->outputs, &tf->n_outputs, d);
         ok = ok && check_ports(tf, tf->n_inputs, tf->inputs, d) && check_ports(tf, tf->n_outputs, tf->outputs, d);
     }
     ok &= read_init(tf, graph, d);

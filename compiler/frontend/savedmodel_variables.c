@@ -1,6 +1,7 @@
-/* savedmodel_variables: which checkpoint key belongs to which variable. The graph itself says so, in the nodes that restore a checkpoint:
-   RestoreV2 → Identity → Assign of a variable; in TensorFlow 2 they lie in a function that gets the variables as arguments. Variables that no
-   such node restores are looked up by name, and by the object graph that TensorFlow 2 stores in the checkpoint. */
+/* savedmodel_variables: which checkpoint key belongs to which variable. The graph itself says so, in the nodes that
+   restore a checkpoint: RestoreV2 → Identity → Assign of a variable; in TensorFlow 2 they lie in a function that gets
+   the variables as arguments. Variables that no such node restores are looked up by name, and by the object graph that
+   TensorFlow 2 stores in the checkpoint. */
 #include "frontend/checkpoint.h"
 #include "frontend/savedmodel.h"
 
@@ -43,7 +44,9 @@ static const char *string_at(Arena *arena, const TfBody *body, TfInput in, uint3
     in = follow(body, in);
     if (in.node & TF_ARG) return NULL;
     const TfAttr *value = tf_attr(&body->nodes[in.node], "value");
-    if (!value || value->kind != TF_ATTR_TENSOR || value->v.tensor.dtype != DTYPE_STRING || (int64_t)i >= tensor_count(&value->v.tensor)) return NULL;
+    if (!value || value->kind != TF_ATTR_TENSOR || value->v.tensor.dtype != DTYPE_STRING ||
+        (int64_t)i >= tensor_count(&value->v.tensor))
+        return NULL;
     const StringElement *s = (const StringElement *)value->v.tensor.data + i;
     return arena_strndup(arena, s->data, s->size);
 }
@@ -55,8 +58,8 @@ static bool set_variable(Restore *r, const TfNode *variable, const char *key, co
     if (!checkpoint_tensor(r->checkpoint, key, slice, &value, r->d)) return false;
     DType wanted = tf_attr_type(variable, "dtype", value.dtype);
     if (wanted != value.dtype)
-        return diag_error(r->d, variable->name, variable->op, "the checkpoint holds %s under '%s', the graph wants %s", dtype_info(value.dtype)->text, key,
-                          dtype_info(wanted)->text);
+        return diag_error(r->d, variable->name, variable->op, "the checkpoint holds %s under '%s', the graph wants %s",
+                          dtype_info(value.dtype)->text, key, dtype_info(wanted)->text);
     kept = arena_memdup(r->tf->arena, &value, sizeof value);
     map_add(&r->tf->variables, variable->name, (uint64_t)(uintptr_t)kept);
     return true;
@@ -70,7 +73,8 @@ static int64_t main_node(const TfBody *body, TfInput in, const int64_t *args, ui
     return i < n_args ? args[i] : NO_NODE;
 }
 
-/* One assignment: when its value comes from RestoreV2 and its target is a variable, the variable has that checkpoint key. */
+/* One assignment: when its value comes from RestoreV2 and its target is a variable, the variable has that checkpoint
+ * key. */
 static bool restore_assign(Restore *r, const TfBody *body, const TfNode *assign, const int64_t *args, uint32_t n_args) {
     if (assign->n_inputs < 2) return true;
     int64_t target = main_node(body, assign->inputs[0], args, n_args);
@@ -85,7 +89,9 @@ static bool restore_assign(Restore *r, const TfBody *body, const TfNode *assign,
 }
 
 static bool restore_body(Restore *r, const TfBody *body, const int64_t *args, uint32_t n_args, int depth) {
-    static const char *const assigns[] = {"Assign", "AssignVariableOp", NULL}, *const calls[] = {"StatefulPartitionedCall", "PartitionedCall", NULL};
+    static const char *const assigns[] = {"Assign", "AssignVariableOp", NULL}, *const calls[] = {
+                                                                                   "StatefulPartitionedCall",
+                                                                                   "PartitionedCall", NULL};
     bool ok = true;
     for (uint32_t i = 0; i < body->n_nodes; i++) {
         const TfNode *n = &body->nodes[i];
@@ -109,10 +115,12 @@ static bool read_object_graph(Restore *r) {
     Tensor t;
     if (!checkpoint_has(r->checkpoint, key)) return true;
     if (!checkpoint_tensor(r->checkpoint, key, "", &t, r->d)) return false;
-    if (t.dtype != DTYPE_STRING || tensor_count(&t) != 1) return diag_error(r->d, NULL, NULL, "the checkpoint's object graph is not a string");
+    if (t.dtype != DTYPE_STRING || tensor_count(&t) != 1)
+        return diag_error(r->d, NULL, NULL, "the checkpoint's object graph is not a string");
     const StringElement *s = t.data;
-    const Pb__TrackableObjectGraph *m = (const Pb__TrackableObjectGraph *)wire_read(r->tf->arena, &pb__trackable_object_graph__descriptor,
-                                                                                    (const uint8_t *)s->data, s->size, "TrackableObjectGraph", r->d);
+    const Pb__TrackableObjectGraph *m =
+        (const Pb__TrackableObjectGraph *)wire_read(r->tf->arena, &pb__trackable_object_graph__descriptor,
+                                                    (const uint8_t *)s->data, s->size, "TrackableObjectGraph", r->d);
     for (size_t i = 0; m && i < m->n_nodes; i++)
         for (size_t k = 0; k < m->nodes[i]->n_attributes; k++) {
             const Pb__TrackableObjectGraph__TrackableObject__SerializedTensor *a = m->nodes[i]->attributes[k];
@@ -175,7 +183,9 @@ static void restore_by_init(TfGraph *tf) {
         if (!is_one_of(n->op, assigns) || n->n_inputs < 2) continue;
         const TfNode *variable = &body->nodes[follow(body, n->inputs[0]).node];
         const TfAttr *value = tf_attr(&body->nodes[follow(body, n->inputs[1]).node], "value");
-        if (!is_variable(variable) || !value || value->kind != TF_ATTR_TENSOR || tf_attr_type(variable, "dtype", DTYPE_NONE) != value->v.tensor.dtype) continue;
+        if (!is_variable(variable) || !value || value->kind != TF_ATTR_TENSOR ||
+            tf_attr_type(variable, "dtype", DTYPE_NONE) != value->v.tensor.dtype)
+            continue;
         map_add(&tf->variables, variable->name, (uint64_t)(uintptr_t)&value->v.tensor);
     }
 }

@@ -1,6 +1,7 @@
-/* wire: a bounded reader of protobuf's binary format over a mapped file. Every varint and length is checked against the enclosing message,
-   depth is at most MESSAGE_MAX_DEPTH, and a field whose wire type contradicts its declaration is an error, since in a file of this kind it
-   means corruption. Unknown fields are skipped. Fields of type bytes (tensor contents above all) stay where they are in the file. */
+/* wire: a bounded reader of protobuf's binary format over a mapped file. Every varint and length is checked against the
+   enclosing message, depth is at most MESSAGE_MAX_DEPTH, and a field whose wire type contradicts its declaration is an
+   error, since in a file of this kind it means corruption. Unknown fields are skipped. Fields of type bytes (tensor
+   contents above all) stay where they are in the file. */
 #include "frontend/message.h"
 
 #include <string.h>
@@ -30,22 +31,27 @@ bool wire_varint(const uint8_t **p, const uint8_t *end, uint64_t *out) {
 }
 
 static bool corrupt(Reader *r, const ProtobufCMessage *m, const uint8_t *at, const char *why) {
-    return diag_error(r->d, NULL, NULL, "not a valid %s: %s at byte %zu, in a %s; the file is damaged, cut short or of another kind", r->what, why,
-                      (size_t)(at - r->start), m->descriptor->short_name);
+    return diag_error(r->d, NULL, NULL,
+                      "not a valid %s: %s at byte %zu, in a %s; the file is damaged, cut short or of another kind",
+                      r->what, why, (size_t)(at - r->start), m->descriptor->short_name);
 }
 
 static int wire_type_of(const ProtobufCFieldDescriptor *f) {
     switch (f->type) {
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_SFIXED64:
-    case PROTOBUF_C_TYPE_DOUBLE: return WIRE_64;
+    case PROTOBUF_C_TYPE_DOUBLE:
+        return WIRE_64;
     case PROTOBUF_C_TYPE_FIXED32:
     case PROTOBUF_C_TYPE_SFIXED32:
-    case PROTOBUF_C_TYPE_FLOAT: return WIRE_32;
+    case PROTOBUF_C_TYPE_FLOAT:
+        return WIRE_32;
     case PROTOBUF_C_TYPE_STRING:
     case PROTOBUF_C_TYPE_BYTES:
-    case PROTOBUF_C_TYPE_MESSAGE: return WIRE_BYTES;
-    default: return WIRE_VARINT;
+    case PROTOBUF_C_TYPE_MESSAGE:
+        return WIRE_BYTES;
+    default:
+        return WIRE_VARINT;
     }
 }
 
@@ -60,7 +66,8 @@ static void store_varint(void *slot, const ProtobufCFieldDescriptor *f, uint64_t
 }
 
 /* A packed list: the elements of a repeated number, one after the other. */
-static bool decode_packed(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const uint8_t *p, const uint8_t *end) {
+static bool decode_packed(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const uint8_t *p,
+                          const uint8_t *end) {
     size_t size = (size_t)(end - p);
     if (size == 0) return true;
     int type = wire_type_of(f);
@@ -84,7 +91,8 @@ static bool decode_packed(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDe
     return true;
 }
 
-static bool decode_bytes(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const uint8_t *p, const uint8_t *end, int depth) {
+static bool decode_bytes(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDescriptor *f, const uint8_t *p,
+                         const uint8_t *end, int depth) {
     size_t size = (size_t)(end - p);
     switch (f->type) {
     case PROTOBUF_C_TYPE_MESSAGE:
@@ -97,7 +105,8 @@ static bool decode_bytes(Reader *r, ProtobufCMessage *m, const ProtobufCFieldDes
     case PROTOBUF_C_TYPE_BYTES:
         *(ProtobufCBinaryData *)message_slot(r->arena, m, f) = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)p};
         return true;
-    default: return decode_packed(r, m, f, p, end);
+    default:
+        return decode_packed(r, m, f, p, end);
     }
 }
 
@@ -136,7 +145,8 @@ static bool decode(Reader *r, ProtobufCMessage *m, const uint8_t *p, const uint8
     return true;
 }
 
-ProtobufCMessage *wire_read(Arena *arena, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size, const char *what, Diag *d) {
+ProtobufCMessage *wire_read(Arena *arena, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size,
+                            const char *what, Diag *d) {
     Reader r = {arena, data, what, d};
     ProtobufCMessage *m = message_new(arena, type);
     return decode(&r, m, data, data + size, 1) ? m : NULL;

@@ -3,7 +3,18 @@
 #define TFOPT_IR_ATTR_H
 #include "ir/tensor.h"
 
-typedef enum { ATTR_INT, ATTR_FLOAT, ATTR_STRING, ATTR_TYPE, ATTR_INTS, ATTR_FLOATS, ATTR_STRINGS, ATTR_TYPES, ATTR_DIMS, ATTR_TENSOR } AttrKind;
+typedef enum {
+    ATTR_INT,
+    ATTR_FLOAT,
+    ATTR_STRING,
+    ATTR_TYPE,
+    ATTR_INTS,
+    ATTR_FLOATS,
+    ATTR_STRINGS,
+    ATTR_TYPES,
+    ATTR_DIMS,
+    ATTR_TENSOR
+} AttrKind;
 
 typedef struct {
     const char *name;

@@ -1,9 +1,11 @@
-/* build_ functions: one node each, returning its first result. A {0} input means that something failed before and was reported there. */
+/* build_ functions: one node each, returning its first result. A {0} input means that something failed before and was
+ * reported there. */
 #include "ir/graph.h"
 
-ValueId build_op(Graph *g, RegionId r, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs, uint32_t n_attrs,
-                 const Attr *attrs, Diag *d) {
-    NodeSpec spec = {.op = op, .name = name, .inputs = inputs, .n_inputs = n_inputs, .attrs = attrs, .n_attrs = n_attrs};
+ValueId build_op(Graph *g, RegionId r, OpId op, const char *name, uint32_t n_inputs, const ValueId *inputs,
+                 uint32_t n_attrs, const Attr *attrs, Diag *d) {
+    NodeSpec spec = {
+        .op = op, .name = name, .inputs = inputs, .n_inputs = n_inputs, .attrs = attrs, .n_attrs = n_attrs};
     NodeId n = graph_add(g, r, &spec, d);
     return n.i && node_at(g, n)->n_outputs ? node_at(g, n)->outputs[0] : (ValueId){0};
 }
@@ -62,7 +64,8 @@ ValueId build_transpose(Graph *g, RegionId r, ValueId x, int rank, const int64_t
     return build_op(g, r, OP_TRANSPOSE, name, 1, &x, 1, &a, d);
 }
 
-ValueId build_reduce(Graph *g, RegionId r, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep, const char *name, Diag *d) {
+ValueId build_reduce(Graph *g, RegionId r, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep,
+                     const char *name, Diag *d) {
     Attr a[] = {attr_string("kind", kind), attr_ints(g->arena, "axes", (size_t)n_axes, axes), attr_int("keep", keep)};
     return build_op(g, r, OP_REDUCE, name, 1, &x, 3, a, d);
 }
@@ -79,7 +82,8 @@ ValueId build_dims(Graph *g, RegionId r, DType dtype, int rank, int64_t n, const
     Diag d;
     diag_init(&d, g->arena, NULL);
     Dim shape = dim_const(n);
-    Attr a[] = {attr_dims(g->arena, "shape", (size_t)rank, &shape), attr_dims(g->arena, "dims", (size_t)n, dims), attr_type("dtype", dtype)};
+    Attr a[] = {attr_dims(g->arena, "shape", (size_t)rank, &shape), attr_dims(g->arena, "dims", (size_t)n, dims),
+                attr_type("dtype", dtype)};
     ValueId v = build_op(g, r, OP_DIMS_TENSOR, name, 0, NULL, 3, a, &d);
     CHECK(v.i);
     return v;

@@ -1,7 +1,8 @@
-/* Dim: sizes known at compile time, as constants or as expressions over symbols. Every expression is kept as a sum of products of atoms
-   (a symbol, or a floordiv, mod, min or max of two expressions) with terms and atoms in a fixed order, and stored once, so two expressions
-   that are equal as polynomials are the same Dim. Stored form: a sum is ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor).
-   Sizes of expressions are bounded; one that outgrows the bound becomes a free symbol and sets too_complex. */
+/* Dim: sizes known at compile time, as constants or as expressions over symbols. Every expression is kept as a sum of
+   products of atoms (a symbol, or a floordiv, mod, min or max of two expressions) with terms and atoms in a fixed
+   order, and stored once, so two expressions that are equal as polynomials are the same Dim. Stored form: a sum is
+   ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded; one that
+   outgrows the bound becomes a free symbol and sets too_complex. */
 #include "ir/dim.h"
 
 #include "base/diag.h"
@@ -94,9 +95,11 @@ Dim dim_symbol(DimTable *t, const char *name, int64_t min, int64_t max) {
     char *clean = name && *name ? arena_strdup(t->arena, name) : arena_printf(t->arena, "s%u", number);
     for (char *p = clean; *p; p++)
         if (!isalnum((unsigned char)*p)) *p = '_';
-    if (isdigit((unsigned char)*clean) || strcmp(clean, "min") == 0 || strcmp(clean, "max") == 0) clean = arena_printf(t->arena, "_%s", clean);
+    if (isdigit((unsigned char)*clean) || strcmp(clean, "min") == 0 || strcmp(clean, "max") == 0)
+        clean = arena_printf(t->arena, "_%s", clean);
     const char *unique = clean;
-    for (unsigned i = 2; map_find(&t->index, symbol_key(t, unique)); i++) unique = arena_printf(t->arena, "%s_%u", clean, i);
+    for (unsigned i = 2; map_find(&t->index, symbol_key(t, unique)); i++)
+        unique = arena_printf(t->arena, "%s_%u", clean, i);
     uint32_t expr = t->exprs.len;
     map_add(&t->index, symbol_key(t, unique), expr);
     vec_push(t->arena, &t->symbols, (DimSymbol){.name = unique, .min = min, .max = max, .expr = expr});
@@ -124,7 +127,8 @@ static void range_of(const DimTable *t, DimKind kind, Dim a, Dim b, int64_t *out
         low = a_min == INT64_MIN || b_min == INT64_MIN ? INT64_MIN : saturating_add(a_min, b_min);
         high = a_max == INT64_MAX || b_max == INT64_MAX ? INT64_MAX : saturating_add(a_max, b_max);
     } else if (kind == DIM_MUL) {
-        int64_t p[4] = {saturating_mul(a_min, b_min), saturating_mul(a_min, b_max), saturating_mul(a_max, b_min), saturating_mul(a_max, b_max)};
+        int64_t p[4] = {saturating_mul(a_min, b_min), saturating_mul(a_min, b_max), saturating_mul(a_max, b_min),
+                        saturating_mul(a_max, b_max)};
         low = smaller(smaller(p[0], p[1]), smaller(p[2], p[3]));
         high = larger(larger(p[0], p[1]), larger(p[2], p[3]));
     } else if (kind == DIM_FLOORDIV && b_min > 0) {
@@ -179,7 +183,8 @@ static int compare(const DimTable *t, Dim a, Dim b) {
     return order ? order : compare(t, x->b, y->b);
 }
 
-/* Higher degrees come first, then lexicographic by atoms: an order that multiplication keeps, which exact division needs. */
+/* Higher degrees come first, then lexicographic by atoms: an order that multiplication keeps, which exact division
+ * needs. */
 static int compare_terms(const DimTable *t, const Term *x, const Term *y) {
     if (x->degree != y->degree) return x->degree > y->degree ? -1 : 1;
     for (int i = 0; i < x->degree; i++) {
@@ -265,7 +270,8 @@ static void sum_range(const DimTable *t, const Sum *s, int64_t *out_min, int64_t
         for (int k = 0; k < s->terms[i].degree; k++) {
             int64_t a, b;
             dim_range(t, s->terms[i].atoms[k], &a, &b);
-            int64_t p[4] = {saturating_mul(term_min, a), saturating_mul(term_min, b), saturating_mul(term_max, a), saturating_mul(term_max, b)};
+            int64_t p[4] = {saturating_mul(term_min, a), saturating_mul(term_min, b), saturating_mul(term_max, a),
+                            saturating_mul(term_max, b)};
             term_min = smaller(smaller(p[0], p[1]), smaller(p[2], p[3]));
             term_max = larger(larger(p[0], p[1]), larger(p[2], p[3]));
         }
@@ -276,13 +282,15 @@ static void sum_range(const DimTable *t, const Sum *s, int64_t *out_min, int64_t
     *out_max = high;
 }
 
-/* sum_range, made narrower where a term m * floor(y/m) stands beside the terms of y: it is y less at most m - 1. That is what the padding of
-   convolutions with an unknown size comes to. */
+/* sum_range, made narrower where a term m * floor(y/m) stands beside the terms of y: it is y less at most m - 1. That
+   is what the padding of convolutions with an unknown size comes to. */
 static void tight_range(const DimTable *t, const Sum *s, int64_t *out_min, int64_t *out_max) {
     sum_range(t, s, out_min, out_max);
     for (int i = 0; i < s->n; i++) {
         const DimExpr *e = expr_of(t, s->terms[i].atoms[0]);
-        if (s->terms[i].degree != 1 || e->kind != DIM_FLOORDIV || !dim_is_const(e->b) || e->b.value <= 1 || s->terms[i].factor % e->b.value != 0) continue;
+        if (s->terms[i].degree != 1 || e->kind != DIM_FLOORDIV || !dim_is_const(e->b) || e->b.value <= 1 ||
+            s->terms[i].factor % e->b.value != 0)
+            continue;
         int64_t m = e->b.value, times = s->terms[i].factor / m, low, high;
         Sum unrounded = *s;
         Term minus = s->terms[i];
@@ -485,7 +493,8 @@ static Dim extreme(DimTable *t, DimKind kind, Dim a, Dim b) {
     for (int i = 0; i < 2; i++) { /* min(min(x, y), y) */
         const DimExpr *e = i ? expr_of(t, b) : expr_of(t, a);
         Dim other = i ? a : b;
-        if (e->kind == kind && (i ? b.expr : a.expr) && (dim_equal(e->a, other) || dim_equal(e->b, other))) return i ? b : a;
+        if (e->kind == kind && (i ? b.expr : a.expr) && (dim_equal(e->a, other) || dim_equal(e->b, other)))
+            return i ? b : a;
     }
     return compare(t, a, b) < 0 ? cons(t, kind, b, a) : cons(t, kind, a, b); /* constants last */
 }
@@ -508,12 +517,18 @@ int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols) {
     if (e->kind == DIM_SYMBOL) return symbols[e->symbol];
     int64_t a = dim_eval(t, e->a, symbols), b = dim_eval(t, e->b, symbols);
     switch (e->kind) {
-    case DIM_ADD: return saturating_add(a, b);
-    case DIM_MUL: return saturating_mul(a, b);
-    case DIM_FLOORDIV: return floor_div(a, b);
-    case DIM_MOD: return floor_mod(a, b);
-    case DIM_MIN: return smaller(a, b);
-    default: return larger(a, b);
+    case DIM_ADD:
+        return saturating_add(a, b);
+    case DIM_MUL:
+        return saturating_mul(a, b);
+    case DIM_FLOORDIV:
+        return floor_div(a, b);
+    case DIM_MOD:
+        return floor_mod(a, b);
+    case DIM_MIN:
+        return smaller(a, b);
+    default:
+        return larger(a, b);
     }
 }
 
@@ -524,12 +539,18 @@ Dim dim_substitute(DimTable *t, Dim d, const Dim *map) {
     Dim a = dim_substitute(t, e.a, map), b = dim_substitute(t, e.b, map);
     if (dim_equal(a, e.a) && dim_equal(b, e.b)) return d;
     switch (e.kind) {
-    case DIM_ADD: return dim_add(t, a, b);
-    case DIM_MUL: return dim_mul(t, a, b);
-    case DIM_FLOORDIV: return dim_floordiv(t, a, b);
-    case DIM_MOD: return dim_mod(t, a, b);
-    case DIM_MIN: return dim_min(t, a, b);
-    default: return dim_max(t, a, b);
+    case DIM_ADD:
+        return dim_add(t, a, b);
+    case DIM_MUL:
+        return dim_mul(t, a, b);
+    case DIM_FLOORDIV:
+        return dim_floordiv(t, a, b);
+    case DIM_MOD:
+        return dim_mod(t, a, b);
+    case DIM_MIN:
+        return dim_min(t, a, b);
+    default:
+        return dim_max(t, a, b);
     }
 }
 

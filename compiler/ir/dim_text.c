@@ -29,7 +29,8 @@ static void print(const DimTable *t, Dim d, int level, Str *out) {
     }
     bool is_sum = e->kind == DIM_ADD, is_product = e->kind == DIM_MUL;
     /* Divisions are put in parentheses inside products, so that reading from the left gives the same. */
-    bool parentheses = level > (is_sum ? LEVEL_SUM : LEVEL_PRODUCT) || (!is_sum && !is_product && level == LEVEL_PRODUCT);
+    bool parentheses =
+        level > (is_sum ? LEVEL_SUM : LEVEL_PRODUCT) || (!is_sum && !is_product && level == LEVEL_PRODUCT);
     if (parentheses) str_add(out, "(");
     print(t, e->a, is_sum ? LEVEL_SUM : LEVEL_PRODUCT, out);
     if (!is_sum || !dim_is_const(e->b) || e->b.value >= 0) str_add(out, operators[e->kind]);
@@ -85,7 +86,8 @@ static bool parse_atom(Parser *s, Dim *out) {
     if (n == 0) return false;
     if (n == 3 && (memcmp(start, "min", 3) == 0 || memcmp(start, "max", 3) == 0)) {
         Dim a, b;
-        if (!accept(s, '(') || !parse_sum(s, &a) || !accept(s, ',') || !parse_sum(s, &b) || !accept(s, ')')) return false;
+        if (!accept(s, '(') || !parse_sum(s, &a) || !accept(s, ',') || !parse_sum(s, &b) || !accept(s, ')'))
+            return false;
         *out = start[1] == 'i' ? dim_min(s->t, a, b) : dim_max(s->t, a, b);
         return true;
     }

@@ -4,15 +4,14 @@
 #include "tfopt_abi.h"
 #include <string.h>
 
-#define DTYPE(id, text, bits, class_, tf, npy, tf_name)                                            \
+#define DTYPE(id, text, bits, class_, tf, npy, tf_name)                                                                \
     _Static_assert((int)DTYPE_##id == (int)TFOPT_##id, "dtype.def and tfopt_abi.h must agree");
 #include "ir/dtype.def"
 #undef DTYPE
 
 static const DTypeInfo table[N_DTYPES] = {
     {"none", 0, CLASS_NONE, 0, "", "none"},
-#define DTYPE(id, text, bits, class_, tf, npy, tf_name)                                            \
-    {text, bits, CLASS_##class_, tf, npy, tf_name},
+#define DTYPE(id, text, bits, class_, tf, npy, tf_name) {text, bits, CLASS_##class_, tf, npy, tf_name},
 #include "ir/dtype.def"
 #undef DTYPE
 };

@@ -13,11 +13,20 @@ typedef enum {
     N_DTYPES
 } DType;
 
-typedef enum { CLASS_NONE, CLASS_FLOAT, CLASS_SINT, CLASS_UINT, CLASS_BOOLEAN, CLASS_BYTES, CLASS_COMPLEX, CLASS_HANDLE } DTypeClass;
+typedef enum {
+    CLASS_NONE,
+    CLASS_FLOAT,
+    CLASS_SINT,
+    CLASS_UINT,
+    CLASS_BOOLEAN,
+    CLASS_BYTES,
+    CLASS_COMPLEX,
+    CLASS_HANDLE
+} DTypeClass;
 
 typedef struct {
-    const char *text;    /* "f32" */
-    int bits;            /* of an element in memory (s4 is stored in a byte each in tensors) */
+    const char *text; /* "f32" */
+    int bits;         /* of an element in memory (s4 is stored in a byte each in tensors) */
     DTypeClass class_;
     int tf;              /* TensorFlow's DataType */
     const char *npy;     /* "<f4"; "" where .npy has no such type */
@@ -25,11 +34,14 @@ typedef struct {
 } DTypeInfo;
 
 const DTypeInfo *dtype_info(DType t);
-static inline size_t dtype_size(DType t) { return (size_t)dtype_info(t)->bits / 8; }
-/* DTYPE_NONE when there is none. TensorFlow's qint8, quint8, qint32, qint16, quint16 map to s8, u8, s32, s16, u16; ref types to their base. */
+static inline size_t dtype_size(DType t) {
+    return (size_t)dtype_info(t)->bits / 8;
+}
+/* DTYPE_NONE when there is none. TensorFlow's qint8, quint8, qint32, qint16, quint16 map to s8, u8, s32, s16, u16; ref
+ * types to their base. */
 DType dtype_from_tf(int tf);
 DType dtype_from_text(const char *text);
 bool dtype_is_float(DType t);
-bool dtype_is_int(DType t);    /* signed or unsigned, not bool */
+bool dtype_is_int(DType t); /* signed or unsigned, not bool */
 bool dtype_is_signed(DType t);
 #endif

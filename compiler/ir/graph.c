@@ -1,5 +1,6 @@
-/* Graph: making graphs, adding checked nodes, and reading nodes' attributes. A node is checked against its row of ops.def (inputs, attributes,
-   regions) and then its shape function sets its results; a node that fails either is taken back, so a graph never holds a wrong one. */
+/* Graph: making graphs, adding checked nodes, and reading nodes' attributes. A node is checked against its row of
+   ops.def (inputs, attributes, regions) and then its shape function sets its results; a node that fails either is taken
+   back, so a graph never holds a wrong one. */
 #include "ir/graph.h"
 
 #include "ir/build.h"
@@ -45,7 +46,8 @@ ValueId graph_add_param(Graph *g, RegionId r, DType dtype, const Shape *shape, c
 
 /* ---- attributes against the row's "name:kind name:kind?" */
 
-static const char *const kind_names[] = {"int", "float", "string", "type", "ints", "floats", "strings", "types", "dims", "tensor"};
+static const char *const kind_names[] = {"int",    "float",   "string", "type", "ints",
+                                         "floats", "strings", "types",  "dims", "tensor"};
 
 typedef struct {
     const char *name;
@@ -62,7 +64,9 @@ static bool next_spec(const char **text, AttrSpec *out) {
     *out = (AttrSpec){.name = p, .name_len = name, .optional = p[word - 1] == '?'};
     size_t kind_len = word - name - 1 - (out->optional ? 1 : 0);
     size_t k = 0;
-    while (k < ARRAY_LEN(kind_names) && !(strlen(kind_names[k]) == kind_len && memcmp(kind_names[k], p + name + 1, kind_len) == 0)) k++;
+    while (k < ARRAY_LEN(kind_names) &&
+           !(strlen(kind_names[k]) == kind_len && memcmp(kind_names[k], p + name + 1, kind_len) == 0))
+        k++;
     CHECK(k < ARRAY_LEN(kind_names)); /* a mistake in ops.def */
     out->kind = (AttrKind)k;
     *text = p + word;
@@ -80,8 +84,9 @@ bool op_attr_kind(OpId op, const char *name, AttrKind *out) {
 }
 
 static Attr copy_attr(Arena *a, Attr attr) {
-    static const size_t element_size[] = {[ATTR_INTS] = sizeof(int64_t), [ATTR_FLOATS] = sizeof(double), [ATTR_STRINGS] = sizeof(StringElement),
-                                          [ATTR_TYPES] = sizeof(DType), [ATTR_DIMS] = sizeof(Dim), [ATTR_TENSOR] = 0};
+    static const size_t element_size[] = {
+        [ATTR_INTS] = sizeof(int64_t), [ATTR_FLOATS] = sizeof(double), [ATTR_STRINGS] = sizeof(StringElement),
+        [ATTR_TYPES] = sizeof(DType),  [ATTR_DIMS] = sizeof(Dim),      [ATTR_TENSOR] = 0};
     attr.name = arena_strdup(a, attr.name);
     if (attr.kind == ATTR_STRING)
         attr.v.s = arena_strndup(a, attr.v.s ? attr.v.s : "", attr.n);
@@ -102,7 +107,8 @@ static Attr as_dims(Arena *a, Attr attr) {
 }
 
 static bool spec_error(const NodeSpec *spec, Diag *d, const char *what, size_t len, const char *name) {
-    return diag_error(d, spec->name, spec->tf_op ? spec->tf_op : op_info(spec->op)->text, "attribute '%.*s' %s", (int)len, name, what);
+    return diag_error(d, spec->name, spec->tf_op ? spec->tf_op : op_info(spec->op)->text, "attribute '%.*s' %s",
+                      (int)len, name, what);
 }
 
 /* Puts the attributes into the order of the row. Those of host ops are TensorFlow's and kept as they are. */
@@ -116,7 +122,8 @@ static bool add_attrs(Graph *g, Node *n, const NodeSpec *spec, Diag *d) {
     for (AttrSpec s; next_spec(&specs, &s);) {
         const Attr *found = NULL;
         for (uint32_t i = 0; i < spec->n_attrs && !found; i++)
-            if (strlen(spec->attrs[i].name) == s.name_len && memcmp(spec->attrs[i].name, s.name, s.name_len) == 0) found = &spec->attrs[i];
+            if (strlen(spec->attrs[i].name) == s.name_len && memcmp(spec->attrs[i].name, s.name, s.name_len) == 0)
+                found = &spec->attrs[i];
         if (!found && s.optional) continue;
         if (!found) return spec_error(spec, d, "is missing", s.name_len, s.name);
         Attr attr = copy_attr(g->arena, *found);
@@ -126,7 +133,8 @@ static bool add_attrs(Graph *g, Node *n, const NodeSpec *spec, Diag *d) {
     }
     if (n->n_attrs == spec->n_attrs) return true;
     for (uint32_t i = 0; i < spec->n_attrs; i++)
-        if (!node_attr(n, spec->attrs[i].name)) return spec_error(spec, d, "is not one of this op", strlen(spec->attrs[i].name), spec->attrs[i].name);
+        if (!node_attr(n, spec->attrs[i].name))
+            return spec_error(spec, d, "is not one of this op", strlen(spec->attrs[i].name), spec->attrs[i].name);
     return spec_error(spec, d, "is there twice", strlen(spec->attrs[0].name), spec->attrs[0].name);
 }
 
@@ -137,8 +145,10 @@ static bool check_counts(const NodeSpec *spec, Diag *d) {
     const char *text = spec->tf_op ? spec->tf_op : info->text;
     uint32_t fewest = (uint32_t)(info->min_inputs < 0 ? 0 : info->min_inputs);
     if (spec->n_inputs < fewest || (info->max_inputs >= 0 && spec->n_inputs > (uint32_t)info->max_inputs))
-        return diag_error(d, spec->name, text, "has %u inputs, needs %s%u", spec->n_inputs, info->max_inputs < 0 ? "at least " : "", fewest);
-    if (!(info->flags & OP_FLAG_REGIONS) && spec->n_regions) return diag_error(d, spec->name, text, "cannot have regions");
+        return diag_error(d, spec->name, text, "has %u inputs, needs %s%u", spec->n_inputs,
+                          info->max_inputs < 0 ? "at least " : "", fewest);
+    if (!(info->flags & OP_FLAG_REGIONS) && spec->n_regions)
+        return diag_error(d, spec->name, text, "cannot have regions");
     if (spec->op == OP_HOST && !spec->host) return diag_error(d, spec->name, text, "names no host function");
     return true;
 }
@@ -154,20 +164,23 @@ static const char *output_name(Graph *g, const char *node, uint32_t i) {
     return i ? arena_printf(g->arena, "%s:%u", node, i) : node;
 }
 
-/* Runs the shape function, then checks what holds for results of every op: sizes are not negative, their product is a number of bytes, and
-   no expression has outgrown the dim table's bounds. */
+/* Runs the shape function, then checks what holds for results of every op: sizes are not negative, their product is a
+   number of bytes, and no expression has outgrown the dim table's bounds. */
 static bool infer_node(Graph *g, NodeId id, Diag *d) {
     Node *n = node_at(g, id);
     Infer c = {g, n, d};
     bool any_rank = n->op == OP_HOST || (op_info(n->op)->flags & OP_FLAG_REGIONS);
     for (uint32_t i = 0; i < n->n_inputs && !any_rank; i++)
         if (infer_in(&c, i)->shape.rank < 0)
-            return infer_error(&c, "the number of dimensions of its input %u is not known; give the model's input shapes", i);
+            return infer_error(
+                &c, "the number of dimensions of its input %u is not known; give the model's input shapes", i);
     bool done = infer_table[n->op](&c);
-    bool too_complex = g->dims.too_complex; /* in the shape function, or in what a pass or the importer computed for this node */
+    bool too_complex =
+        g->dims.too_complex; /* in the shape function, or in what a pass or the importer computed for this node */
     g->dims.too_complex = false;
     if (!done) return false;
-    if (too_complex) return infer_error(&c, "the symbolic sizes of its result are too complex; give the model fixed input shapes");
+    if (too_complex)
+        return infer_error(&c, "the symbolic sizes of its result are too complex; give the model fixed input shapes");
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         const Value *v = infer_out(&c, i);
         int64_t low, high, bytes;
@@ -176,7 +189,8 @@ static bool infer_node(Graph *g, NodeId id, Diag *d) {
             if (high < 0) return infer_error(&c, "its result would have the negative size %lld", (long long)high);
         }
         if (!shape_is_const(&v->shape)) continue;
-        if (shape_count(&v->shape) < 0 || __builtin_mul_overflow(shape_count(&v->shape), (int64_t)dtype_size(v->dtype), &bytes))
+        if (shape_count(&v->shape) < 0 ||
+            __builtin_mul_overflow(shape_count(&v->shape), (int64_t)dtype_size(v->dtype), &bytes))
             return infer_error(&c, "its result would have more bytes than can be counted");
     }
     return true;
@@ -189,7 +203,8 @@ NodeId graph_add_typed(Graph *g, RegionId r, const NodeSpec *spec, const Value *
     if (!check_counts(spec, d)) return (NodeId){0};
     uint32_t nodes_before = g->nodes.len, values_before = g->values.len;
     NodeId id = {nodes_before};
-    Node n = {.op = spec->op, .region = r, .host = spec->host, .n_inputs = spec->n_inputs, .n_regions = spec->n_regions};
+    Node n = {
+        .op = spec->op, .region = r, .host = spec->host, .n_inputs = spec->n_inputs, .n_regions = spec->n_regions};
     n.name = spec->name && *spec->name ? arena_strdup(g->arena, spec->name) : "";
     n.tf_op = spec->tf_op ? arena_strdup(g->arena, spec->tf_op) : NULL;
     n.inputs = arena_memdup(g->arena, spec->inputs, spec->n_inputs * sizeof *n.inputs);
@@ -275,7 +290,8 @@ void node_set_attr(Graph *g, NodeId id, Attr a) {
     Node *n = node_at(g, id);
     a = copy_attr(g->arena, a);
     AttrKind kind;
-    if (n->op != OP_HOST && op_attr_kind(n->op, a.name, &kind) && kind == ATTR_DIMS && a.kind == ATTR_INTS) a = as_dims(g->arena, a);
+    if (n->op != OP_HOST && op_attr_kind(n->op, a.name, &kind) && kind == ATTR_DIMS && a.kind == ATTR_INTS)
+        a = as_dims(g->arena, a);
     for (uint32_t i = 0; i < n->n_attrs; i++)
         if (strcmp(n->attrs[i].name, a.name) == 0) {
             n->attrs[i] = a;

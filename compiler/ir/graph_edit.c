@@ -1,5 +1,6 @@
-/* Editing graphs: uses, replacing, removing and sorting. Passes append nodes anywhere and sort once at their end; sorting also keeps nodes
-   that read a symbol behind the node that sets it (load_dims, results with data-dependent sizes). */
+/* Editing graphs: uses, replacing, removing and sorting. Passes append nodes anywhere and sort once at their end;
+   sorting also keeps nodes that read a symbol behind the node that sets it (load_dims, results with data-dependent
+   sizes). */
 #include "ir/graph.h"
 
 #include <string.h>
@@ -54,11 +55,13 @@ Users *graph_users(const Graph *g, Arena *scratch) {
         for (uint32_t k = 0; !n->dead && k < n->n_inputs; k++) {
             Users *u = &users[n->inputs[k].i];
             if (!u->nodes) u->nodes = NEW_ARRAY(scratch, NodeId, uses[n->inputs[k].i]);
-            if (!u->n || u->nodes[u->n - 1].i != i) u->nodes[u->n++] = (NodeId){i}; /* a node that uses it twice is one user */
+            if (!u->n || u->nodes[u->n - 1].i != i)
+                u->nodes[u->n++] = (NodeId){i}; /* a node that uses it twice is one user */
         }
     }
     for (uint32_t i = 1; i < g->regions.len; i++)
-        for (uint32_t k = 0; k < g->regions.data[i].results.len; k++) users[g->regions.data[i].results.data[k].i].is_result = true;
+        for (uint32_t k = 0; k < g->regions.data[i].results.len; k++)
+            users[g->regions.data[i].results.data[k].i].is_result = true;
     return users;
 }
 
@@ -101,7 +104,8 @@ static void add_definers(Sorter *s, NodeId id, NodeList *out) {
         for (int k = 0; k < v->shape.rank; k++) add_definers_of_dim(s, v->shape.dims[k], out);
     }
     for (uint32_t i = 0; i < n->n_attrs; i++)
-        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++) add_definers_of_dim(s, n->attrs[i].v.dims[k], out);
+        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++)
+            add_definers_of_dim(s, n->attrs[i].v.dims[k], out);
     for (uint32_t i = 0; i < n->n_regions; i++) {
         const Region *r = region_at(s->g, n->regions[i]);
         for (uint32_t k = 0; k < r->nodes.len; k++) add_definers(s, r->nodes.data[k], out);
@@ -118,7 +122,8 @@ static Frame open_frame(Sorter *s, NodeId id) {
     return (Frame){id, 0, after.data, after.len};
 }
 
-/* Depth first from `id`: what it needs is placed before it, all else keeps its place. An explicit stack: graphs are deep. */
+/* Depth first from `id`: what it needs is placed before it, all else keeps its place. An explicit stack: graphs are
+ * deep. */
 static void place(Sorter *s, NodeId id) {
     VEC(Frame) stack = {0};
     RegionId region = node_at(s->g, id)->region;

@@ -1,10 +1,12 @@
-/* host: the table of host ops, expanded from runtime/hostops/hostops.def: names to shape functions and to the runtime's functions. */
+/* host: the table of host ops, expanded from runtime/hostops/hostops.def: names to shape functions and to the runtime's
+ * functions. */
 #include "ir/host.h"
 
 #include <string.h>
 
 static const HostOp table[] = {
-#define HOSTOP(name, results, infer, fn, family) {name, results, hostinfer_##infer, tfopt_host_##fn, "tfopt_host_" #fn, #family},
+#define HOSTOP(name, results, infer, fn, family)                                                                       \
+    {name, results, hostinfer_##infer, tfopt_host_##fn, "tfopt_host_" #fn, #family},
 #include "runtime/hostops/hostops.def"
 #undef HOSTOP
     {NULL, 0, NULL, NULL, NULL, NULL}, /* so that the table is never empty */

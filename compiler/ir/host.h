@@ -5,14 +5,15 @@
 #include "tfopt_abi.h"
 
 struct HostOp {
-    const char *name;     /* "NonMaxSuppressionV3" */
-    int n_results;        /* -1: any */
+    const char *name; /* "NonMaxSuppressionV3" */
+    int n_results;    /* -1: any */
     InferFn *infer;
     TfoptHostFn *function;
-    const char *symbol;   /* "tfopt_host_non_max_suppression_v3" */
+    const char *symbol; /* "tfopt_host_non_max_suppression_v3" */
     const char *family;
 };
-/* Shape functions and functions of the rows. The former stand in compiler/ir/infer_host_<family>.c, with infer_common.h at hand. */
+/* Shape functions and functions of the rows. The former stand in compiler/ir/infer_host_<family>.c, with infer_common.h
+ * at hand. */
 #define HOSTOP(name, results, infer, fn, family) InferFn hostinfer_##infer;
 #include "runtime/hostops/hostops.def"
 #undef HOSTOP

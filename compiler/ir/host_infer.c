@@ -3,7 +3,8 @@
 
 bool host_arity(Infer *c, uint32_t inputs, uint32_t results) {
     if (c->n->n_inputs >= inputs && c->n->n_outputs >= results) return true;
-    return infer_error(c, "has %u inputs and %u results where %u and %u are needed", c->n->n_inputs, c->n->n_outputs, inputs, results);
+    return infer_error(c, "has %u inputs and %u results where %u and %u are needed", c->n->n_inputs, c->n->n_outputs,
+                       inputs, results);
 }
 
 bool host_rank(Infer *c, uint32_t i, int rank) {
@@ -70,7 +71,8 @@ Dim host_size(Infer *c, uint32_t input, uint32_t k, uint32_t i, int dim) {
 
 bool host_shape_input(Infer *c, uint32_t input, uint32_t i, Shape *out) {
     const int64_t n = shape_count(host_shape(c, input));
-    if (host_shape(c, input)->rank != 1 || n < 0 || n > MAX_RANK) return infer_error(c, "the rank of its result is not known: input %u must have a known length", input);
+    if (host_shape(c, input)->rank != 1 || n < 0 || n > MAX_RANK)
+        return infer_error(c, "the rank of its result is not known: input %u must have a known length", input);
     out->rank = (int)n;
     for (int k = 0; k < out->rank; k++) out->dims[k] = host_size(c, input, (uint32_t)k, i, k);
     return true;
@@ -96,7 +98,8 @@ bool hostinfer_broadcast(Infer *c) {
     Shape s = *host_shape(c, 0);
     for (uint32_t i = 1; i < c->n->n_inputs; i++) {
         const Shape a = s, b = *host_shape(c, i);
-        if (!shape_broadcast(&c->g->dims, &a, &b, &s)) return infer_error(c, "the shapes of its inputs do not broadcast");
+        if (!shape_broadcast(&c->g->dims, &a, &b, &s))
+            return infer_error(c, "the shapes of its inputs do not broadcast");
     }
     return host_set(c, 0, host_type(c, 0), &s);
 }

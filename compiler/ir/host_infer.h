@@ -3,10 +3,16 @@
 #define TFOPT_IR_HOST_INFER_H
 #include "ir/host.h"
 
-static inline const Shape *host_shape(Infer *c, uint32_t i) { return &infer_in(c, i)->shape; }
-static inline DType host_type(Infer *c, uint32_t i) { return infer_in(c, i)->dtype; }
+static inline const Shape *host_shape(Infer *c, uint32_t i) {
+    return &infer_in(c, i)->shape;
+}
+static inline DType host_type(Infer *c, uint32_t i) {
+    return infer_in(c, i)->dtype;
+}
 /* Dim k of input i. */
-static inline Dim host_dim(Infer *c, uint32_t i, int k) { return infer_in(c, i)->shape.dims[k]; }
+static inline Dim host_dim(Infer *c, uint32_t i, int k) {
+    return infer_in(c, i)->shape.dims[k];
+}
 /* Whether the node has at least n inputs and results; reports it otherwise. */
 bool host_arity(Infer *c, uint32_t inputs, uint32_t results);
 /* Whether input i has this rank; reports it otherwise. */
@@ -20,7 +26,8 @@ bool host_like(Infer *c, uint32_t i, DType t, uint32_t like);
 bool host_set(Infer *c, uint32_t i, DType t, const Shape *s);
 /* A result of this rank all of whose dims are known only while running. */
 bool host_unknown(Infer *c, uint32_t i, DType t, int rank);
-/* The size given by element k of integer input `input`: its content where known, else the symbol of dim `dim` of result i. */
+/* The size given by element k of integer input `input`: its content where known, else the symbol of dim `dim` of result
+ * i. */
 Dim host_size(Infer *c, uint32_t input, uint32_t k, uint32_t i, int dim);
 /* A whole shape given as integer vector input `input`; false and a message when its length is not known. */
 bool host_shape_input(Infer *c, uint32_t input, uint32_t i, Shape *out);

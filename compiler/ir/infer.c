@@ -63,7 +63,8 @@ Dim infer_unify(Dim a, Dim b) {
 
 bool infer_axis(Infer *c, const char *name, int rank, int *out) {
     int64_t axis = infer_attr(c, name)->v.i;
-    if (axis < 0 || axis >= rank) return infer_error(c, "%s %lld is outside of its input's %d dimensions", name, (long long)axis, rank);
+    if (axis < 0 || axis >= rank)
+        return infer_error(c, "%s %lld is outside of its input's %d dimensions", name, (long long)axis, rank);
     *out = (int)axis;
     return true;
 }
@@ -73,7 +74,8 @@ bool infer_axes(Infer *c, const char *name, int rank, uint32_t *out) {
     *out = 0;
     for (uint32_t i = 0; i < a->n; i++) {
         int64_t axis = a->v.ints[i];
-        if (axis < 0 || axis >= rank) return infer_error(c, "axis %lld is outside of its input's %d dimensions", (long long)axis, rank);
+        if (axis < 0 || axis >= rank)
+            return infer_error(c, "axis %lld is outside of its input's %d dimensions", (long long)axis, rank);
         if (*out >> axis & 1) return infer_error(c, "axis %lld is given twice", (long long)axis);
         *out |= 1u << axis;
     }
@@ -85,7 +87,8 @@ bool infer_list(Infer *c, const char *name, int n, int64_t min, const int64_t **
     if (a->n != (uint32_t)n) return infer_error(c, "%s has %u entries, %d are needed", name, a->n, n);
     for (int i = 0; i < n; i++)
         if (a->v.ints[i] < min || a->v.ints[i] > INT32_MAX)
-            return infer_error(c, "%s has the entry %lld, which must be at least %lld", name, (long long)a->v.ints[i], (long long)min);
+            return infer_error(c, "%s has the entry %lld, which must be at least %lld", name, (long long)a->v.ints[i],
+                               (long long)min);
     *out = a->v.ints;
     return true;
 }
@@ -96,7 +99,9 @@ bool infer_dim_list(Infer *c, const char *name, int n, int64_t min, const Dim **
     for (int i = 0; i < n; i++) {
         int64_t low, high;
         dim_range(&c->g->dims, a->v.dims[i], &low, &high);
-        if (high < min) return infer_error(c, "%s has an entry of at most %lld, which must be at least %lld", name, (long long)high, (long long)min);
+        if (high < min)
+            return infer_error(c, "%s has an entry of at most %lld, which must be at least %lld", name, (long long)high,
+                               (long long)min);
     }
     *out = a->v.dims;
     return true;
@@ -108,17 +113,19 @@ bool infer_rank(Infer *c, uint32_t i, int rank) {
 }
 
 bool infer_classes(Infer *c, uint32_t i, const char *classes) {
-    static const char letters[] = {[CLASS_FLOAT] = 'F', [CLASS_SINT] = 'I', [CLASS_UINT] = 'U', [CLASS_BOOLEAN] = 'B', [CLASS_HANDLE] = 0};
+    static const char letters[] = {
+        [CLASS_FLOAT] = 'F', [CLASS_SINT] = 'I', [CLASS_UINT] = 'U', [CLASS_BOOLEAN] = 'B', [CLASS_HANDLE] = 0};
     DType t = infer_in(c, i)->dtype;
     char letter = letters[dtype_info(t)->class_];
     if (letter && strchr(classes, letter)) return true;
-    return diag_unsupported(c->d, c->n->name, c->n->tf_op ? c->n->tf_op : op_info(c->n->op)->text, "element type %s is not supported here",
-                            dtype_info(t)->tf_name);
+    return diag_unsupported(c->d, c->n->name, c->n->tf_op ? c->n->tf_op : op_info(c->n->op)->text,
+                            "element type %s is not supported here", dtype_info(t)->tf_name);
 }
 
 bool infer_same_dtype(Infer *c, uint32_t i, uint32_t k) {
     DType a = infer_in(c, i)->dtype, b = infer_in(c, k)->dtype;
-    return a == b || infer_error(c, "inputs %u and %u have different element types: %s and %s", i, k, dtype_info(a)->tf_name, dtype_info(b)->tf_name);
+    return a == b || infer_error(c, "inputs %u and %u have different element types: %s and %s", i, k,
+                                 dtype_info(a)->tf_name, dtype_info(b)->tf_name);
 }
 
 /* ---- content */
@@ -136,7 +143,8 @@ const Dim *infer_content(Infer *c, uint32_t i, int64_t *out_n) {
     return v->content;
 }
 
-/* Whether d surely is a value of the dtype. Unbounded sizes are taken to fit into 32 bits and more: TensorFlow computes shapes in them. */
+/* Whether d surely is a value of the dtype. Unbounded sizes are taken to fit into 32 bits and more: TensorFlow computes
+ * shapes in them. */
 static bool fits(const DimTable *t, Dim d, DType dtype) {
     int bits = dtype_info(dtype)->bits;
     int64_t low, high;
@@ -168,7 +176,8 @@ void infer_pass_content(Infer *c, uint32_t i) {
 
 bool infer_const(Infer *c) {
     const Tensor *t = infer_attr(c, "value")->v.tensor;
-    if (t->rank < 0 || t->rank > MAX_RANK || t->dtype == DTYPE_NONE) return infer_error(c, "the constant has a rank or element type that does not exist");
+    if (t->rank < 0 || t->rank > MAX_RANK || t->dtype == DTYPE_NONE)
+        return infer_error(c, "the constant has a rank or element type that does not exist");
     for (int i = 0; i < t->rank; i++)
         if (t->dims[i] < 0) return infer_error(c, "the constant has a negative size");
     Shape s = tensor_shape(t);
@@ -188,7 +197,8 @@ bool infer_const(Infer *c) {
 static bool shape_attr(Infer *c, Shape *out) {
     const Attr *a = infer_attr(c, "shape");
     const Dim *dims;
-    if (a->n > MAX_RANK) return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", a->n, MAX_RANK);
+    if (a->n > MAX_RANK)
+        return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", a->n, MAX_RANK);
     if (!infer_dim_list(c, "shape", (int)a->n, 0, &dims)) return false;
     *out = (Shape){.rank = (int)a->n};
     memcpy(out->dims, dims, a->n * sizeof *dims);
@@ -200,7 +210,8 @@ bool infer_iota(Infer *c) {
     int axis;
     DType dtype = infer_attr(c, "dtype")->v.type;
     if (!shape_attr(c, &s) || !infer_axis(c, "axis", s.rank, &axis)) return false;
-    if (!dtype_is_int(dtype) && !dtype_is_float(dtype)) return infer_error(c, "iota has no element type %s", dtype_info(dtype)->text);
+    if (!dtype_is_int(dtype) && !dtype_is_float(dtype))
+        return infer_error(c, "iota has no element type %s", dtype_info(dtype)->text);
     infer_set(c, 0, dtype, &s);
     int64_t n = content_count(infer_out(c, 0));
     Dim elements[MAX_CONTENT];
@@ -214,7 +225,8 @@ bool infer_dims_tensor(Infer *c) {
     const Attr *dims = infer_attr(c, "dims");
     DType dtype = infer_attr(c, "dtype")->v.type;
     if (!shape_attr(c, &s)) return false;
-    if (!dtype_is_int(dtype) || shape_count(&s) != (int64_t)dims->n) return infer_error(c, "its shape or element type does not fit its values");
+    if (!dtype_is_int(dtype) || shape_count(&s) != (int64_t)dims->n)
+        return infer_error(c, "its shape or element type does not fit its values");
     infer_set(c, 0, dtype, &s);
     infer_set_content(c, dims->n, dims->v.dims);
     return true;
@@ -223,11 +235,14 @@ bool infer_dims_tensor(Infer *c) {
 bool infer_load_dims(Infer *c) {
     const Attr *symbols = infer_attr(c, "symbols");
     const Value *x = infer_in(c, 0);
-    if (!dtype_is_int(x->dtype) || x->shape.rank > 1) return infer_error(c, "sizes must come from an integer scalar or vector");
+    if (!dtype_is_int(x->dtype) || x->shape.rank > 1)
+        return infer_error(c, "sizes must come from an integer scalar or vector");
     int64_t n = shape_count(&x->shape);
-    if (n >= 0 && n < (int64_t)symbols->n) return infer_error(c, "%u sizes are read from %lld elements", symbols->n, (long long)n);
+    if (n >= 0 && n < (int64_t)symbols->n)
+        return infer_error(c, "%u sizes are read from %lld elements", symbols->n, (long long)n);
     for (uint32_t i = 0; i < symbols->n; i++) {
-        if (symbols->v.ints[i] < 0 || symbols->v.ints[i] >= (int64_t)c->g->dims.symbols.len) return infer_error(c, "symbol %lld does not exist", (long long)symbols->v.ints[i]);
+        if (symbols->v.ints[i] < 0 || symbols->v.ints[i] >= (int64_t)c->g->dims.symbols.len)
+            return infer_error(c, "symbol %lld does not exist", (long long)symbols->v.ints[i]);
         c->g->dims.symbols.data[symbols->v.ints[i]].definer = (uint32_t)(c->n - c->g->nodes.data);
     }
     return true;

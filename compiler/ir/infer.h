@@ -1,4 +1,5 @@
-/* Shape functions: one infer_<name> for each name in ops.def; they set dtype, shape and content of the node's results. */
+/* Shape functions: one infer_<name> for each name in ops.def; they set dtype, shape and content of the node's results.
+ */
 #ifndef TFOPT_IR_INFER_H
 #define TFOPT_IR_INFER_H
 #include "ir/graph.h"
@@ -19,11 +20,17 @@ typedef bool InferFn(Infer *c); /* false after diag_error: the model is wrong */
 InferFn infer_scalar; /* all rows of scalar.def */
 
 /* For host ops (compiler/ir/infer_host.c): named by hostops.def. */
-static inline Value *infer_in(Infer *c, uint32_t i) { return value_at(c->g, c->n->inputs[i]); }
-static inline Value *infer_out(Infer *c, uint32_t i) { return value_at(c->g, c->n->outputs[i]); }
-/* Sets result i. A fresh symbol for a data-dependent dim must be kept when the node is inferred again: infer_fresh_dim does that. */
+static inline Value *infer_in(Infer *c, uint32_t i) {
+    return value_at(c->g, c->n->inputs[i]);
+}
+static inline Value *infer_out(Infer *c, uint32_t i) {
+    return value_at(c->g, c->n->outputs[i]);
+}
+/* Sets result i. A fresh symbol for a data-dependent dim must be kept when the node is inferred again: infer_fresh_dim
+ * does that. */
 void infer_set(Infer *c, uint32_t i, DType dtype, const Shape *shape);
-/* The symbol of dim `dim` of result i: the one already there after an earlier inference, else a new one with these bounds. */
+/* The symbol of dim `dim` of result i: the one already there after an earlier inference, else a new one with these
+ * bounds. */
 Dim infer_fresh_dim(Infer *c, uint32_t i, int dim, int64_t min, Dim max);
 bool infer_error(Infer *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #endif

@@ -35,7 +35,8 @@ bool infer_same_dtype(Infer *c, uint32_t i, uint32_t k);
 /* ---- content: elements of small integer tensors */
 /* Elements of input i and their number, or NULL where they are not known. */
 const Dim *infer_content(Infer *c, uint32_t i, int64_t *out_n);
-/* Sets the elements of result 0, unless it cannot hold content (rank, count, dtype) or a value may lie outside its dtype. */
+/* Sets the elements of result 0, unless it cannot hold content (rank, count, dtype) or a value may lie outside its
+ * dtype. */
 void infer_set_content(Infer *c, int64_t n, const Dim *elements);
 /* Result 0 has the elements of input i, in order. */
 void infer_pass_content(Infer *c, uint32_t i);

@@ -1,4 +1,5 @@
-/* infer_gather: reads and writes by index tensors. Whether an index is in range is known only while running (or when folding). */
+/* infer_gather: reads and writes by index tensors. Whether an index is in range is known only while running (or when
+ * folding). */
 #include "ir/infer_common.h"
 
 #include <string.h>
@@ -12,7 +13,8 @@ static bool check_indices(Infer *c, uint32_t i) {
 static bool check_batch(Infer *c, int *out) {
     const Shape *x = infer_shape_in(c, 0), *indices = infer_shape_in(c, 1);
     int64_t batch = infer_attr(c, "batch_dims")->v.i;
-    if (batch < 0 || batch > x->rank || batch > indices->rank) return infer_error(c, "batch_dims %lld is more than there are dimensions", (long long)batch);
+    if (batch < 0 || batch > x->rank || batch > indices->rank)
+        return infer_error(c, "batch_dims %lld is more than there are dimensions", (long long)batch);
     for (int i = 0; i < batch; i++)
         if (!infer_may_equal(c, x->dims[i], indices->dims[i]))
             return infer_error(c, "batch dimensions of %s and %s differ", infer_text(c, x), infer_text(c, indices));
@@ -21,7 +23,8 @@ static bool check_batch(Infer *c, int *out) {
 }
 
 static bool append(Infer *c, Shape *s, Dim d) {
-    if (s->rank == MAX_RANK) return infer_error(c, "its result has more than the %d dimensions that are supported", MAX_RANK);
+    if (s->rank == MAX_RANK)
+        return infer_error(c, "its result has more than the %d dimensions that are supported", MAX_RANK);
     s->dims[s->rank++] = d;
     return true;
 }
@@ -54,9 +57,12 @@ bool infer_gather(Infer *c) {
 /* Length of the index vectors in the last dim of input i: a constant, at most `most`. */
 static bool index_depth(Infer *c, uint32_t i, int most, int *out) {
     const Shape *s = infer_shape_in(c, i);
-    if (s->rank < 1 || !dim_is_const(s->dims[s->rank - 1])) return infer_error(c, "the last dimension of the indices %s must be constant", infer_text(c, s));
+    if (s->rank < 1 || !dim_is_const(s->dims[s->rank - 1]))
+        return infer_error(c, "the last dimension of the indices %s must be constant", infer_text(c, s));
     int64_t depth = s->dims[s->rank - 1].value;
-    if (depth < 0 || depth > most) return infer_error(c, "indices of %lld entries are too long for %s", (long long)depth, infer_text(c, infer_shape_in(c, 0)));
+    if (depth < 0 || depth > most)
+        return infer_error(c, "indices of %lld entries are too long for %s", (long long)depth,
+                           infer_text(c, infer_shape_in(c, 0)));
     *out = (int)depth;
     return true;
 }
@@ -65,7 +71,8 @@ bool infer_gather_nd(Infer *c) {
     const Shape *x = infer_shape_in(c, 0), *indices = infer_shape_in(c, 1);
     int batch, depth;
     if (!check_indices(c, 1) || !check_batch(c, &batch) || !index_depth(c, 1, x->rank - batch, &depth)) return false;
-    if (batch >= indices->rank) return infer_error(c, "batch_dims must be less than the %d dimensions of the indices", indices->rank);
+    if (batch >= indices->rank)
+        return infer_error(c, "batch_dims must be less than the %d dimensions of the indices", indices->rank);
     Shape s = {.rank = 0};
     for (int i = 0; i < indices->rank - 1; i++)
         if (!append(c, &s, i < batch ? infer_unify(x->dims[i], indices->dims[i]) : indices->dims[i])) return false;
@@ -88,7 +95,9 @@ bool infer_scatter_nd(Infer *c) {
     bool fits = updates->rank == outer + base->rank - depth;
     for (int i = 0; fits && i < updates->rank; i++)
         fits = infer_may_equal(c, updates->dims[i], i < outer ? indices->dims[i] : base->dims[i - outer + depth]);
-    if (!fits) return infer_error(c, "updates %s do not fit indices %s into %s", infer_text(c, updates), infer_text(c, indices), infer_text(c, base));
+    if (!fits)
+        return infer_error(c, "updates %s do not fit indices %s into %s", infer_text(c, updates),
+                           infer_text(c, indices), infer_text(c, base));
     infer_set(c, 0, infer_in(c, 0)->dtype, base);
     return true;
 }

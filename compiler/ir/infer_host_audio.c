@@ -21,12 +21,14 @@ bool hostinfer_decode_wav(Infer *c) {
 bool hostinfer_audio_spectrogram(Infer *c) {
     if (!host_arity(c, 1, 1) || !host_rank(c, 0, 2)) return false;
     const int64_t window = node_int(c->n, "window_size", 0), stride = node_int(c->n, "stride", 0);
-    if (window < 2 || stride < 1 || window > INT64_C(1) << 30) return infer_error(c, "window_size must be at least 2 and stride at least 1");
+    if (window < 2 || stride < 1 || window > INT64_C(1) << 30)
+        return infer_error(c, "window_size must be at least 2 and stride at least 1");
     int64_t n = 1;
     while (n < window) n *= 2;
     DimTable *t = &c->g->dims;
     const Dim room = dim_max(t, dim_sub(t, host_dim(c, 0, 0), dim_const(window - stride)), dim_const(0));
-    const Shape s = {.rank = 3, .dims = {host_dim(c, 0, 1), dim_floordiv(t, room, dim_const(stride)), dim_const(n / 2 + 1)}};
+    const Shape s = {.rank = 3,
+                     .dims = {host_dim(c, 0, 1), dim_floordiv(t, room, dim_const(stride)), dim_const(n / 2 + 1)}};
     return host_set(c, 0, DTYPE_F32, &s);
 }
 

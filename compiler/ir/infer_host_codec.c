@@ -6,7 +6,9 @@ bool hostinfer_decode_image(Infer *c) {
     const int64_t channels = node_int(c->n, "channels", 0);
     if (channels < 0 || channels > 4) return infer_error(c, "channels must be 0, 1, 3 or 4");
     Shape s = {.rank = 3};
-    for (int i = 0; i < 3; i++) s.dims[i] = i == 2 && channels ? dim_const(channels) : infer_fresh_dim(c, 0, i, 0, dim_const(i == 2 ? 4 : HOST_ANY));
+    for (int i = 0; i < 3; i++)
+        s.dims[i] =
+            i == 2 && channels ? dim_const(channels) : infer_fresh_dim(c, 0, i, 0, dim_const(i == 2 ? 4 : HOST_ANY));
     return host_set(c, 0, node_type(c->n, "dtype", DTYPE_U8), &s);
 }
 

@@ -46,20 +46,24 @@ bool hostinfer_complex_reduce(Infer *c) {
     }
     Shape s = {.rank = 0};
     for (int i = 0; i < x->rank; i++) {
-        if (!reduced[i]) s.dims[s.rank++] = x->dims[i];
-        else if (keep) s.dims[s.rank++] = dim_const(1);
+        if (!reduced[i])
+            s.dims[s.rank++] = x->dims[i];
+        else if (keep)
+            s.dims[s.rank++] = dim_const(1);
     }
     return host_set(c, 0, host_type(c, 0), &s);
 }
 
 bool hostinfer_complex_matmul(Infer *c) {
     if (!host_arity(c, 2, 1) || !host_rank_at_least(c, 0, 2) || !host_rank_at_least(c, 1, 2)) return false;
-    const bool tx = node_int(c->n, "adj_x", 0) || node_int(c->n, "transpose_a", 0), ty = node_int(c->n, "adj_y", 0) || node_int(c->n, "transpose_b", 0);
+    const bool tx = node_int(c->n, "adj_x", 0) || node_int(c->n, "transpose_a", 0),
+               ty = node_int(c->n, "adj_y", 0) || node_int(c->n, "transpose_b", 0);
     Shape a = *host_shape(c, 0), b = *host_shape(c, 1), s;
     const Dim m = a.dims[a.rank - (tx ? 1 : 2)], n = b.dims[b.rank - (ty ? 2 : 1)];
     a.rank -= 2;
     b.rank -= 2;
-    if (!shape_broadcast(&c->g->dims, &a, &b, &s)) return infer_error(c, "the batch dimensions of its inputs do not broadcast");
+    if (!shape_broadcast(&c->g->dims, &a, &b, &s))
+        return infer_error(c, "the batch dimensions of its inputs do not broadcast");
     if (s.rank + 2 > MAX_RANK) return infer_error(c, "too many dimensions");
     s.dims[s.rank++] = m;
     s.dims[s.rank++] = n;
@@ -72,7 +76,8 @@ bool hostinfer_conjugate_transpose(Infer *c) {
     Shape s = {.rank = x->rank};
     for (int i = 0; i < x->rank; i++) {
         int64_t p;
-        if (!host_const_int(c, 1, (uint32_t)i, &p) || p < 0 || p >= x->rank) return infer_error(c, "its permutation must be a constant one");
+        if (!host_const_int(c, 1, (uint32_t)i, &p) || p < 0 || p >= x->rank)
+            return infer_error(c, "its permutation must be a constant one");
         s.dims[i] = x->dims[p];
     }
     return host_set(c, 0, host_type(c, 0), &s);

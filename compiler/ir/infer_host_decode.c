@@ -14,8 +14,10 @@ static DType attr_dtype(Infer *c, const char *name, uint32_t k, DType missing) {
 /* Results: indices, values, shapes of the sparse features; the dense ones; values and splits of the ragged ones. */
 bool hostinfer_parse_example(Infer *c) {
     if (!host_arity(c, 1, 0)) return false;
-    const uint32_t sparse = attr_length(c, "sparse_types"), dense = attr_length(c, "Tdense"), ragged = attr_length(c, "ragged_value_types");
-    if (c->n->n_outputs != 3 * sparse + dense + 2 * ragged) return infer_error(c, "its types say %u results, it has %u", 3 * sparse + dense + 2 * ragged, c->n->n_outputs);
+    const uint32_t sparse = attr_length(c, "sparse_types"), dense = attr_length(c, "Tdense"),
+                   ragged = attr_length(c, "ragged_value_types");
+    if (c->n->n_outputs != 3 * sparse + dense + 2 * ragged)
+        return infer_error(c, "its types say %u results, it has %u", 3 * sparse + dense + 2 * ragged, c->n->n_outputs);
     const Shape *serialized = host_shape(c, 0);
     if (serialized->rank > 1) return infer_error(c, "serialized must be a scalar or a vector");
     const bool batch = serialized->rank == 1;
@@ -30,12 +32,14 @@ bool hostinfer_parse_example(Infer *c) {
     uint32_t at = 0;
     for (uint32_t k = 0; k < dense; k++) {
         const int64_t rank = shapes && shapes->kind == ATTR_INTS && at < shapes->n ? shapes->v.ints[at] : -1;
-        if (rank < 0 || rank + 1 > MAX_RANK || at + 1 + (uint64_t)rank > shapes->n) return infer_error(c, "the rank of a dense feature is not known");
+        if (rank < 0 || rank + 1 > MAX_RANK || at + 1 + (uint64_t)rank > shapes->n)
+            return infer_error(c, "the rank of a dense feature is not known");
         Shape s = {.rank = 0};
         if (batch) s.dims[s.rank++] = n;
         for (int64_t i = 0; i < rank; i++) {
             const int64_t size = shapes->v.ints[at + 1 + (uint32_t)i];
-            s.dims[s.rank] = size < 0 ? infer_fresh_dim(c, 3 * sparse + k, s.rank, 0, dim_const(HOST_ANY)) : dim_const(size);
+            s.dims[s.rank] =
+                size < 0 ? infer_fresh_dim(c, 3 * sparse + k, s.rank, 0, dim_const(HOST_ANY)) : dim_const(size);
             s.rank++;
         }
         at += 1 + (uint32_t)rank;
@@ -43,7 +47,8 @@ bool hostinfer_parse_example(Infer *c) {
     }
     for (uint32_t k = 0; k < ragged; k++) {
         host_unknown(c, 3 * sparse + dense + k, attr_dtype(c, "ragged_value_types", k, DTYPE_F32), 1);
-        host_vector(c, 3 * sparse + dense + ragged + k, attr_dtype(c, "ragged_split_types", k, DTYPE_S64), dim_add(&c->g->dims, n, dim_const(1)));
+        host_vector(c, 3 * sparse + dense + ragged + k, attr_dtype(c, "ragged_split_types", k, DTYPE_S64),
+                    dim_add(&c->g->dims, n, dim_const(1)));
     }
     return true;
 }
@@ -58,7 +63,8 @@ bool hostinfer_decode_raw(Infer *c) {
 }
 
 bool hostinfer_decode_csv(Infer *c) {
-    if (!host_arity(c, 2, 1) || c->n->n_inputs != c->n->n_outputs + 1) return infer_error(c, "needs a default for each column");
+    if (!host_arity(c, 2, 1) || c->n->n_inputs != c->n->n_outputs + 1)
+        return infer_error(c, "needs a default for each column");
     for (uint32_t i = 0; i < c->n->n_outputs; i++) host_like(c, i, host_type(c, i + 1), 0);
     return true;
 }
@@ -66,5 +72,6 @@ bool hostinfer_decode_csv(Infer *c) {
 /* The rank of a parsed tensor is in its bytes: known only where they are constant. */
 bool hostinfer_parse_tensor(Infer *c) {
     if (!host_arity(c, 1, 1)) return false;
-    return diag_unsupported(c->d, c->n->name, c->n->tf_op, "the rank of the tensor that it parses is known only at run time");
+    return diag_unsupported(c->d, c->n->name, c->n->tf_op,
+                            "the rank of the tensor that it parses is known only at run time");
 }

@@ -40,7 +40,8 @@ bool hostinfer_matrix_determinant(Infer *c) {
 bool hostinfer_lu(Infer *c) {
     if (!host_arity(c, 1, 2) || !host_rank_at_least(c, 0, 2)) return false;
     host_like(c, 0, host_type(c, 0), 0);
-    return matrix_result(c, 1, node_type(c->n, "output_idx_type", DTYPE_S32), 1, host_dim(c, 0, host_shape(c, 0)->rank - 1), dim_const(0));
+    return matrix_result(c, 1, node_type(c->n, "output_idx_type", DTYPE_S32), 1,
+                         host_dim(c, 0, host_shape(c, 0)->rank - 1), dim_const(0));
 }
 
 bool hostinfer_qr(Infer *c) {
@@ -51,7 +52,6 @@ bool hostinfer_qr(Infer *c) {
     matrix_result(c, 0, host_type(c, 0), 2, m, width);
     return matrix_result(c, 1, host_type(c, 0), 2, width, n);
 }
-
 
 /* Singular values are real in kind, but TensorFlow's results all have type T. */
 bool hostinfer_svd(Infer *c) {

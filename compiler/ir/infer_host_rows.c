@@ -43,7 +43,8 @@ bool hostinfer_dynamic_stitch(Infer *c) {
     return host_set(c, 0, host_type(c, pairs), &s);
 }
 
-/* Result: n, then the data's dims from `skip` on; n from input `count` where the node has it, else known only while running. */
+/* Result: n, then the data's dims from `skip` on; n from input `count` where the node has it, else known only while
+ * running. */
 static bool segments(Infer *c, uint32_t ids, uint32_t count, int skip) {
     const Shape *data = host_shape(c, 0);
     if (skip > data->rank) return infer_error(c, "segment_ids must be a prefix of the data's shape");
@@ -51,9 +52,12 @@ static bool segments(Infer *c, uint32_t ids, uint32_t count, int skip) {
     for (int k = skip; k < data->rank; k++) s.dims[k - skip + 1] = data->dims[k];
     const Tensor *known = value_const(c->g, c->n->inputs[ids]);
     const int64_t n = known ? tensor_count(known) : 0;
-    if (c->n->n_inputs > count) s.dims[0] = host_size(c, count, 0, 0, 0);
-    else if (known) s.dims[0] = dim_const(n && tensor_get_i64(known, n - 1) >= 0 ? tensor_get_i64(known, n - 1) + 1 : 0);
-    else s.dims[0] = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY));
+    if (c->n->n_inputs > count)
+        s.dims[0] = host_size(c, count, 0, 0, 0);
+    else if (known)
+        s.dims[0] = dim_const(n && tensor_get_i64(known, n - 1) >= 0 ? tensor_get_i64(known, n - 1) + 1 : 0);
+    else
+        s.dims[0] = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY));
     return host_set(c, 0, host_type(c, 0), &s);
 }
 

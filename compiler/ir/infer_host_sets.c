@@ -12,7 +12,8 @@ bool hostinfer_edit_distance(Infer *c) {
 bool hostinfer_set_operation(Infer *c) {
     if (!host_arity(c, 2, 3)) return false;
     const bool sparse = c->n->n_inputs >= 6;
-    const Dim rank = sparse ? (host_shape(c, 0)->rank == 2 ? host_dim(c, 0, 1) : dim_const(0)) : dim_const(host_shape(c, 0)->rank);
+    const Dim rank =
+        sparse ? (host_shape(c, 0)->rank == 2 ? host_dim(c, 0, 1) : dim_const(0)) : dim_const(host_shape(c, 0)->rank);
     const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY));
     host_matrix(c, 0, DTYPE_S64, n, rank);
     host_vector(c, 1, host_type(c, sparse ? 1 : 0), n);

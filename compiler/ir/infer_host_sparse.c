@@ -124,7 +124,8 @@ bool hostinfer_ragged_gather(Infer *c) {
     const uint32_t depth = c->n->n_inputs - 2;
     Shape s = *host_shape(c, depth);
     const Shape *indices = host_shape(c, depth + 1);
-    if (s.rank < 1 || indices->rank < 1 || c->n->n_outputs != depth + (uint32_t)indices->rank) return infer_error(c, "indices and values do not fit");
+    if (s.rank < 1 || indices->rank < 1 || c->n->n_outputs != depth + (uint32_t)indices->rank)
+        return infer_error(c, "indices and values do not fit");
     const uint32_t splits = c->n->n_outputs - 1;
     for (uint32_t i = 0; i < splits; i++) host_unknown(c, i, host_type(c, 0), 1);
     s.dims[0] = infer_fresh_dim(c, splits, 0, 0, dim_const(HOST_ANY));
@@ -134,7 +135,8 @@ bool hostinfer_ragged_gather(Infer *c) {
 bool hostinfer_ragged_to_sparse(Infer *c) {
     if (!host_arity(c, 2, 3)) return false;
     const uint32_t depth = c->n->n_inputs - 1;
-    const Dim n = shape_elements(&c->g->dims, host_shape(c, depth)), rank = dim_const((int64_t)depth + host_shape(c, depth)->rank);
+    const Dim n = shape_elements(&c->g->dims, host_shape(c, depth)),
+              rank = dim_const((int64_t)depth + host_shape(c, depth)->rank);
     host_matrix(c, 0, DTYPE_S64, n, rank);
     host_vector(c, 1, host_type(c, depth), n);
     return host_vector(c, 2, DTYPE_S64, rank);
@@ -151,9 +153,12 @@ bool hostinfer_ragged_to_tensor(Infer *c) {
     for (int k = 0; k < s.rank; k++) {
         int64_t wanted = -1;
         const bool listed = shape_count(host_shape(c, 0)) == s.rank && host_shape(c, 0)->rank == 1;
-        if (listed && host_const_int(c, 0, (uint32_t)k, &wanted) && wanted >= 0) s.dims[k] = dim_const(wanted);
-        else if (k > depth) s.dims[k] = values->dims[k - depth];
-        else s.dims[k] = infer_fresh_dim(c, 0, k, 0, dim_const(HOST_ANY));
+        if (listed && host_const_int(c, 0, (uint32_t)k, &wanted) && wanted >= 0)
+            s.dims[k] = dim_const(wanted);
+        else if (k > depth)
+            s.dims[k] = values->dims[k - depth];
+        else
+            s.dims[k] = infer_fresh_dim(c, 0, k, 0, dim_const(HOST_ANY));
     }
     return host_set(c, 0, host_type(c, 1), &s);
 }

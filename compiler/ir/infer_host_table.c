@@ -1,4 +1,5 @@
-/* Shape functions of the family table. A handle is a resource scalar whatever TensorFlow calls it (the first tables had string handles). */
+/* Shape functions of the family table. A handle is a resource scalar whatever TensorFlow calls it (the first tables had
+ * string handles). */
 #include "ir/host_infer.h"
 
 bool hostinfer_hash_table(Infer *c) {

@@ -1,4 +1,5 @@
-/* infer_move: shape and data movement. Constant sizes are checked against each other here; what depends on symbols is checked while running. */
+/* infer_move: shape and data movement. Constant sizes are checked against each other here; what depends on symbols is
+ * checked while running. */
 #include "ir/infer_common.h"
 
 #include <string.h>
@@ -7,12 +8,14 @@ bool infer_reshape(Infer *c) {
     const Shape *x = infer_shape_in(c, 0);
     const Attr *shape = infer_attr(c, "shape");
     const Dim *dims;
-    if (shape->n > MAX_RANK) return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", shape->n, MAX_RANK);
+    if (shape->n > MAX_RANK)
+        return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", shape->n, MAX_RANK);
     if (!infer_dim_list(c, "shape", (int)shape->n, 0, &dims)) return false;
     Shape s = {.rank = (int)shape->n};
     memcpy(s.dims, dims, shape->n * sizeof *dims);
     if (!infer_may_equal(c, shape_elements(infer_dims(c), x), shape_elements(infer_dims(c), &s)))
-        return infer_error(c, "cannot reshape %s to %s: the numbers of elements differ", infer_text(c, x), infer_text(c, &s));
+        return infer_error(c, "cannot reshape %s to %s: the numbers of elements differ", infer_text(c, x),
+                           infer_text(c, &s));
     infer_set(c, 0, infer_in(c, 0)->dtype, &s);
     infer_pass_content(c, 0);
     return true;
@@ -22,7 +25,8 @@ bool infer_broadcast(Infer *c) {
     const Shape *x = infer_shape_in(c, 0);
     const Attr *shape = infer_attr(c, "shape");
     const Dim *dims;
-    if (shape->n > MAX_RANK) return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", shape->n, MAX_RANK);
+    if (shape->n > MAX_RANK)
+        return infer_error(c, "a shape of %u dimensions is more than the %d that are supported", shape->n, MAX_RANK);
     if (!infer_dim_list(c, "shape", (int)shape->n, 0, &dims)) return false;
     Shape s = {.rank = (int)shape->n};
     memcpy(s.dims, dims, shape->n * sizeof *dims);
@@ -73,7 +77,9 @@ bool infer_reverse(Infer *c) {
 static bool slice_fits(Dim dim, Dim begin, Dim size, int64_t stride) {
     if (!dim_is_const(begin) || !dim_is_const(size) || size.value == 0) return true;
     int64_t steps, last;
-    if (begin.value < 0 || __builtin_mul_overflow(size.value - 1, stride, &steps) || __builtin_add_overflow(begin.value, steps, &last)) return false;
+    if (begin.value < 0 || __builtin_mul_overflow(size.value - 1, stride, &steps) ||
+        __builtin_add_overflow(begin.value, steps, &last))
+        return false;
     if (last < 0) return false;
     return !dim_is_const(dim) || (begin.value < dim.value && last < dim.value);
 }
@@ -88,7 +94,8 @@ bool infer_slice(Infer *c) {
     Shape s = {.rank = x->rank};
     for (int i = 0; i < s.rank; i++) {
         if (strides[i] == 0) return infer_error(c, "a stride is 0");
-        if (!slice_fits(x->dims[i], begin[i], size[i], strides[i])) return infer_error(c, "the slice leaves its input %s in dimension %d", infer_text(c, x), i);
+        if (!slice_fits(x->dims[i], begin[i], size[i], strides[i]))
+            return infer_error(c, "the slice leaves its input %s in dimension %d", infer_text(c, x), i);
         s.dims[i] = size[i];
     }
     infer_set(c, 0, infer_in(c, 0)->dtype, &s);
@@ -111,7 +118,8 @@ static bool check_begin(Infer *c, uint32_t i, int rank) {
     DType t = infer_in(c, i)->dtype;
     if (t != DTYPE_S32 && t != DTYPE_S64) return infer_error(c, "positions must be int32 or int64");
     if (!infer_rank(c, i, 1)) return false;
-    return infer_may_equal(c, infer_shape_in(c, i)->dims[0], dim_const(rank)) || infer_error(c, "%d positions are needed", rank);
+    return infer_may_equal(c, infer_shape_in(c, i)->dims[0], dim_const(rank)) ||
+           infer_error(c, "%d positions are needed", rank);
 }
 
 bool infer_dynamic_slice(Infer *c) {
@@ -151,7 +159,8 @@ bool infer_pad(Infer *c) {
     while (m < ARRAY_LEN(modes) && strcmp(modes[m].mode, mode) != 0) m++;
     if (m == ARRAY_LEN(modes)) return infer_error(c, "there is no padding mode '%s'", mode);
     if (!infer_same_dtype(c, 0, 1) || !infer_rank(c, 1, 0)) return false;
-    if (!infer_dim_list(c, "before", x->rank, 0, &before) || !infer_dim_list(c, "after", x->rank, 0, &after)) return false;
+    if (!infer_dim_list(c, "before", x->rank, 0, &before) || !infer_dim_list(c, "after", x->rank, 0, &after))
+        return false;
     Shape s = {.rank = x->rank};
     for (int i = 0; i < s.rank; i++) {
         Dim side[2] = {before[i], after[i]};
@@ -159,7 +168,8 @@ bool infer_pad(Infer *c) {
             if (dim_is_const(side[k]) && side[k].value < 0) return infer_error(c, "a padding is negative");
             if (modes[m].bounded && dim_is_const(side[k]) && dim_is_const(x->dims[i]) && side[k].value > 0 &&
                 side[k].value > x->dims[i].value - modes[m].reserve)
-                return infer_error(c, "a padding by %s is larger than %s allows in dimension %d", mode, infer_text(c, x), i);
+                return infer_error(c, "a padding by %s is larger than %s allows in dimension %d", mode,
+                                   infer_text(c, x), i);
         }
         Dim wide = dim_add(infer_dims(c), x->dims[i], before[i]);
         s.dims[i] = dim_add(infer_dims(c), wide, after[i]);
@@ -181,7 +191,8 @@ bool infer_concat(Infer *c) {
                 continue;
             }
             if (!infer_may_equal(c, s.dims[k], x->dims[k]))
-                return infer_error(c, "cannot join %s and %s along axis %d", infer_text(c, infer_shape_in(c, 0)), infer_text(c, x), axis);
+                return infer_error(c, "cannot join %s and %s along axis %d", infer_text(c, infer_shape_in(c, 0)),
+                                   infer_text(c, x), axis);
             s.dims[k] = infer_unify(s.dims[k], x->dims[k]);
         }
     }
@@ -211,11 +222,14 @@ static bool read_blocks(Infer *c, Blocks *b) {
     const Shape *x = infer_shape_in(c, 0);
     b->n = (int)infer_attr(c, "block")->n;
     b->blocks = 1;
-    if (infer_attr(c, "block")->n >= (uint32_t)x->rank) return infer_error(c, "%u block sizes are too many for %s", infer_attr(c, "block")->n, infer_text(c, x));
-    if (!infer_list(c, "block", b->n, 1, &b->block) || !infer_dim_list(c, "before", b->n, 0, &b->before) || !infer_dim_list(c, "after", b->n, 0, &b->after))
+    if (infer_attr(c, "block")->n >= (uint32_t)x->rank)
+        return infer_error(c, "%u block sizes are too many for %s", infer_attr(c, "block")->n, infer_text(c, x));
+    if (!infer_list(c, "block", b->n, 1, &b->block) || !infer_dim_list(c, "before", b->n, 0, &b->before) ||
+        !infer_dim_list(c, "after", b->n, 0, &b->after))
         return false;
     for (int i = 0; i < b->n; i++)
-        if (__builtin_mul_overflow(b->blocks, b->block[i], &b->blocks)) return infer_error(c, "the block sizes are too large");
+        if (__builtin_mul_overflow(b->blocks, b->block[i], &b->blocks))
+            return infer_error(c, "the block sizes are too large");
     return true;
 }
 
@@ -228,7 +242,8 @@ bool infer_space_to_batch(Infer *c) {
     for (int i = 0; i < b.n; i++) {
         Dim padded = dim_add(t, s.dims[i + 1], b.before[i]);
         padded = dim_add(t, padded, b.after[i]);
-        if (dim_is_const(padded) && padded.value % b.block[i] != 0) return infer_error(c, "padded dimension %d is no multiple of its block %lld", i + 1, (long long)b.block[i]);
+        if (dim_is_const(padded) && padded.value % b.block[i] != 0)
+            return infer_error(c, "padded dimension %d is no multiple of its block %lld", i + 1, (long long)b.block[i]);
         s.dims[i + 1] = dim_floordiv(t, padded, dim_const(b.block[i]));
     }
     infer_set(c, 0, infer_in(c, 0)->dtype, &s);
@@ -240,7 +255,8 @@ bool infer_batch_to_space(Infer *c) {
     Blocks b;
     Shape s = *infer_shape_in(c, 0);
     if (!read_blocks(c, &b)) return false;
-    if (dim_is_const(s.dims[0]) && s.dims[0].value % b.blocks != 0) return infer_error(c, "the batch is no multiple of the blocks");
+    if (dim_is_const(s.dims[0]) && s.dims[0].value % b.blocks != 0)
+        return infer_error(c, "the batch is no multiple of the blocks");
     s.dims[0] = dim_floordiv(t, s.dims[0], dim_const(b.blocks));
     for (int i = 0; i < b.n; i++) {
         Dim whole = dim_mul(t, s.dims[i + 1], dim_const(b.block[i]));

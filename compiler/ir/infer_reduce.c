@@ -17,8 +17,9 @@ static const struct {
     int64_t empty; /* result over no elements */
     bool needs_element;
 } kinds[] = {
-    {"sum", "FIU", dim_add, 0, false},    {"prod", "FIU", dim_mul, 1, false},   {"max", "FIU", dim_max, 0, true},      {"min", "FIU", dim_min, 0, true},
-    {"mean", "FIU", NULL, 0, true},       {"all", "B", combine_all, 1, false},  {"any", "B", combine_any, 0, false},
+    {"sum", "FIU", dim_add, 0, false},   {"prod", "FIU", dim_mul, 1, false}, {"max", "FIU", dim_max, 0, true},
+    {"min", "FIU", dim_min, 0, true},    {"mean", "FIU", NULL, 0, true},     {"all", "B", combine_all, 1, false},
+    {"any", "B", combine_any, 0, false},
 };
 
 bool infer_reduce(Infer *c) {
@@ -53,7 +54,8 @@ bool infer_arg_reduce(Infer *c) {
     const char *kind = node_string(c->n, "kind", "");
     DType dtype = infer_attr(c, "dtype")->v.type;
     int axis;
-    if (strcmp(kind, "max") != 0 && strcmp(kind, "min") != 0) return infer_error(c, "there is no arg reduction '%s'", kind);
+    if (strcmp(kind, "max") != 0 && strcmp(kind, "min") != 0)
+        return infer_error(c, "there is no arg reduction '%s'", kind);
     if (!infer_classes(c, 0, "FIUB") || !infer_axis(c, "axis", x->rank, &axis)) return false;
     if (!dtype_is_int(dtype)) return infer_error(c, "its result must be an integer");
     if (dim_is(x->dims[axis], 0)) return infer_error(c, "the axis it reduces has no elements");
@@ -68,8 +70,10 @@ bool infer_cumulate(Infer *c) {
     const char *kind = node_string(c->n, "kind", "");
     bool logsumexp = strcmp(kind, "logsumexp") == 0;
     int axis;
-    if (strcmp(kind, "sum") != 0 && strcmp(kind, "prod") != 0 && !logsumexp) return infer_error(c, "there is no cumulation '%s'", kind);
-    if (!infer_classes(c, 0, logsumexp ? "F" : "FIU") || !infer_axis(c, "axis", infer_shape_in(c, 0)->rank, &axis)) return false;
+    if (strcmp(kind, "sum") != 0 && strcmp(kind, "prod") != 0 && !logsumexp)
+        return infer_error(c, "there is no cumulation '%s'", kind);
+    if (!infer_classes(c, 0, logsumexp ? "F" : "FIU") || !infer_axis(c, "axis", infer_shape_in(c, 0)->rank, &axis))
+        return false;
     infer_set(c, 0, infer_in(c, 0)->dtype, infer_shape_in(c, 0));
     return true;
 }
@@ -91,7 +95,8 @@ bool infer_layer_norm(Infer *c) {
     for (uint32_t i = 1; i < 3; i++) {
         if (!infer_same_dtype(c, 0, i) || !infer_rank(c, i, 1)) return false;
         if (!infer_may_equal(c, infer_shape_in(c, i)->dims[0], x->dims[x->rank - 1]))
-            return infer_error(c, "scale and offset must have one entry for each of the last axis of %s", infer_text(c, x));
+            return infer_error(c, "scale and offset must have one entry for each of the last axis of %s",
+                               infer_text(c, x));
     }
     infer_set(c, 0, infer_in(c, 0)->dtype, x);
     return true;

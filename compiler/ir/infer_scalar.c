@@ -1,5 +1,5 @@
-/* infer_scalar: element-wise ops. Dtypes come from the row's classes, shapes from broadcasting, and integer arithmetic on small tensors is
-   carried on in Dims, so that shape computations of a model come out as sizes. */
+/* infer_scalar: element-wise ops. Dtypes come from the row's classes, shapes from broadcasting, and integer arithmetic
+   on small tensors is carried on in Dims, so that shape computations of a model come out as sizes. */
 #include "ir/infer_common.h"
 
 #include <string.h>
@@ -111,11 +111,27 @@ static bool content_or(DimTable *t, const Dim *x, Dim *out) {
 }
 
 static ContentFn *const content_table[N_OPS] = {
-    [OP_ADD] = content_add, [OP_SUB] = content_sub, [OP_MUL] = content_mul, [OP_MIN] = content_min,
-    [OP_MAX] = content_max, [OP_NEG] = content_neg, [OP_FLOORDIV] = content_floordiv, [OP_DIV] = content_div,
-    [OP_FLOORMOD] = content_mod, [OP_TRUNCMOD] = content_truncmod, [OP_ABS] = content_abs, [OP_CAST] = content_copy,
-    [OP_SELECT] = content_select, [OP_LT] = content_lt, [OP_LE] = content_le, [OP_GT] = content_gt,
-    [OP_GE] = content_ge, [OP_EQ] = content_eq, [OP_NE] = content_ne, [OP_AND] = content_and, [OP_OR] = content_or,
+    [OP_ADD] = content_add,
+    [OP_SUB] = content_sub,
+    [OP_MUL] = content_mul,
+    [OP_MIN] = content_min,
+    [OP_MAX] = content_max,
+    [OP_NEG] = content_neg,
+    [OP_FLOORDIV] = content_floordiv,
+    [OP_DIV] = content_div,
+    [OP_FLOORMOD] = content_mod,
+    [OP_TRUNCMOD] = content_truncmod,
+    [OP_ABS] = content_abs,
+    [OP_CAST] = content_copy,
+    [OP_SELECT] = content_select,
+    [OP_LT] = content_lt,
+    [OP_LE] = content_le,
+    [OP_GT] = content_gt,
+    [OP_GE] = content_ge,
+    [OP_EQ] = content_eq,
+    [OP_NE] = content_ne,
+    [OP_AND] = content_and,
+    [OP_OR] = content_or,
 };
 
 static void scalar_content(Infer *c) {
@@ -143,7 +159,8 @@ static bool scalar_dtype(Infer *c, DType *out) {
     if (node_attr(c->n, "dtype")) { /* cast, bitcast */
         *out = node_type(c->n, "dtype", DTYPE_NONE);
         DTypeClass to = dtype_info(*out)->class_;
-        if (to == CLASS_NONE || to > CLASS_BOOLEAN) return infer_error(c, "cannot convert to %s", dtype_info(*out)->tf_name);
+        if (to == CLASS_NONE || to > CLASS_BOOLEAN)
+            return infer_error(c, "cannot convert to %s", dtype_info(*out)->tf_name);
         if (c->n->op == OP_BITCAST && dtype_size(*out) != dtype_size(first))
             return infer_error(c, "cannot reinterpret %s as %s", dtype_info(first)->tf_name, dtype_info(*out)->tf_name);
         return true;

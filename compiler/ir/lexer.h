@@ -27,7 +27,8 @@ bool lex_int(Lexer *l, int64_t *out);
 /* A quoted string; may hold any bytes. */
 bool lex_string(Lexer *l, const char **out, size_t *out_n);
 
-/* parse_value.c: "f32[1,batch]", the data of a constant of that type, and "name=value" (`op` knows the kinds of its lists) */
+/* parse_value.c: "f32[1,batch]", the data of a constant of that type, and "name=value" (`op` knows the kinds of its
+ * lists) */
 bool parse_type(Lexer *l, DType *out_dtype, Shape *out_shape);
 bool parse_tensor_data(Lexer *l, DType dtype, const Shape *shape, Tensor *out);
 bool parse_attr(Lexer *l, OpId op, Attr *out);

@@ -1,11 +1,12 @@
-/* Ops: the table that ops.def and scalar.def expand to. Scalar rows are graph ops too: element-wise, with broadcasting. */
+/* Ops: the table that ops.def and scalar.def expand to. Scalar rows are graph ops too: element-wise, with broadcasting.
+ */
 #include "ir/graph.h"
 
 #include <string.h>
 
 /* Rows of scalar.def for which f(a, b) = f(b, a), and those that say their result's dtype. */
-#define COMMUTES(op)                                                                               \
-    ((op) == OP_ADD || (op) == OP_MUL || (op) == OP_MAX || (op) == OP_MIN || (op) == OP_EQ || (op) == OP_NE ||      \
+#define COMMUTES(op)                                                                                                   \
+    ((op) == OP_ADD || (op) == OP_MUL || (op) == OP_MAX || (op) == OP_MIN || (op) == OP_EQ || (op) == OP_NE ||         \
      (op) == OP_AND || (op) == OP_OR || (op) == OP_XOR)
 #define SAYS_DTYPE(op) ((op) == OP_CAST || (op) == OP_BITCAST)
 
@@ -19,19 +20,19 @@
 #define EFFECT OP_FLAG_EFFECT
 static const OpInfo table[N_OPS] = {
     {.text = "none", .attrs = ""},
-#define SCALAR(id, text_, arity, classes_, result, cost_)                                          \
-    {.text = text_,                                                                                \
-     .min_inputs = arity,                                                                          \
-     .max_inputs = arity,                                                                          \
-     .n_results = 1,                                                                               \
-     .flags = OP_FLAG_EWISE | (COMMUTES(OP_##id) ? (uint32_t)OP_FLAG_COMMUTES : 0u),                \
-     .attrs = SAYS_DTYPE(OP_##id) ? "dtype:type" : "",                                             \
-     .classes = classes_,                                                                          \
-     .result_is_bool = result,                                                                     \
+#define SCALAR(id, text_, arity, classes_, result, cost_)                                                              \
+    {.text = text_,                                                                                                    \
+     .min_inputs = arity,                                                                                              \
+     .max_inputs = arity,                                                                                              \
+     .n_results = 1,                                                                                                   \
+     .flags = OP_FLAG_EWISE | (COMMUTES(OP_##id) ? (uint32_t)OP_FLAG_COMMUTES : 0u),                                   \
+     .attrs = SAYS_DTYPE(OP_##id) ? "dtype:type" : "",                                                                 \
+     .classes = classes_,                                                                                              \
+     .result_is_bool = result,                                                                                         \
      .cost = cost_},
 #include "ir/scalar.def"
 #undef SCALAR
-#define OP(id, text_, min, max, results, infer, ref, lower, flags_, attrs_)                        \
+#define OP(id, text_, min, max, results, infer, ref, lower, flags_, attrs_)                                            \
     {.text = text_, .min_inputs = min, .max_inputs = max, .n_results = results, .flags = flags_, .attrs = attrs_},
 #include "ir/ops.def"
 #undef OP

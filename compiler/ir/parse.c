@@ -1,5 +1,6 @@
-/* parse: the IR's text form back into a Graph (docs/ir.md has the grammar). Nodes are added with graph_add, so a text can say nothing that
-   a model could not; the types it gives must be those that are inferred. The text is not trusted. */
+/* parse: the IR's text form back into a Graph (docs/ir.md has the grammar). Nodes are added with graph_add, so a text
+   can say nothing that a model could not; the types it gives must be those that are inferred. The text is not trusted.
+ */
 #include "ir/build.h"
 #include "ir/host.h"
 #include "ir/lexer.h"
@@ -33,7 +34,8 @@ static bool parse_operand(Parser *p, RegionId region, ValueId *out) {
     if (!parse_number(p, &number)) return false;
     *out = number < p->values.len ? p->values.data[number] : (ValueId){0};
     if (!out->i) return lex_error(&p->l, "value %%%u is not defined before its use", number);
-    if (value_at(p->l.g, *out)->region.i != region.i) return lex_error(&p->l, "value %%%u belongs to another region: pass it in", number);
+    if (value_at(p->l.g, *out)->region.i != region.i)
+        return lex_error(&p->l, "value %%%u belongs to another region: pass it in", number);
     return true;
 }
 
@@ -68,7 +70,8 @@ static bool parse_param(Parser *p, RegionId region, const NumberList *numbers) {
     Shape shape;
     const char *name, *unused;
     if (numbers->len != 1) return lex_error(&p->l, "a param is one value");
-    if (!lex_expect(&p->l, ':') || !parse_type(&p->l, &dtype, &shape) || !parse_comment(p, &name, &unused)) return false;
+    if (!lex_expect(&p->l, ':') || !parse_type(&p->l, &dtype, &shape) || !parse_comment(p, &name, &unused))
+        return false;
     if (region_at(p->l.g, region)->nodes.len) return lex_error(&p->l, "params come first");
     ValueId v = graph_add_param(p->l.g, region, dtype, &shape, name);
     return define(p, numbers->data[0], v);
@@ -111,7 +114,8 @@ static bool check_types(Parser *p, NodeId id, const Value *types) {
         Str text;
         str_init(&text, p->l.g->arena);
         shape_print(&p->l.g->dims, &v->shape, &text);
-        return lex_error(&p->l, "result %u of this %s is %s%s", i, op_info(n->op)->text, dtype_info(v->dtype)->text, str_text(&text));
+        return lex_error(&p->l, "result %u of this %s is %s%s", i, op_info(n->op)->text, dtype_info(v->dtype)->text,
+                         str_text(&text));
     }
     return true;
 }
@@ -178,7 +182,8 @@ static bool parse_node(Parser *p, RegionId region, const NumberList *numbers, Op
     NodeId id = graph_add_typed(g, region, &spec, types.data, types.len, p->l.d);
     p->l.line = line;
     if (!id.i) return lex_error(&p->l, "this %s is wrong", op_info(op)->text);
-    if (node_at(g, id)->n_outputs != numbers->len) return lex_error(&p->l, "%s has %u results", op_info(op)->text, node_at(g, id)->n_outputs);
+    if (node_at(g, id)->n_outputs != numbers->len)
+        return lex_error(&p->l, "%s has %u results", op_info(op)->text, node_at(g, id)->n_outputs);
     node_at(g, id)->group = (uint32_t)group;
     for (uint32_t i = 0; i < numbers->len; i++)
         if (!define(p, numbers->data[i], node_at(g, id)->outputs[i])) return false;
@@ -246,9 +251,11 @@ static bool parse_ports(Parser *p) {
         Port port = {0};
         if (!lex_string(&p->l, &port.name, &n) || !lex_string(&p->l, &port.tensor, &n)) return false;
         const Region *root = region_at(g, g->root);
-        uint32_t at = is_input ? g->inputs.len : g->outputs.len, n_values = is_input ? root->params.len : root->results.len;
+        uint32_t at = is_input ? g->inputs.len : g->outputs.len,
+                 n_values = is_input ? root->params.len : root->results.len;
         const ValueId *values = is_input ? root->params.data : root->results.data;
-        if (at >= n_values) return lex_error(&p->l, "there are more %s names than values", is_input ? "input" : "output");
+        if (at >= n_values)
+            return lex_error(&p->l, "there are more %s names than values", is_input ? "input" : "output");
         port.dtype = value_at(g, values[at])->dtype;
         if (is_input)
             vec_push(g->arena, &g->inputs, port);

@@ -1,4 +1,5 @@
-/* parse_value: types, constants and attributes in the IR's text form. Sizes are bounded by the text, or for splats by MAX_SPLAT. */
+/* parse_value: types, constants and attributes in the IR's text form. Sizes are bounded by the text, or for splats by
+ * MAX_SPLAT. */
 #include "ir/build.h"
 #include "ir/lexer.h"
 
@@ -74,7 +75,8 @@ static int hex_digit(char c) {
 static bool parse_bytes(Lexer *l, Tensor *t, int64_t count) {
     l->p += 2;
     size_t digits = strspn(l->p, "0123456789abcdef"), size = dtype_size(t->dtype), bytes;
-    if (t->dtype == DTYPE_STRING || digits % 2 || __builtin_mul_overflow((size_t)count, size, &bytes) || bytes != digits / 2)
+    if (t->dtype == DTYPE_STRING || digits % 2 || __builtin_mul_overflow((size_t)count, size, &bytes) ||
+        bytes != digits / 2)
         return lex_error(l, "%zu bytes of data do not fit the constant's type", digits / 2);
     *t = tensor_new(l->g->arena, t->dtype, t->rank, t->dims);
     uint8_t *to = (uint8_t *)(uintptr_t)t->data;
@@ -100,9 +102,11 @@ bool parse_tensor_data(Lexer *l, DType dtype, const Shape *shape, Tensor *out) {
         uint8_t *to = (uint8_t *)(uintptr_t)t.data;
         for (int64_t i = 1; i < n; i++) memcpy(to + (size_t)i * size, to, size);
     } else {
-        /* Every element takes a character of text at least: a count beyond the rest of the text is refused before memory is taken. */
+        /* Every element takes a character of text at least: a count beyond the rest of the text is refused before
+         * memory is taken. */
         if (!lex_expect(l, '{')) return false;
-        if (n > 0 && strnlen(l->p, (size_t)n) < (size_t)n) return lex_error(l, "a constant has fewer elements than its type");
+        if (n > 0 && strnlen(l->p, (size_t)n) < (size_t)n)
+            return lex_error(l, "a constant has fewer elements than its type");
         t = tensor_new(l->g->arena, dtype, t.rank, t.dims);
         for (int64_t i = 0; i < n; i++)
             if ((i && !lex_expect(l, ',')) || !parse_element(l, &t, i)) return false;
@@ -161,7 +165,11 @@ static bool parse_list(Lexer *l, Attr *a) {
             vec_push(arena, &dims, d);
         }
     }
-    const void *data[] = {[ATTR_INTS] = ints.data, [ATTR_FLOATS] = floats.data, [ATTR_STRINGS] = strings.data, [ATTR_TYPES] = types.data, [ATTR_DIMS] = dims.data};
+    const void *data[] = {[ATTR_INTS] = ints.data,
+                          [ATTR_FLOATS] = floats.data,
+                          [ATTR_STRINGS] = strings.data,
+                          [ATTR_TYPES] = types.data,
+                          [ATTR_DIMS] = dims.data};
     a->v.ints = data[a->kind];
     return true;
 }
@@ -188,7 +196,11 @@ bool parse_attr(Lexer *l, OpId op, Attr *out) {
     static const struct {
         const char *prefix;
         AttrKind kind;
-    } lists[] = {{"ints", ATTR_INTS}, {"floats", ATTR_FLOATS}, {"strings", ATTR_STRINGS}, {"types", ATTR_TYPES}, {"dims", ATTR_DIMS}};
+    } lists[] = {{"ints", ATTR_INTS},
+                 {"floats", ATTR_FLOATS},
+                 {"strings", ATTR_STRINGS},
+                 {"types", ATTR_TYPES},
+                 {"dims", ATTR_DIMS}};
     Attr a = {.name = lex_word(l), .n = 1};
     if (!a.name) return lex_error(l, "the name of an attribute is missing");
     if (!lex_expect(l, '=')) return false;
@@ -196,7 +208,8 @@ bool parse_attr(Lexer *l, OpId op, Attr *out) {
     bool known = op != OP_HOST && op_attr_kind(op, a.name, &a.kind);
     size_t n = 0;
     if (c == '[') {
-        if (!known || a.kind < ATTR_INTS || a.kind > ATTR_DIMS) return lex_error(l, "attribute '%s' is not a list, or its kind is not known", a.name);
+        if (!known || a.kind < ATTR_INTS || a.kind > ATTR_DIMS)
+            return lex_error(l, "attribute '%s' is not a list, or its kind is not known", a.name);
         if (!parse_list(l, &a)) return false;
     } else if (c == '"') {
         a.kind = ATTR_STRING;

@@ -1,5 +1,5 @@
-/* print: a Graph as text (docs/ir.md has the grammar). Values are numbered in the order in which they are printed, so the text does not
-   depend on what passes added and removed before. */
+/* print: a Graph as text (docs/ir.md has the grammar). Values are numbered in the order in which they are printed, so
+   the text does not depend on what passes added and removed before. */
 #include "ir/graph.h"
 
 #include "ir/build.h"
@@ -112,7 +112,11 @@ static void print_type(Printer *p, DType dtype, const Shape *s) {
 
 /* A list attribute. Lists that no row of ops.def describes (those of host ops) say their kind in front. */
 static void print_attr_list(Printer *p, const Attr *a, bool known) {
-    static const char *const prefix[] = {[ATTR_INTS] = "ints", [ATTR_FLOATS] = "floats", [ATTR_STRINGS] = "strings", [ATTR_TYPES] = "types", [ATTR_DIMS] = "dims"};
+    static const char *const prefix[] = {[ATTR_INTS] = "ints",
+                                         [ATTR_FLOATS] = "floats",
+                                         [ATTR_STRINGS] = "strings",
+                                         [ATTR_TYPES] = "types",
+                                         [ATTR_DIMS] = "dims"};
     if (!known) str_add(p->out, prefix[a->kind]);
     str_add(p->out, "[");
     for (uint32_t i = 0; i < a->n; i++) {

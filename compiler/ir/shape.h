@@ -15,11 +15,12 @@ Shape shape_of(int rank, const int64_t *dims);
 bool shape_is_const(const Shape *s);              /* rank known and every dim constant */
 bool shape_equal(const Shape *a, const Shape *b); /* same rank and equal dims */
 bool shape_is_scalar(const Shape *s);
-Dim shape_elements(DimTable *t, const Shape *s);  /* product of the dims */
+Dim shape_elements(DimTable *t, const Shape *s); /* product of the dims */
 /* Number of elements of a constant shape; -1 when it does not fit in int64 or is not constant. */
 int64_t shape_count(const Shape *s);
-/* NumPy broadcasting of a and b; false when they cannot be. Where neither side is provably 1 and they differ symbolically, the result is
-   the symbolic side's partner if that is a constant > 1, else max(a, b) (checked at run time by the consumer). */
+/* NumPy broadcasting of a and b; false when they cannot be. Where neither side is provably 1 and they differ
+   symbolically, the result is the symbolic side's partner if that is a constant > 1, else max(a, b) (checked at run
+   time by the consumer). */
 bool shape_broadcast(DimTable *t, const Shape *a, const Shape *b, Shape *out);
 void shape_print(const DimTable *t, const Shape *s, Str *out); /* "[1,batch,3]" */
 #endif

@@ -1,5 +1,6 @@
-/* Tensor: dense data of any element type, read and written as f64 or i64 whatever the storage. Data may lie unaligned in a mapped file, so
-   elements are read with memcpy. Narrow floats are converted here once, exactly, with rounding to nearest even. */
+/* Tensor: dense data of any element type, read and written as f64 or i64 whatever the storage. Data may lie unaligned
+   in a mapped file, so elements are read with memcpy. Narrow floats are converted here once, exactly, with rounding to
+   nearest even. */
 #include "ir/tensor.h"
 
 #include "base/diag.h"
@@ -49,7 +50,8 @@ Tensor tensor_ints(Arena *arena, DType dtype, int64_t n, const int64_t *values) 
     return t;
 }
 
-/* ---- narrow floats: `exponent` and `mantissa` bits; the only format without infinities is E4M3FN, whose all-ones is NaN */
+/* ---- narrow floats: `exponent` and `mantissa` bits; the only format without infinities is E4M3FN, whose all-ones is
+ * NaN */
 
 static double narrow_to_f64(uint32_t bits, int exponent, int mantissa, bool finite) {
     uint32_t e = (bits >> mantissa) & ((1u << exponent) - 1), m = bits & ((1u << mantissa) - 1);
@@ -72,7 +74,8 @@ static uint32_t narrow_from_f64(double v, int exponent, int mantissa, bool finit
     uint32_t all = (1u << exponent) - 1, top = (1u << mantissa) - 1;
     int bias = (1 << (exponent - 1)) - 1;
     if (isnan(v)) return sign | (all << mantissa) | (finite ? top : 1u << (mantissa - 1));
-    uint32_t infinity = finite ? (all << mantissa) | top : all << mantissa; /* E4M3FN overflows to NaN, as TensorFlow's does */
+    uint32_t infinity =
+        finite ? (all << mantissa) | top : all << mantissa; /* E4M3FN overflows to NaN, as TensorFlow's does */
     v = fabs(v);
     if (isinf(v)) return sign | infinity;
     int e;
@@ -82,7 +85,8 @@ static uint32_t narrow_from_f64(double v, int exponent, int mantissa, bool finit
     double rounded = nearbyint(ldexp(v, -scale)); /* mantissa with the implicit bit, or a subnormal */
     uint64_t m = (uint64_t)rounded;
     uint64_t biased = (uint64_t)(scale + mantissa + bias);
-    uint64_t bits = m >= (1u << mantissa) ? (biased << mantissa) + (m - (1u << mantissa)) : m; /* a carry moves into the exponent by itself */
+    uint64_t bits = m >= (1u << mantissa) ? (biased << mantissa) + (m - (1u << mantissa))
+                                          : m; /* a carry moves into the exponent by itself */
     return sign | (bits >= infinity ? infinity : (uint32_t)bits);
 }
 
@@ -118,10 +122,18 @@ static uint64_t load_bits(const Tensor *t, int64_t i) {
     uint32_t b4;
     uint64_t b8;
     switch (size) {
-    case 1: memcpy(&b1, p, 1); return b1;
-    case 2: memcpy(&b2, p, 2); return b2;
-    case 4: memcpy(&b4, p, 4); return b4;
-    default: memcpy(&b8, p, 8); return b8;
+    case 1:
+        memcpy(&b1, p, 1);
+        return b1;
+    case 2:
+        memcpy(&b2, p, 2);
+        return b2;
+    case 4:
+        memcpy(&b4, p, 4);
+        return b4;
+    default:
+        memcpy(&b8, p, 8);
+        return b8;
     }
 }
 
@@ -132,10 +144,18 @@ static void store_bits(Tensor *t, int64_t i, uint64_t bits) {
     uint16_t b2 = (uint16_t)bits;
     uint32_t b4 = (uint32_t)bits;
     switch (size) {
-    case 1: memcpy(p, &b1, 1); break;
-    case 2: memcpy(p, &b2, 2); break;
-    case 4: memcpy(p, &b4, 4); break;
-    default: memcpy(p, &bits, 8); break;
+    case 1:
+        memcpy(p, &b1, 1);
+        break;
+    case 2:
+        memcpy(p, &b2, 2);
+        break;
+    case 4:
+        memcpy(p, &b4, 4);
+        break;
+    default:
+        memcpy(p, &bits, 8);
+        break;
     }
 }
 
@@ -144,12 +164,20 @@ static double float_of_bits(DType dtype, uint64_t bits) {
     double d;
     uint32_t b4 = (uint32_t)bits;
     switch (dtype) {
-    case DTYPE_F32: memcpy(&f, &b4, 4); return (double)f;
-    case DTYPE_F64: memcpy(&d, &bits, 8); return d;
-    case DTYPE_F16: return (double)f16_to_f32((uint16_t)bits);
-    case DTYPE_BF16: return (double)bf16_to_f32((uint16_t)bits);
-    case DTYPE_F8E4M3: return narrow_to_f64(b4, 4, 3, true);
-    default: return narrow_to_f64(b4, 5, 2, false);
+    case DTYPE_F32:
+        memcpy(&f, &b4, 4);
+        return (double)f;
+    case DTYPE_F64:
+        memcpy(&d, &bits, 8);
+        return d;
+    case DTYPE_F16:
+        return (double)f16_to_f32((uint16_t)bits);
+    case DTYPE_BF16:
+        return (double)bf16_to_f32((uint16_t)bits);
+    case DTYPE_F8E4M3:
+        return narrow_to_f64(b4, 4, 3, true);
+    default:
+        return narrow_to_f64(b4, 5, 2, false);
     }
 }
 
@@ -158,12 +186,20 @@ static uint64_t bits_of_float(DType dtype, double v) {
     uint32_t b4;
     uint64_t b8;
     switch (dtype) {
-    case DTYPE_F32: memcpy(&b4, &f, 4); return b4;
-    case DTYPE_F64: memcpy(&b8, &v, 8); return b8;
-    case DTYPE_F16: return narrow_from_f64(v, 5, 10, false);
-    case DTYPE_BF16: return f32_to_bf16(f);
-    case DTYPE_F8E4M3: return narrow_from_f64(v, 4, 3, true);
-    default: return narrow_from_f64(v, 5, 2, false);
+    case DTYPE_F32:
+        memcpy(&b4, &f, 4);
+        return b4;
+    case DTYPE_F64:
+        memcpy(&b8, &v, 8);
+        return b8;
+    case DTYPE_F16:
+        return narrow_from_f64(v, 5, 10, false);
+    case DTYPE_BF16:
+        return f32_to_bf16(f);
+    case DTYPE_F8E4M3:
+        return narrow_from_f64(v, 4, 3, true);
+    default:
+        return narrow_from_f64(v, 5, 2, false);
     }
 }
 
@@ -197,7 +233,11 @@ void tensor_set_f64(Tensor *t, int64_t i, double v) {
     else if (t->dtype == DTYPE_U64 && v >= 0x1p63)
         store_bits(t, i, v >= 0x1p64 ? UINT64_MAX : (uint64_t)nearbyint(v));
     else if (c == CLASS_SINT || c == CLASS_UINT)
-        store_bits(t, i, isnan(v) ? 0 : v >= 0x1p63 ? (uint64_t)INT64_MAX : v <= -0x1p63 ? (uint64_t)INT64_MIN : (uint64_t)(int64_t)nearbyint(v));
+        store_bits(t, i,
+                   isnan(v)       ? 0
+                   : v >= 0x1p63  ? (uint64_t)INT64_MAX
+                   : v <= -0x1p63 ? (uint64_t)INT64_MIN
+                                  : (uint64_t)(int64_t)nearbyint(v));
 }
 
 void tensor_set_i64(Tensor *t, int64_t i, int64_t v) {

@@ -1,4 +1,5 @@
-/* verify: what must hold for every graph between passes, in code. A violation is our mistake, so it ends the process with the node's name. */
+/* verify: what must hold for every graph between passes, in code. A violation is our mistake, so it ends the process
+ * with the node's name. */
 #include "ir/graph.h"
 
 #include "ir/host.h"
@@ -6,24 +7,28 @@
 typedef struct {
     const Graph *g;
     Stage stage;
-    bool *defined;     /* by value: defined before the node looked at, in its region */
-    uint32_t *seen;    /* by node: times it stands in a region's list */
+    bool *defined;  /* by value: defined before the node looked at, in its region */
+    uint32_t *seen; /* by node: times it stands in a region's list */
 } Verifier;
 
-#define MUST(condition, n, what)                                                                   \
-    ((condition) ? (void)0 : BUG("verify: node '%s' (%s, number %u): %s", (n)->name, op_info((n)->op)->text, (unsigned)((n) - v->g->nodes.data), what))
+#define MUST(condition, n, what)                                                                                       \
+    ((condition) ? (void)0                                                                                             \
+                 : BUG("verify: node '%s' (%s, number %u): %s", (n)->name, op_info((n)->op)->text,                     \
+                       (unsigned)((n)-v->g->nodes.data), what))
 
 static void verify_value(const Verifier *v, ValueId id, const Node *n) {
     const Value *value = value_at(v->g, id);
     MUST(value->dtype != DTYPE_NONE && value->dtype < N_DTYPES, n, "a result has no element type");
-    MUST(value->shape.rank <= MAX_RANK && value->shape.rank >= (v->stage >= STAGE_SHAPED ? 0 : -1), n, "a result has no rank");
+    MUST(value->shape.rank <= MAX_RANK && value->shape.rank >= (v->stage >= STAGE_SHAPED ? 0 : -1), n,
+         "a result has no rank");
     for (int i = 0; i < value->shape.rank; i++) {
         Dim d = value->shape.dims[i];
         MUST(d.expr < v->g->dims.exprs.len && (d.expr || d.value >= 0), n, "a result has a size that does not exist");
     }
     if (value->content) {
         int64_t count = shape_count(&value->shape);
-        MUST(value->shape.rank <= 1 && count >= 0 && count <= MAX_CONTENT, n, "a result has content that it cannot have");
+        MUST(value->shape.rank <= 1 && count >= 0 && count <= MAX_CONTENT, n,
+             "a result has content that it cannot have");
     }
 }
 
@@ -62,7 +67,8 @@ static void verify_node(Verifier *v, RegionId r, NodeId id) {
         MUST(v->defined[n->inputs[i].i], n, "an input is defined later, or by a dead node");
     }
     for (uint32_t i = 0; i < n->n_attrs; i++)
-        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++) verify_symbols(v, n->attrs[i].v.dims[k], n);
+        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++)
+            verify_symbols(v, n->attrs[i].v.dims[k], n);
     for (uint32_t i = 0; i < n->n_regions; i++) {
         MUST(region_at(v->g, n->regions[i])->parent.i == id.i, n, "a region has another parent");
         verify_region(v, n->regions[i]);
@@ -81,14 +87,16 @@ static void verify_region(Verifier *v, RegionId r) {
     for (uint32_t i = 0; i < region->params.len; i++) {
         ValueId id = region->params.data[i];
         const Value *param = value_at(v->g, id);
-        if (param->def.i || param->index != i || param->region.i != r.i) BUG("verify: parameter %u of region %u is not one", i, r.i);
+        if (param->def.i || param->index != i || param->region.i != r.i)
+            BUG("verify: parameter %u of region %u is not one", i, r.i);
         verify_value(v, id, parent);
         v->defined[id.i] = true;
     }
     for (uint32_t i = 0; i < region->nodes.len; i++) verify_node(v, r, region->nodes.data[i]);
     for (uint32_t i = 0; i < region->results.len; i++) {
         ValueId id = region->results.data[i];
-        if (!id.i || value_at(v->g, id)->region.i != r.i || !v->defined[id.i]) BUG("verify: result %u of region %u is not defined in it", i, r.i);
+        if (!id.i || value_at(v->g, id)->region.i != r.i || !v->defined[id.i])
+            BUG("verify: result %u of region %u is not defined in it", i, r.i);
     }
 }
 
@@ -97,7 +105,9 @@ void graph_verify(const Graph *g, Stage stage) {
     Verifier v = {g, stage, NEW_ARRAY(scratch, bool, g->values.len), NEW_ARRAY(scratch, uint32_t, g->nodes.len)};
     const Region *root = region_at(g, g->root);
     verify_region(&v, g->root);
-    if (g->inputs.len && g->inputs.len != root->params.len) BUG("verify: %u input names for %u parameters", g->inputs.len, root->params.len);
-    if (g->outputs.len && g->outputs.len != root->results.len) BUG("verify: %u output names for %u results", g->outputs.len, root->results.len);
+    if (g->inputs.len && g->inputs.len != root->params.len)
+        BUG("verify: %u input names for %u parameters", g->inputs.len, root->params.len);
+    if (g->outputs.len && g->outputs.len != root->results.len)
+        BUG("verify: %u output names for %u results", g->outputs.len, root->results.len);
     arena_free(scratch);
 }

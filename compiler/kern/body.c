@@ -1,5 +1,6 @@
-/* body: one kernel under construction: its parameters, the values of nodes as expressions, and the finishing that drops what no statement
-   reads and numbers expressions in the order of their use, so that equal kernels become equal bytes. */
+/* body: one kernel under construction: its parameters, the values of nodes as expressions, and the finishing that drops
+   what no statement reads and numbers expressions in the order of their use, so that equal kernels become equal bytes.
+ */
 #include "kern/lower.h"
 #include <string.h>
 
@@ -42,7 +43,8 @@ uint32_t body_out(Body *b, uint32_t buffer) {
 
 /* Passed parameters come first in the finished kernel: body_finish sorts. */
 uint32_t body_local(Body *b, DType t, int64_t elements) {
-    vec_push(b->l->arena, &b->k->params, (Param){.kind = PARAM_LOCAL, .dtype = t, .aligned = true, .elements = dim_const(elements)});
+    vec_push(b->l->arena, &b->k->params,
+             (Param){.kind = PARAM_LOCAL, .dtype = t, .aligned = true, .elements = dim_const(elements)});
     vec_push(b->l->scratch, &b->args, NO_BUFFER);
     return b->k->params.len - 1;
 }
@@ -57,17 +59,39 @@ uint32_t body_acc(Body *b, DType t) {
 
 /* ---- index arithmetic */
 
-static ExprId index_op(Body *b, OpId op, ExprId x, ExprId y) { return expr_scalar(b->l->arena, b->k, op, DTYPE_S64, x, y, (ExprId){0}); }
-ExprId index_int(Body *b, int64_t v) { return expr_int(b->l->arena, b->k, DTYPE_S64, v); }
-ExprId index_dim(Body *b, Dim d) { return expr_dim(b->l->arena, b->k, d); }
-ExprId index_add(Body *b, ExprId x, ExprId y) { return index_op(b, OP_ADD, x, y); }
-ExprId index_sub(Body *b, ExprId x, ExprId y) { return index_op(b, OP_SUB, x, y); }
-ExprId index_mul(Body *b, ExprId x, ExprId y) { return index_op(b, OP_MUL, x, y); }
-ExprId index_div(Body *b, ExprId x, ExprId y) { return index_op(b, OP_FLOORDIV, x, y); }
-ExprId index_mod(Body *b, ExprId x, ExprId y) { return index_op(b, OP_FLOORMOD, x, y); }
-ExprId index_min(Body *b, ExprId x, ExprId y) { return index_op(b, OP_MIN, x, y); }
-ExprId index_max(Body *b, ExprId x, ExprId y) { return index_op(b, OP_MAX, x, y); }
-ExprId index_test(Body *b, OpId op, ExprId x, ExprId y) { return expr_scalar(b->l->arena, b->k, op, DTYPE_BOOL, x, y, (ExprId){0}); }
+static ExprId index_op(Body *b, OpId op, ExprId x, ExprId y) {
+    return expr_scalar(b->l->arena, b->k, op, DTYPE_S64, x, y, (ExprId){0});
+}
+ExprId index_int(Body *b, int64_t v) {
+    return expr_int(b->l->arena, b->k, DTYPE_S64, v);
+}
+ExprId index_dim(Body *b, Dim d) {
+    return expr_dim(b->l->arena, b->k, d);
+}
+ExprId index_add(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_ADD, x, y);
+}
+ExprId index_sub(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_SUB, x, y);
+}
+ExprId index_mul(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_MUL, x, y);
+}
+ExprId index_div(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_FLOORDIV, x, y);
+}
+ExprId index_mod(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_FLOORMOD, x, y);
+}
+ExprId index_min(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_MIN, x, y);
+}
+ExprId index_max(Body *b, ExprId x, ExprId y) {
+    return index_op(b, OP_MAX, x, y);
+}
+ExprId index_test(Body *b, OpId op, ExprId x, ExprId y) {
+    return expr_scalar(b->l->arena, b->k, op, DTYPE_BOOL, x, y, (ExprId){0});
+}
 ExprId index_and(Body *b, ExprId x, ExprId y) {
     if (x.i == 0) return y;
     if (y.i == 0) return x;
@@ -82,7 +106,9 @@ Position position_at(int rank, const ExprId *at) {
     return p;
 }
 
-Position position_flat(int rank, ExprId flat) { return (Position){.rank = rank, .flat = flat}; }
+Position position_flat(int rank, ExprId flat) {
+    return (Position){.rank = rank, .flat = flat};
+}
 
 ExprId position_flatten(Body *b, const Shape *shape, Position *p) {
     if (p->flat.i) return p->flat;
@@ -123,8 +149,8 @@ void position_unflatten(Body *b, const Shape *shape, Position *p) {
     p->has_at = true;
 }
 
-/* Reshapes keep products of neighbouring dims together: [N,H,W,C] -> [N,HW,C] has the parts N=N, HW=HW, C=C, and only the part that
-   really changes is flattened and divided again. */
+/* Reshapes keep products of neighbouring dims together: [N,H,W,C] -> [N,HW,C] has the parts N=N, HW=HW, C=C, and only
+   the part that really changes is flattened and divided again. */
 Position position_reshape(Body *b, const Shape *from, const Shape *to, const Position *p) {
     Position q = {.rank = to->rank, .flat = p->flat, .inside = p->inside};
     if (!p->has_at) return q;
@@ -136,11 +162,16 @@ Position position_reshape(Body *b, const Shape *from, const Shape *to, const Pos
         if (i < from->rank) x = from->dims[i++];
         if (j < to->rank) y = to->dims[j++];
         while (!dim_equal(x, y)) {
-            bool grow_x = i < from->rank && (j >= to->rank || (dim_is_const(x) && dim_is_const(y) ? x.value < y.value : dim_is_const(x)));
-            if (grow_x) x = dim_mul(t, x, from->dims[i++]);
-            else if (j < to->rank) y = dim_mul(t, y, to->dims[j++]);
-            else if (i < from->rank) x = dim_mul(t, x, from->dims[i++]);
-            else break; /* not provably equal: the runtime's sizes are, so the flat index is right */
+            bool grow_x = i < from->rank &&
+                          (j >= to->rank || (dim_is_const(x) && dim_is_const(y) ? x.value < y.value : dim_is_const(x)));
+            if (grow_x)
+                x = dim_mul(t, x, from->dims[i++]);
+            else if (j < to->rank)
+                y = dim_mul(t, y, to->dims[j++]);
+            else if (i < from->rank)
+                x = dim_mul(t, x, from->dims[i++]);
+            else
+                break; /* not provably equal: the runtime's sizes are, so the flat index is right */
         }
         if (!dim_equal(x, y) && (i0 > 0 || j0 > 0)) { /* no parts: flat as a whole */
             Position whole = *p;
@@ -167,9 +198,13 @@ ExprId body_number(Body *b, DType t, double v) {
     return expr_int(b->l->arena, b->k, t, (int64_t)v);
 }
 
-static bool is_narrow_float(DType t) { return dtype_is_float(t) && dtype_info(t)->bits < 32; }
+static bool is_narrow_float(DType t) {
+    return dtype_is_float(t) && dtype_info(t)->bits < 32;
+}
 
-ExprId body_cast(Body *b, ExprId x, DType to) { return expr_scalar(b->l->arena, b->k, OP_CAST, to, x, (ExprId){0}, (ExprId){0}); }
+ExprId body_cast(Body *b, ExprId x, DType to) {
+    return expr_scalar(b->l->arena, b->k, OP_CAST, to, x, (ExprId){0}, (ExprId){0});
+}
 
 ExprId body_scalar(Body *b, OpId op, DType result, ExprId x, ExprId y, ExprId z) {
     DType operand = body_expr(b, x)->dtype;
@@ -184,13 +219,18 @@ ExprId body_scalar(Body *b, OpId op, DType result, ExprId x, ExprId y, ExprId z)
 
 /* The value of a constant as one number, for dtypes that have one. */
 static bool constant_number(Body *b, const Tensor *t, int64_t i, ExprId *out) {
-    if (dtype_is_float(t->dtype)) *out = expr_float(b->l->arena, b->k, t->dtype, tensor_get_f64(t, i));
-    else if (dtype_is_int(t->dtype) || t->dtype == DTYPE_BOOL) *out = expr_int(b->l->arena, b->k, t->dtype, tensor_get_i64(t, i));
-    else return false;
+    if (dtype_is_float(t->dtype))
+        *out = expr_float(b->l->arena, b->k, t->dtype, tensor_get_f64(t, i));
+    else if (dtype_is_int(t->dtype) || t->dtype == DTYPE_BOOL)
+        *out = expr_int(b->l->arena, b->k, t->dtype, tensor_get_i64(t, i));
+    else
+        return false;
     return true;
 }
 
-static ExprId zero_of(Body *b, DType t) { return body_number(b, t, 0); }
+static ExprId zero_of(Body *b, DType t) {
+    return body_number(b, t, 0);
+}
 
 /* Rows of the last dim lie `pitch` apart; 0: dense. */
 static ExprId pitched_index(Body *b, const Shape *shape, int64_t pitch, Position *p) {
@@ -203,7 +243,9 @@ static ExprId pitched_index(Body *b, const Shape *shape, int64_t pitch, Position
     return index_add(b, first, p->at[rows.rank]);
 }
 
-ExprId body_index(Body *b, ValueId v, Position *at) { return pitched_index(b, &lower_value(b->l, v)->shape, b->l->pitch_of[v.i], at); }
+ExprId body_index(Body *b, ValueId v, Position *at) {
+    return pitched_index(b, &lower_value(b->l, v)->shape, b->l->pitch_of[v.i], at);
+}
 
 ExprId body_load(Body *b, uint32_t buffer, const Shape *shape, int64_t pitch, const Position *at) {
     Position p = *at;
@@ -233,15 +275,17 @@ static bool same_position(Body *b, const Shape *shape, const Position *x, const 
     return flat_p.i == flat_q.i;
 }
 
-/* An element of a small integer tensor whose elements are known Dims. A symbol that is set while running may not be set yet here: only what
-   the node itself takes from Dims may have one. */
+/* An element of a small integer tensor whose elements are known Dims. A symbol that is set while running may not be set
+   yet here: only what the node itself takes from Dims may have one. */
 static bool content_number(Body *b, const Value *value, const Position *at, ExprId *out) {
     if (!value->content) return false;
     bool from_dims = value->def.i && lower_node(b->l, value->def)->op == OP_DIMS_TENSOR;
     int64_t i = 0;
     if (value->shape.rank == 1) {
         const Expr *e = at->has_at ? body_expr(b, at->at[0]) : body_expr(b, at->flat);
-        if (e->kind != EXPR_CONST || !dim_is_const(value->shape.dims[0]) || e->i < 0 || e->i >= value->shape.dims[0].value) return false;
+        if (e->kind != EXPR_CONST || !dim_is_const(value->shape.dims[0]) || e->i < 0 ||
+            e->i >= value->shape.dims[0].value)
+            return false;
         i = e->i;
     }
     if (!from_dims && !lower_known_at_bind(b->l, value->content[i])) return false;
@@ -255,7 +299,8 @@ static ExprId compute(Body *b, ValueId v, const Position *at) {
     const Value *value = lower_value(l, v);
     ExprId number;
     const Tensor *t = value_const(l->g, v);
-    if (t && tensor_count(t) > 0 && (tensor_count(t) == 1 || tensor_is_splat(t)) && constant_number(b, t, 0, &number)) return number;
+    if (t && tensor_count(t) > 0 && (tensor_count(t) == 1 || tensor_is_splat(t)) && constant_number(b, t, 0, &number))
+        return number;
     if (content_number(b, value, at, &number)) return number;
     if (value->def.i) {
         int32_t group = l->group_of[value->def.i];
@@ -402,13 +447,20 @@ static void mark_params(const Body *b, const Kernel *k, bool *used) {
 void body_finish(Body *b, Dim units, Cost cost) {
     Lower *l = b->l;
     Kernel *k = b->k, *to = NEW(l->arena, Kernel);
-    *to = (Kernel){.name = k->name, .kind = k->kind, .n_vars = k->n_vars, .n_accs = k->n_accs, .acc_types = k->acc_types,
-                   .contraction = k->contraction, .units = units, .cost = cost};
+    *to = (Kernel){.name = k->name,
+                   .kind = k->kind,
+                   .n_vars = k->n_vars,
+                   .n_accs = k->n_accs,
+                   .acc_types = k->acc_types,
+                   .contraction = k->contraction,
+                   .units = units,
+                   .cost = cost};
     bool *used = NEW_ARRAY(l->scratch, bool, k->params.len + 1);
     mark_params(b, k, used);
     for (uint32_t i = 0; k->kind == KERNEL_CONTRACTION && i < 3; i++) used[i] = true;
     if (k->contraction && k->contraction->scratch) used[k->contraction->scratch] = true;
-    Compact c = {b, to, NEW_ARRAY(l->scratch, uint32_t, k->exprs.len + 1), NEW_ARRAY(l->scratch, uint32_t, k->params.len + 1)};
+    Compact c = {b, to, NEW_ARRAY(l->scratch, uint32_t, k->exprs.len + 1),
+                 NEW_ARRAY(l->scratch, uint32_t, k->params.len + 1)};
     Step *step = lower_step(l, STEP_KERNEL, b->node);
     for (int locals = 0; locals < 2; locals++)
         for (uint32_t i = 0; i < k->params.len; i++) {

@@ -1,7 +1,10 @@
-/* dedup: equal kernels become one. A kernel is written out as bytes, everything but its name and cost; equal bytes are equal kernels. */
+/* dedup: equal kernels become one. A kernel is written out as bytes, everything but its name and cost; equal bytes are
+ * equal kernels. */
 #include "kern/lower.h"
 
-static void add_u64(Str *s, uint64_t v) { str_add_bytes(s, &v, sizeof v); }
+static void add_u64(Str *s, uint64_t v) {
+    str_add_bytes(s, &v, sizeof v);
+}
 
 static void add_dim(Str *s, Dim d) {
     add_u64(s, d.expr);
@@ -24,9 +27,12 @@ static void add_body(Str *s, const Stmt *stmt) {
 }
 
 static void add_contraction(Str *s, const Contraction *c) {
-    const Dim dims[] = {c->batch, c->m, c->n, c->k, c->a_batch, c->a_m, c->a_k, c->b_batch, c->b_k, c->b_n, c->b_repeat, c->c_batch, c->c_m, c->c_n, c->c_row, c->c_offset};
-    const int64_t numbers[] = {(int64_t)c->kind, (int64_t)c->a, (int64_t)c->b, (int64_t)c->acc, c->b_packed, c->packed.nr, c->packed.kg, c->tile_m, c->tile_n, c->unit_m, c->unit_n,
-                               c->conv.rank, c->conv.channels, c->conv.filters, c->conv.groups, c->scratch};
+    const Dim dims[] = {c->batch, c->m,   c->n,        c->k,       c->a_batch, c->a_m, c->a_k,   c->b_batch,
+                        c->b_k,   c->b_n, c->b_repeat, c->c_batch, c->c_m,     c->c_n, c->c_row, c->c_offset};
+    const int64_t numbers[] = {(int64_t)c->kind, (int64_t)c->a,   (int64_t)c->b,  (int64_t)c->acc,
+                               c->b_packed,      c->packed.nr,    c->packed.kg,   c->tile_m,
+                               c->tile_n,        c->unit_m,       c->unit_n,      c->conv.rank,
+                               c->conv.channels, c->conv.filters, c->conv.groups, c->scratch};
     for (size_t i = 0; i < ARRAY_LEN(dims); i++) add_dim(s, dims[i]);
     str_add_bytes(s, numbers, sizeof numbers);
     for (int i = 0; i < c->conv.rank; i++) {

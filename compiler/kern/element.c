@@ -1,5 +1,6 @@
-/* element: the element of a node's result at a position, for ops that compute or move single elements. Rows by op: everything in a fused
-   group that needs no loop of its own is in this table. Movement that is a change of coordinates only is in element_move.c. */
+/* element: the element of a node's result at a position, for ops that compute or move single elements. Rows by op:
+   everything in a fused group that needs no loop of its own is in this table. Movement that is a change of coordinates
+   only is in element_move.c. */
 #include "kern/lower.h"
 
 ElementFn *element_of(OpId op) {
@@ -24,8 +25,8 @@ ElementFn *element_of(OpId op) {
     return table[op];
 }
 
-/* Position `at` of `out` as one of `from`, which is broadcast to it by NumPy's rules. A dim that is 1 or the whole only at run time has the
-   factor min(dim-1, 1): 0 or 1. */
+/* Position `at` of `out` as one of `from`, which is broadcast to it by NumPy's rules. A dim that is 1 or the whole only
+   at run time has the factor min(dim-1, 1): 0 or 1. */
 static Position broadcast_position(Body *b, const Shape *from, const Shape *out, const Position *at) {
     if (shape_equal(from, out)) return *at;
     Position p = *at;
@@ -91,9 +92,11 @@ ExprId element_broadcast(Body *b, const Node *n, const Position *at) {
 
 /* Index `i` (any int dtype) checked against 0..size: out of range fails, or is clamped. */
 static ExprId checked_index(Body *b, ExprId i, Dim size, bool clamp, ExprId *inside) {
-    ExprId wide = body_cast(b, i, DTYPE_S64), zero = index_int(b, 0), n = index_dim(b, size), last = index_add(b, n, index_int(b, -1));
+    ExprId wide = body_cast(b, i, DTYPE_S64), zero = index_int(b, 0), n = index_dim(b, size),
+           last = index_add(b, n, index_int(b, -1));
     if (!clamp) {
-        ExprId low = index_test(b, OP_LT, wide, zero), high = index_test(b, OP_GE, wide, n), wrong = index_test(b, OP_OR, low, high);
+        ExprId low = index_test(b, OP_LT, wide, zero), high = index_test(b, OP_GE, wide, n),
+               wrong = index_test(b, OP_OR, low, high);
         body_fail(b, wrong, *inside);
     }
     if (!dim_is_const(size) || size.value == 0) { /* there may be nothing to load from */
@@ -105,7 +108,8 @@ static ExprId checked_index(Body *b, ExprId i, Dim size, bool clamp, ExprId *ins
 }
 
 ExprId element_gather(Body *b, const Node *n, const Position *at) {
-    const Value *x = lower_value(b->l, n->inputs[0]), *indices = lower_value(b->l, n->inputs[1]), *out = lower_value(b->l, n->outputs[0]);
+    const Value *x = lower_value(b->l, n->inputs[0]), *indices = lower_value(b->l, n->inputs[1]),
+                *out = lower_value(b->l, n->outputs[0]);
     int axis = (int)node_int(n, "axis", 0), batch = (int)node_int(n, "batch_dims", 0);
     if (axis < 0) axis += x->shape.rank;
     if (batch < 0) batch += indices->shape.rank;
@@ -125,7 +129,8 @@ ExprId element_gather(Body *b, const Node *n, const Position *at) {
 }
 
 ExprId element_gather_nd(Body *b, const Node *n, const Position *at) {
-    const Value *x = lower_value(b->l, n->inputs[0]), *indices = lower_value(b->l, n->inputs[1]), *out = lower_value(b->l, n->outputs[0]);
+    const Value *x = lower_value(b->l, n->inputs[0]), *indices = lower_value(b->l, n->inputs[1]),
+                *out = lower_value(b->l, n->outputs[0]);
     int batch = (int)node_int(n, "batch_dims", 0), rank = indices->shape.rank;
     int depth = (int)indices->shape.dims[rank - 1].value; /* constant: inference demands it */
     Position p = *at;
@@ -137,7 +142,8 @@ ExprId element_gather_nd(Body *b, const Node *n, const Position *at) {
     for (int i = 0; i < depth; i++) {
         where.at[rank - 1] = index_int(b, i);
         ExprId index = body_value(b, n->inputs[1], &where);
-        from.at[batch + i] = checked_index(b, index, x->shape.dims[batch + i], node_int(n, "clamp", 0) != 0, &from.inside);
+        from.at[batch + i] =
+            checked_index(b, index, x->shape.dims[batch + i], node_int(n, "clamp", 0) != 0, &from.inside);
     }
     for (int i = batch + depth; i < x->shape.rank; i++) from.at[i] = p.at[rank - 1 + i - batch - depth];
     return body_value(b, n->inputs[0], &from);
@@ -183,7 +189,9 @@ static ExprId nearest_index(Body *b, const Node *n, ExprId o, Dim in, Dim out) {
     return to_index(b, x, in);
 }
 
-typedef struct { ExprId low, high, weight; } Interpolation;
+typedef struct {
+    ExprId low, high, weight;
+} Interpolation;
 
 static Interpolation bilinear_axis(Body *b, const Node *n, ExprId o, Dim in, Dim out) {
     ExprId x = source_coordinate(b, n, o, in, out);

@@ -108,8 +108,8 @@ ExprId element_pad(Body *b, const Node *n, const Position *at) {
     return expr_scalar(b->l->arena, b->k, OP_SELECT, e.dtype, inside, value, fill);
 }
 
-/* space_to_batch: out batch = (offset in the block, in block order) * N + image; space index s of the result is s*block + offset - before
-   of the operand, zero outside. */
+/* space_to_batch: out batch = (offset in the block, in block order) * N + image; space index s of the result is s*block
+   + offset - before of the operand, zero outside. */
 ExprId element_space_to_batch(Body *b, const Node *n, const Position *at) {
     Position p = coordinates(b, n, at);
     const Attr *block = node_attr(n, "block"), *before = node_attr(n, "before");
@@ -136,7 +136,8 @@ ExprId element_batch_to_space(Body *b, const Node *n, const Position *at) {
     const Value *out = lower_value(b->l, n->outputs[0]);
     ExprId images = index_dim(b, out->shape.dims[0]), offset = index_int(b, 0);
     for (uint32_t i = 0; i < block->n; i++) {
-        ExprId size = index_int(b, block->v.ints[i]), shifted = index_add(b, p.at[1 + i], index_dim(b, before->v.dims[i]));
+        ExprId size = index_int(b, block->v.ints[i]),
+               shifted = index_add(b, p.at[1 + i], index_dim(b, before->v.dims[i]));
         ExprId part = index_mod(b, shifted, size), so_far = index_mul(b, offset, size);
         offset = index_add(b, so_far, part);
         p.at[1 + i] = index_div(b, shifted, size);

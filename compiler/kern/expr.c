@@ -1,12 +1,17 @@
-/* expr: builders of kernel expressions. Equal expressions are one entry of the kernel's table (open addressing over a hash of the bytes),
-   so that sharing is found while building and equal kernels have equal tables. Index arithmetic (S64) is folded as it is made: constants
-   to the right, sums and products of constants joined, neutral elements dropped, and (x/c)*c + x%c becomes x again, which is what
-   reshapes inside a group leave behind. Folding of other types is limited to what cannot change a bit. */
+/* expr: builders of kernel expressions. Equal expressions are one entry of the kernel's table (open addressing over a
+   hash of the bytes), so that sharing is found while building and equal kernels have equal tables. Index arithmetic
+   (S64) is folded as it is made: constants to the right, sums and products of constants joined, neutral elements
+   dropped, and (x/c)*c + x%c becomes x again, which is what reshapes inside a group leave behind. Folding of other
+   types is limited to what cannot change a bit. */
 #include "kern/kern.h"
 #include <string.h>
 
-static const Expr *at(const Kernel *k, ExprId x) { return &k->exprs.data[x.i]; }
-static bool same(ExprId a, ExprId b) { return a.i == b.i; }
+static const Expr *at(const Kernel *k, ExprId x) {
+    return &k->exprs.data[x.i];
+}
+static bool same(ExprId a, ExprId b) {
+    return a.i == b.i;
+}
 
 /* Copies field by field into zeroed memory: padding must not reach the hash. */
 static void copy_clean(Expr *to, const Expr *e) {
@@ -55,7 +60,9 @@ ExprId expr_float(Arena *a, Kernel *k, DType t, double v) {
     return expr_add(a, k, (Expr){.kind = EXPR_CONST, .dtype = t, .f = v});
 }
 
-ExprId expr_int(Arena *a, Kernel *k, DType t, int64_t v) { return expr_add(a, k, (Expr){.kind = EXPR_CONST, .dtype = t, .i = v}); }
+ExprId expr_int(Arena *a, Kernel *k, DType t, int64_t v) {
+    return expr_add(a, k, (Expr){.kind = EXPR_CONST, .dtype = t, .i = v});
+}
 
 ExprId expr_var(Arena *a, Kernel *k, uint32_t var) {
     if (var >= k->n_vars) k->n_vars = var + 1;
@@ -69,7 +76,8 @@ ExprId expr_dim(Arena *a, Kernel *k, Dim d) {
 
 ExprId expr_load(Arena *a, Kernel *k, uint32_t param, ExprId index) {
     CHECK(param < k->params.len);
-    return expr_add(a, k, (Expr){.kind = EXPR_LOAD, .dtype = k->params.data[param].dtype, .ref = param, .args = {index}});
+    return expr_add(a, k,
+                    (Expr){.kind = EXPR_LOAD, .dtype = k->params.data[param].dtype, .ref = param, .args = {index}});
 }
 
 ExprId expr_load_if(Arena *a, Kernel *k, uint32_t param, ExprId index, ExprId pred, ExprId otherwise) {
@@ -77,7 +85,10 @@ ExprId expr_load_if(Arena *a, Kernel *k, uint32_t param, ExprId index, ExprId pr
     if (pred.i == 0) return expr_load(a, k, param, index);
     const Expr *p = at(k, pred);
     if (p->kind == EXPR_CONST) return p->i ? expr_load(a, k, param, index) : otherwise;
-    return expr_add(a, k, (Expr){.kind = EXPR_LOAD, .dtype = k->params.data[param].dtype, .ref = param, .args = {index, pred, otherwise}});
+    return expr_add(
+        a, k,
+        (Expr){
+            .kind = EXPR_LOAD, .dtype = k->params.data[param].dtype, .ref = param, .args = {index, pred, otherwise}});
 }
 
 ExprId expr_acc(Arena *a, Kernel *k, uint32_t acc) {
@@ -87,32 +98,63 @@ ExprId expr_acc(Arena *a, Kernel *k, uint32_t acc) {
 
 /* ---- folding of index arithmetic */
 
-static bool is_const(const Kernel *k, ExprId x) { return x.i && at(k, x)->kind == EXPR_CONST; }
-static bool is_int(const Kernel *k, ExprId x, int64_t v) { return is_const(k, x) && at(k, x)->i == v; }
-static bool is_op(const Kernel *k, ExprId x, OpId op) { return at(k, x)->kind == EXPR_SCALAR && at(k, x)->op == op; }
+static bool is_const(const Kernel *k, ExprId x) {
+    return x.i && at(k, x)->kind == EXPR_CONST;
+}
+static bool is_int(const Kernel *k, ExprId x, int64_t v) {
+    return is_const(k, x) && at(k, x)->i == v;
+}
+static bool is_op(const Kernel *k, ExprId x, OpId op) {
+    return at(k, x)->kind == EXPR_SCALAR && at(k, x)->op == op;
+}
 
-static int64_t floor_div(int64_t x, int64_t y) { return x / y - (x % y != 0 && (x % y < 0) != (y < 0)); }
+static int64_t floor_div(int64_t x, int64_t y) {
+    return x / y - (x % y != 0 && (x % y < 0) != (y < 0));
+}
 
 /* Two constants; false where the result is not defined or does not fit. */
 static bool fold_s64(OpId op, int64_t x, int64_t y, int64_t *r) {
     switch (op) { /* the few ops that index arithmetic has */
-    case OP_ADD: return !__builtin_add_overflow(x, y, r);
-    case OP_SUB: return !__builtin_sub_overflow(x, y, r);
-    case OP_MUL: return !__builtin_mul_overflow(x, y, r);
-    case OP_MAX: *r = x > y ? x : y; return true;
-    case OP_MIN: *r = x < y ? x : y; return true;
-    case OP_EQ: *r = x == y; return true;
-    case OP_NE: *r = x != y; return true;
-    case OP_LT: *r = x < y; return true;
-    case OP_LE: *r = x <= y; return true;
-    case OP_GT: *r = x > y; return true;
-    case OP_GE: *r = x >= y; return true;
-    default: break;
+    case OP_ADD:
+        return !__builtin_add_overflow(x, y, r);
+    case OP_SUB:
+        return !__builtin_sub_overflow(x, y, r);
+    case OP_MUL:
+        return !__builtin_mul_overflow(x, y, r);
+    case OP_MAX:
+        *r = x > y ? x : y;
+        return true;
+    case OP_MIN:
+        *r = x < y ? x : y;
+        return true;
+    case OP_EQ:
+        *r = x == y;
+        return true;
+    case OP_NE:
+        *r = x != y;
+        return true;
+    case OP_LT:
+        *r = x < y;
+        return true;
+    case OP_LE:
+        *r = x <= y;
+        return true;
+    case OP_GT:
+        *r = x > y;
+        return true;
+    case OP_GE:
+        *r = x >= y;
+        return true;
+    default:
+        break;
     }
     if (y == 0 || (y == -1 && x == INT64_MIN)) return false;
-    if (op == OP_FLOORDIV) *r = floor_div(x, y);
-    else if (op == OP_FLOORMOD) *r = x - floor_div(x, y) * y;
-    else return false;
+    if (op == OP_FLOORDIV)
+        *r = floor_div(x, y);
+    else if (op == OP_FLOORMOD)
+        *r = x - floor_div(x, y) * y;
+    else
+        return false;
     return true;
 }
 
@@ -129,10 +171,12 @@ static bool join_division(Arena *a, Kernel *k, ExprId x, ExprId y, ExprId *out) 
     }
     if (!is_op(k, x, OP_MUL) || !is_op(k, y, OP_FLOORMOD)) return false;
     ExprId quotient = at(k, x)->args[0], factor = at(k, x)->args[1], v = at(k, y)->args[0], c = at(k, y)->args[1];
-    if (!is_op(k, quotient, OP_FLOORDIV) || !same(at(k, quotient)->args[0], v) || !same(at(k, quotient)->args[1], c)) return false;
+    if (!is_op(k, quotient, OP_FLOORDIV) || !same(at(k, quotient)->args[0], v) || !same(at(k, quotient)->args[1], c))
+        return false;
     int64_t wide;
     if (is_const(k, c)) {
-        if (!is_const(k, factor) || __builtin_mul_overflow(at(k, c)->i, m, &wide) || at(k, factor)->i != wide) return false;
+        if (!is_const(k, factor) || __builtin_mul_overflow(at(k, c)->i, m, &wide) || at(k, factor)->i != wide)
+            return false;
     } else if (m != 1 || !same(c, factor)) {
         return false;
     }
@@ -142,7 +186,11 @@ static bool join_division(Arena *a, Kernel *k, ExprId x, ExprId y, ExprId *out) 
 }
 
 static ExprId fold_add(Arena *a, Kernel *k, ExprId x, ExprId y) {
-    if (is_const(k, x)) { ExprId t = x; x = y; y = t; }
+    if (is_const(k, x)) {
+        ExprId t = x;
+        x = y;
+        y = t;
+    }
     if (is_int(k, y, 0)) return x;
     int64_t sum;
     if (is_const(k, y) && is_op(k, x, OP_ADD) && is_const(k, at(k, x)->args[1]) &&
@@ -168,7 +216,11 @@ static ExprId fold_add(Arena *a, Kernel *k, ExprId x, ExprId y) {
 }
 
 static ExprId fold_mul(Arena *a, Kernel *k, ExprId x, ExprId y) {
-    if (is_const(k, x)) { ExprId t = x; x = y; y = t; }
+    if (is_const(k, x)) {
+        ExprId t = x;
+        x = y;
+        y = t;
+    }
     if (is_int(k, y, 0)) return y;
     if (is_int(k, y, 1)) return x;
     int64_t product;
@@ -177,7 +229,8 @@ static ExprId fold_mul(Arena *a, Kernel *k, ExprId x, ExprId y) {
         ExprId inner = at(k, x)->args[0], constant = expr_int(a, k, DTYPE_S64, product);
         return fold_mul(a, k, inner, constant);
     }
-    if (is_const(k, y) && is_op(k, x, OP_ADD)) { /* products of sums spread out: affine indexes become sums of products */
+    if (is_const(k, y) &&
+        is_op(k, x, OP_ADD)) { /* products of sums spread out: affine indexes become sums of products */
         ExprId left = fold_mul(a, k, at(k, x)->args[0], y);
         ExprId right = fold_mul(a, k, at(k, x)->args[1], y);
         return fold_add(a, k, left, right);
@@ -195,7 +248,8 @@ static ExprId fold_bool(Arena *a, Kernel *k, OpId op, ExprId x, ExprId y) {
 
 static ExprId fold_s64_expr(Arena *a, Kernel *k, OpId op, DType result, ExprId x, ExprId y) {
     int64_t r;
-    if (is_const(k, x) && is_const(k, y) && fold_s64(op, at(k, x)->i, at(k, y)->i, &r)) return expr_int(a, k, result, r);
+    if (is_const(k, x) && is_const(k, y) && fold_s64(op, at(k, x)->i, at(k, y)->i, &r))
+        return expr_int(a, k, result, r);
     if (op == OP_ADD) return fold_add(a, k, x, y);
     if (op == OP_MUL) return fold_mul(a, k, x, y);
     if (op == OP_SUB) {

@@ -1,6 +1,7 @@
-/* lower: Graph to steps. Walks every region in order and hands each group to the lower_<family> of its anchor. Values get a buffer when
-   their kernel is made; values that must end up in a certain place (an output of the model, a part of a concatenation, the result of a
-   branch) are placed there before anything is lowered, so that the kernel writes them where they belong. */
+/* lower: Graph to steps. Walks every region in order and hands each group to the lower_<family> of its anchor. Values
+   get a buffer when their kernel is made; values that must end up in a certain place (an output of the model, a part of
+   a concatenation, the result of a branch) are placed there before anything is lowered, so that the kernel writes them
+   where they belong. */
 #include "kern/lower.h"
 #include <string.h>
 
@@ -40,8 +41,10 @@ static uint32_t add_buffer(Lower *l, Buffer b) {
         Str text;
         str_init(&text, l->scratch);
         shape_print(&l->g->dims, &b.shape, &text);
-        diag_error(l->d, b.name, NULL, "a tensor %s %s is larger than the memory this program may use; give a smaller batch or raise --max-memory",
-                   dtype_info(b.dtype)->text, str_text(&text));
+        diag_error(
+            l->d, b.name, NULL,
+            "a tensor %s %s is larger than the memory this program may use; give a smaller batch or raise --max-memory",
+            dtype_info(b.dtype)->text, str_text(&text));
         l->failed = true;
     }
     vec_push(l->arena, &l->p->buffers, b);
@@ -71,7 +74,12 @@ uint32_t lower_view_of(Lower *l, uint32_t buffer, int64_t offset, DType dtype, c
         offset += base->offset;
         buffer = base->index;
     }
-    return add_buffer(l, (Buffer){.kind = BUFFER_VIEW, .dtype = dtype, .shape = *shape, .index = buffer, .offset = offset, .name = name ? name : ""});
+    return add_buffer(l, (Buffer){.kind = BUFFER_VIEW,
+                                  .dtype = dtype,
+                                  .shape = *shape,
+                                  .index = buffer,
+                                  .offset = offset,
+                                  .name = name ? name : ""});
 }
 
 uint32_t lower_result(Lower *l, ValueId v) {
@@ -88,7 +96,8 @@ uint32_t lower_buffer(Lower *l, ValueId v) {
         const Tensor *t = value_const(l->g, v);
         if (t) {
             l->lowered[value->def.i] = true;
-            if (l->buffer_of[v.i] == NO_BUFFER) l->buffer_of[v.i] = lower_constant(l, t, lower_node(l, value->def)->name);
+            if (l->buffer_of[v.i] == NO_BUFFER)
+                l->buffer_of[v.i] = lower_constant(l, t, lower_node(l, value->def)->name);
         } else if (!lower_group(l, value->def)) {
             l->failed = true;
             return lower_result(l, v);
@@ -96,7 +105,8 @@ uint32_t lower_buffer(Lower *l, ValueId v) {
     }
     if (l->buffer_of[v.i] == NO_BUFFER) {
         if (l->failed) return lower_result(l, v);
-        BUG("value %s of %s has no buffer", value->name ? value->name : "", value->def.i ? lower_node(l, value->def)->name : "a parameter");
+        BUG("value %s of %s has no buffer", value->name ? value->name : "",
+            value->def.i ? lower_node(l, value->def)->name : "a parameter");
     }
     return l->buffer_of[v.i];
 }
@@ -194,7 +204,8 @@ bool lower_alone(Lower *l, NodeId n) {
 
 /* ---- places */
 
-/* Nodes whose kernel can write anywhere: not constants, parameters, host calls or control flow with places of their own. */
+/* Nodes whose kernel can write anywhere: not constants, parameters, host calls or control flow with places of their
+ * own. */
 static bool is_placeable(const Lower *l, ValueId v) {
     const Value *value = lower_value(l, v);
     if (value->def.i == 0 || l->buffer_of[v.i] != NO_BUFFER || l->lowered[value->def.i]) return false;
@@ -271,19 +282,29 @@ static void make_ports(Lower *l) {
     p->output_buffers = NEW_ARRAY(l->arena, uint32_t, root->results.len + 1);
     for (uint32_t i = 0; i < root->params.len; i++) {
         const Value *v = lower_value(l, root->params.data[i]);
-        p->input_buffers[i] = add_buffer(l, (Buffer){.kind = BUFFER_INPUT, .dtype = v->dtype, .shape = v->shape, .index = i, .name = i < g->inputs.len ? g->inputs.data[i].name : ""});
+        p->input_buffers[i] = add_buffer(l, (Buffer){.kind = BUFFER_INPUT,
+                                                     .dtype = v->dtype,
+                                                     .shape = v->shape,
+                                                     .index = i,
+                                                     .name = i < g->inputs.len ? g->inputs.data[i].name : ""});
         l->buffer_of[root->params.data[i].i] = p->input_buffers[i];
         for (int d = 0; d < v->shape.rank; d++)
             for (uint32_t s = 0; s < g->dims.symbols.len; s++)
-                if (!dim_is_const(v->shape.dims[d]) && dim_uses(&g->dims, v->shape.dims[d], s)) l->known_at_bind[s] = true;
+                if (!dim_is_const(v->shape.dims[d]) && dim_uses(&g->dims, v->shape.dims[d], s))
+                    l->known_at_bind[s] = true;
     }
     for (uint32_t i = 0; i < root->results.len; i++) {
         const Value *v = lower_value(l, root->results.data[i]);
-        p->output_buffers[i] = add_buffer(l, (Buffer){.kind = BUFFER_OUTPUT, .dtype = v->dtype, .shape = v->shape, .index = i, .name = i < g->outputs.len ? g->outputs.data[i].name : ""});
+        p->output_buffers[i] = add_buffer(l, (Buffer){.kind = BUFFER_OUTPUT,
+                                                      .dtype = v->dtype,
+                                                      .shape = v->shape,
+                                                      .index = i,
+                                                      .name = i < g->outputs.len ? g->outputs.data[i].name : ""});
     }
 }
 
-Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct IsaRow *isa, const LowerOptions *o, Diag *d) {
+Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct IsaRow *isa, const LowerOptions *o,
+                       Diag *d) {
     Program *p = NEW(arena, Program);
     *p = (Program){.arena = arena, .g = g, .machine = m, .isa = isa, .threads = o->threads};
     Arena *scratch = arena_new();
@@ -301,7 +322,8 @@ Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct Is
     make_ports(&l);
     const Region *root = region_at(g, g->root);
     bool *placed = NEW_ARRAY(scratch, bool, root->results.len + 1);
-    for (uint32_t i = 0; i < root->results.len; i++) placed[i] = lower_place(&l, root->results.data[i], p->output_buffers[i]);
+    for (uint32_t i = 0; i < root->results.len; i++)
+        placed[i] = lower_place(&l, root->results.data[i], p->output_buffers[i]);
     bool ok = lower_region(&l, g->root, 0);
     for (uint32_t i = 0; ok && i < root->results.len; i++) {
         ValueId v = root->results.data[i];

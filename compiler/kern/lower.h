@@ -1,14 +1,14 @@
 /* lower: what the lowering files share: the state of lowering, kernel bodies under construction, and loop nests.
 
-   A group of nodes becomes one kernel. Its values exist only as expressions: body_value(v, position) is the element of v at a position,
-   found by walking from v to its operands through scalar ops and index maps, down to loads of values that have a buffer. So a slice, a
-   broadcast or a pad inside a group costs an index, not a copy. */
+   A group of nodes becomes one kernel. Its values exist only as expressions: body_value(v, position) is the element of
+   v at a position, found by walking from v to its operands through scalar ops and index maps, down to loads of values
+   that have a buffer. So a slice, a broadcast or a pad inside a group costs an index, not a copy. */
 #ifndef TFOPT_KERN_LOWER_H
 #define TFOPT_KERN_LOWER_H
 #include "kern/contraction.h"
 #include "kern/kern.h"
 
-enum { INLINE = -1 };                /* GROUP_INLINE of Node.group as a signed number */
+enum { INLINE = -1 }; /* GROUP_INLINE of Node.group as a signed number */
 enum { NO_BUFFER = 0xffffffffu };
 
 typedef VEC(uint32_t) NodeList;
@@ -16,27 +16,33 @@ typedef VEC(uint32_t) NodeList;
 struct Lower {
     Program *p;
     Graph *g;
-    Arena *arena, *scratch;          /* scratch lives as long as the lowering */
+    Arena *arena, *scratch; /* scratch lives as long as the lowering */
     Diag *d;
     const LowerOptions *o;
-    uint32_t block;                  /* steps go there */
-    uint32_t *buffer_of;             /* per value, NO_BUFFER */
-    int64_t *pitch_of;               /* per value: elements from one row of the last dim to the next in its buffer; 0: dense */
-    uint32_t *part_of;               /* per value: the concat node whose result it is written into; 0: none */
-    int32_t *group_of;               /* per node: Node.group, changed where a group had to be split */
-    bool *lowered;                   /* per node */
+    uint32_t block;      /* steps go there */
+    uint32_t *buffer_of; /* per value, NO_BUFFER */
+    int64_t *pitch_of;   /* per value: elements from one row of the last dim to the next in its buffer; 0: dense */
+    uint32_t *part_of;   /* per value: the concat node whose result it is written into; 0: none */
+    int32_t *group_of;   /* per node: Node.group, changed where a group had to be split */
+    bool *lowered;       /* per node */
     Users *users;
-    bool *known_at_bind;             /* per symbol: follows from input shapes */
-    NodeList *members;               /* per group: nodes in topological order */
+    bool *known_at_bind; /* per symbol: follows from input shapes */
+    NodeList *members;   /* per group: nodes in topological order */
     int32_t n_groups;
-    bool failed;                     /* something was reported without a way to say so */
+    bool failed; /* something was reported without a way to say so */
     uint32_t next_name;
 };
 
 /* ---- values and buffers (lower.c) */
-static inline const Node *lower_node(const Lower *l, NodeId n) { return node_at(l->g, n); }
-static inline const Value *lower_value(const Lower *l, ValueId v) { return value_at(l->g, v); }
-static inline Dim lower_dim(const Lower *l, ValueId v, int axis) { return value_at(l->g, v)->shape.dims[axis]; }
+static inline const Node *lower_node(const Lower *l, NodeId n) {
+    return node_at(l->g, n);
+}
+static inline const Value *lower_value(const Lower *l, ValueId v) {
+    return value_at(l->g, v);
+}
+static inline Dim lower_dim(const Lower *l, ValueId v, int axis) {
+    return value_at(l->g, v)->shape.dims[axis];
+}
 /* The buffer that holds v, computing it first where nobody has. */
 uint32_t lower_buffer(Lower *l, ValueId v);
 /* The buffer that v is to be written to: made now unless its place was decided before. */
@@ -54,10 +60,12 @@ ValueId lower_group_result(Lower *l, NodeId n);
 /* Lowers the group of n unless that was done. */
 bool lower_group(Lower *l, NodeId n);
 bool lower_region(Lower *l, RegionId r, uint32_t block);
-/* Decides that v is to be computed straight into `buffer`; passed on to what v is only a view of. False: it must be copied there. */
+/* Decides that v is to be computed straight into `buffer`; passed on to what v is only a view of. False: it must be
+ * copied there. */
 bool lower_place(Lower *l, ValueId v, uint32_t buffer);
 uint32_t lower_new_block(Lower *l);
-/* Values that are only joined along their last dim are written into the joined tensor: decides that for a region (lower_concat.c). */
+/* Values that are only joined along their last dim are written into the joined tensor: decides that for a region
+ * (lower_concat.c). */
 void lower_place_parts(Lower *l, RegionId r);
 /* Size for decisions: constants as they are, symbols their smallest value, at least 1. */
 int64_t lower_typical(const Lower *l, Dim d);
@@ -78,17 +86,17 @@ typedef struct {
 typedef struct Body {
     Lower *l;
     Kernel *k;
-    int32_t group;             /* nodes of this group are computed in place; 0: only inline ones */
-    NodeId node;               /* the anchor, for names and messages */
-    VEC(uint32_t) args;        /* buffer of every parameter that is passed */
-    Map memo;                  /* (value, position) -> expression */
-    ValueId known;             /* the anchor's result: */
-    ExprId known_value;        /* its element … */
-    Position known_at;         /* … at this position, the only one that may be asked for */
-    bool misplaced;            /* it was asked for elsewhere: the group cannot be one kernel */
-    VEC(ExprId) fails;         /* conditions under which the kernel fails, not yet stated */
-    double cost;               /* relative cost of the expressions built, an add = 1 */
-    uint32_t loads;            /* loads built */
+    int32_t group;      /* nodes of this group are computed in place; 0: only inline ones */
+    NodeId node;        /* the anchor, for names and messages */
+    VEC(uint32_t) args; /* buffer of every parameter that is passed */
+    Map memo;           /* (value, position) -> expression */
+    ValueId known;      /* the anchor's result: */
+    ExprId known_value; /* its element … */
+    Position known_at;  /* … at this position, the only one that may be asked for */
+    bool misplaced;     /* it was asked for elsewhere: the group cannot be one kernel */
+    VEC(ExprId) fails;  /* conditions under which the kernel fails, not yet stated */
+    double cost;        /* relative cost of the expressions built, an add = 1 */
+    uint32_t loads;     /* loads built */
 } Body;
 
 Body *body_new(Lower *l, NodeId node, int32_t group, const char *what);
@@ -107,9 +115,10 @@ ExprId body_number(Body *b, DType t, double v);
 void body_fail(Body *b, ExprId condition, ExprId inside);
 /* Declares that the anchor's result `v` at `at` is `value`. */
 void body_know(Body *b, ValueId v, const Position *at, ExprId value);
-/* The group's result where the anchor's result `v` at `at` is `value`: its buffer's parameter, flat index and value. False when the group
-   asks for the anchor elsewhere: then lower_alone. */
-bool body_epilogue(Body *b, ValueId v, const Position *at, ExprId value, uint32_t *out_param, ExprId *out_index, ExprId *out_value);
+/* The group's result where the anchor's result `v` at `at` is `value`: its buffer's parameter, flat index and value.
+   False when the group asks for the anchor elsewhere: then lower_alone. */
+bool body_epilogue(Body *b, ValueId v, const Position *at, ExprId value, uint32_t *out_param, ExprId *out_index,
+                   ExprId *out_value);
 /* Predicted time of `elements` executions of the expressions built so far, `passes` times. */
 Cost body_cost(const Body *b, double elements, double passes);
 /* Whether all element types fit vector lanes: strings and complex numbers are moved one at a time. */
@@ -129,7 +138,9 @@ ExprId index_min(Body *b, ExprId x, ExprId y);
 ExprId index_max(Body *b, ExprId x, ExprId y);
 ExprId index_test(Body *b, OpId op, ExprId x, ExprId y); /* BOOL */
 ExprId index_and(Body *b, ExprId x, ExprId y);           /* BOOL; {0} counts as true */
-static inline const Expr *body_expr(const Body *b, ExprId x) { return &b->k->exprs.data[x.i]; }
+static inline const Expr *body_expr(const Body *b, ExprId x) {
+    return &b->k->exprs.data[x.i];
+}
 
 Position position_at(int rank, const ExprId *at);
 Position position_flat(int rank, ExprId flat);
@@ -141,20 +152,21 @@ Position position_reshape(Body *b, const Shape *from, const Shape *to, const Pos
 /* ---- element functions: the value of result 0 of n at a position (element*.c) */
 typedef ExprId ElementFn(Body *b, const Node *n, const Position *at);
 ElementFn *element_of(OpId op); /* NULL: the op needs loops */
-ElementFn element_scalar, element_iota, element_reshape, element_broadcast, element_transpose, element_reverse, element_slice, element_dynamic_slice,
-    element_pad, element_gather, element_gather_nd, element_space_to_batch, element_batch_to_space, element_resize;
+ElementFn element_scalar, element_iota, element_reshape, element_broadcast, element_transpose, element_reverse,
+    element_slice, element_dynamic_slice, element_pad, element_gather, element_gather_nd, element_space_to_batch,
+    element_batch_to_space, element_resize;
 
 /* ---- loop nests (nest.c) */
 enum { MAX_LOOPS = 2 * MAX_RANK };
 
 typedef struct {
     Dim extent;
-    uint32_t var;              /* in the body's kernel */
-    bool reduced;              /* belongs to a reduction: not a unit, not merged with loops that do not */
+    uint32_t var; /* in the body's kernel */
+    bool reduced; /* belongs to a reduction: not a unit, not merged with loops that do not */
 } Loop;
 
-/* Loops from the outside in. nest_begin makes a variable for each; after the statements' expressions are built on them, nest_merge joins
-   neighbours that every index walks through as one. */
+/* Loops from the outside in. nest_begin makes a variable for each; after the statements' expressions are built on them,
+   nest_merge joins neighbours that every index walks through as one. */
 typedef struct {
     int n;
     Loop loops[MAX_LOOPS];
@@ -163,8 +175,9 @@ typedef struct {
 /* A variable for each dim of extent other than 1 (constant 0 for those): at[i]. */
 void nest_dim(Body *b, Nest *nest, Dim extent, bool reduced, ExprId *out_at);
 void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs);
-/* Puts the loops of [0, n) around `inside`, splitting the outer ones over units of at least the grain; `ns`: predicted time of one
-   execution of `inside`. `vector`: the loop that is a vector loop, -1 none. Sets the body; *out_units the units. */
+/* Puts the loops of [0, n) around `inside`, splitting the outer ones over units of at least the grain; `ns`: predicted
+   time of one execution of `inside`. `vector`: the loop that is a vector loop, -1 none. Sets the body; *out_units the
+   units. */
 Stmt *nest_wrap(Body *b, const Nest *nest, int n, Stmt *inside, int vector, double ns, Dim *out_units);
 /* One plain loop around `inside`. */
 Stmt *nest_for(Body *b, const Loop *loop, ForMode mode, Stmt *inside);
@@ -179,7 +192,8 @@ Stmt *stmt_fails(Body *b); /* those since the last call, may be NULL */
 Stmt *stmt_join(Stmt *first, Stmt *second);
 /* e with variables replaced: map[var], 0 = unchanged; and every statement's expressions. */
 ExprId expr_substitute(Body *b, ExprId e, const ExprId *map);
-/* Index `e` as a sum of coefficient*variable + rest: coefficient of every variable in coefs; pinned[v]: v occurs in another way. */
+/* Index `e` as a sum of coefficient*variable + rest: coefficient of every variable in coefs; pinned[v]: v occurs in
+ * another way. */
 void expr_affine(const Body *b, ExprId e, Dim *coefs, bool *pinned);
 
 /* Lifetimes, in-place sharing, offsets; equal kernels become one (plan.c). False when the plan exceeds max_memory. */
@@ -187,9 +201,9 @@ void program_dedup(Program *p);
 bool program_plan(Program *p, const LowerOptions *o, Diag *d);
 
 /* ---- pieces that several families use */
-bool lower_elements(Lower *l, NodeId n);             /* a group of element functions: one kernel */
+bool lower_elements(Lower *l, NodeId n); /* a group of element functions: one kernel */
 bool lower_conv_transpose(Lower *l, NodeId n);
-bool lower_alone(Lower *l, NodeId n);                /* splits n off its group, lowers it, then the rest */
+bool lower_alone(Lower *l, NodeId n); /* splits n off its group, lowers it, then the rest */
 Cost lower_cost(const Lower *l, double elements, double work, double bytes);
 bool lower_elements_of(Lower *l, NodeId n, uint32_t n_outputs, const ValueId *outputs);
 #endif

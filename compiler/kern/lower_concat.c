@@ -1,6 +1,7 @@
-/* lower_concat: joined tensors. A part that nobody needs dense is written straight into the joined tensor: parts along the outermost dim are
-   contiguous runs of it, parts along the last dim are columns, whose rows lie a pitch apart. So the branches of a network that end in a
-   concatenation, and chains of them, copy nothing. Other parts are copied, or computed where they go when the group says so. */
+/* lower_concat: joined tensors. A part that nobody needs dense is written straight into the joined tensor: parts along
+   the outermost dim are contiguous runs of it, parts along the last dim are columns, whose rows lie a pitch apart. So
+   the branches of a network that end in a concatenation, and chains of them, copy nothing. Other parts are copied, or
+   computed where they go when the group says so. */
 #include "kern/lower.h"
 
 static int64_t axis_of(const Lower *l, const Node *node) {
@@ -17,9 +18,10 @@ static bool is_outermost(const Shape *s, int64_t axis) {
 /* Ops that read an operand through body_value, or by the stride of a row. */
 static bool reads_pitched(const Lower *l, NodeId id, ValueId v) {
     static const bool by_element[N_OPS] = {
-        [OP_REDUCE] = true, [OP_ARG_REDUCE] = true, [OP_CUMULATE] = true, [OP_SOFTMAX] = true, [OP_LOG_SOFTMAX] = true, [OP_LAYER_NORM] = true,
-        [OP_POOL] = true, [OP_CONV] = true, [OP_PAD] = true, [OP_TRANSPOSE] = true, [OP_RESIZE] = true, [OP_REVERSE] = true,
-        [OP_BROADCAST] = true, [OP_SPACE_TO_BATCH] = true, [OP_BATCH_TO_SPACE] = true,
+        [OP_REDUCE] = true,      [OP_ARG_REDUCE] = true,     [OP_CUMULATE] = true,       [OP_SOFTMAX] = true,
+        [OP_LOG_SOFTMAX] = true, [OP_LAYER_NORM] = true,     [OP_POOL] = true,           [OP_CONV] = true,
+        [OP_PAD] = true,         [OP_TRANSPOSE] = true,      [OP_RESIZE] = true,         [OP_REVERSE] = true,
+        [OP_BROADCAST] = true,   [OP_SPACE_TO_BATCH] = true, [OP_BATCH_TO_SPACE] = true,
     };
     const Node *n = lower_node(l, id);
     if ((op_info(n->op)->flags & OP_FLAG_EWISE) || n->op == OP_CONCAT) return true;
@@ -29,8 +31,8 @@ static bool reads_pitched(const Lower *l, NodeId id, ValueId v) {
 /* Ops whose kernel writes its result through body_index or the stride of a row. */
 static bool writes_pitched(const Lower *l, NodeId id) {
     static const bool by_element[N_OPS] = {
-        [OP_REDUCE] = true, [OP_SOFTMAX] = true, [OP_LAYER_NORM] = true, [OP_POOL] = true, [OP_CONCAT] = true, [OP_CONV] = true, [OP_MATMUL] = true,
-        [OP_CONV_TRANSPOSE] = true, [OP_PAD] = true, [OP_RESIZE] = true,
+        [OP_REDUCE] = true, [OP_SOFTMAX] = true, [OP_LAYER_NORM] = true,     [OP_POOL] = true, [OP_CONCAT] = true,
+        [OP_CONV] = true,   [OP_MATMUL] = true,  [OP_CONV_TRANSPOSE] = true, [OP_PAD] = true,  [OP_RESIZE] = true,
     };
     const Node *n = lower_node(l, id);
     return (op_info(n->op)->flags & OP_FLAG_EWISE) || by_element[n->op];
@@ -59,7 +61,8 @@ static void place_runs(Lower *l, NodeId id, int64_t axis) {
     const Value *result = lower_value(l, out);
     int64_t bytes = (int64_t)dtype_size(result->dtype), offset = 0;
     for (int i = (int)axis + 1; i < result->shape.rank; i++)
-        if (!dim_is_const(result->shape.dims[i]) || __builtin_mul_overflow(bytes, result->shape.dims[i].value, &bytes)) return;
+        if (!dim_is_const(result->shape.dims[i]) || __builtin_mul_overflow(bytes, result->shape.dims[i].value, &bytes))
+            return;
     uint32_t to = lower_result(l, out);
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         ValueId v = node->inputs[i];
@@ -96,7 +99,8 @@ static void place_parts(Lower *l, NodeId id) {
         ValueId v = node->inputs[i];
         const Value *value = lower_value(l, v);
         if (can_be_part(l, id, v)) {
-            l->buffer_of[v.i] = lower_view_of(l, to, column * (int64_t)dtype_size(value->dtype), value->dtype, &value->shape, value->name);
+            l->buffer_of[v.i] = lower_view_of(l, to, column * (int64_t)dtype_size(value->dtype), value->dtype,
+                                              &value->shape, value->name);
             l->pitch_of[v.i] = pitch;
             l->part_of[v.i] = id.i;
         }

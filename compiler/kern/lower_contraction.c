@@ -1,6 +1,6 @@
-/* lower_contraction: matrix products, convolutions and depthwise convolutions, with the element-wise consumers of the group as epilogue.
-   Constant right operands are packed here, once per layout. Leading dims of the left operand are one long M where the right one has none,
-   so that a batch of rows is one product. */
+/* lower_contraction: matrix products, convolutions and depthwise convolutions, with the element-wise consumers of the
+   group as epilogue. Constant right operands are packed here, once per layout. Leading dims of the left operand are one
+   long M where the right one has none, so that a batch of rows is one product. */
 #include "kern/lower.h"
 #include <string.h>
 
@@ -59,9 +59,10 @@ static bool is_affine(Body *b, ExprId root) {
     return true;
 }
 
-/* Epilogue, parameters 0..2, schedule, packing and the step. False with *out_retry: the group does not fit this form. */
-static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_value, const MatrixLayout *b_layout, const Tensor *b_const, double flops,
-                   bool *out_retry) {
+/* Epilogue, parameters 0..2, schedule, packing and the step. False with *out_retry: the group does not fit this form.
+ */
+static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_value, const MatrixLayout *b_layout,
+                   const Tensor *b_const, double flops, bool *out_retry) {
     Body *b = r->b;
     Lower *l = b->l;
     Contraction *c = b->k->contraction;
@@ -92,12 +93,16 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
     uint32_t three[3] = {a_buffer, b_buffer, out_buffer};
     for (int i = 0; i < 3; i++) {
         const Buffer *buffer = &buffers[three[i]];
-        vec_push(l->arena, &b->k->params, (Param){.kind = i == 2 ? PARAM_OUT : PARAM_IN, .dtype = buffer->dtype, .aligned = buffer->kind != BUFFER_VIEW || buffer->offset % 64 == 0});
+        vec_push(l->arena, &b->k->params,
+                 (Param){.kind = i == 2 ? PARAM_OUT : PARAM_IN,
+                         .dtype = buffer->dtype,
+                         .aligned = buffer->kind != BUFFER_VIEW || buffer->offset % 64 == 0});
         vec_push(l->scratch, &b->args, three[i]);
     }
     ExprId value = accumulated(b, c->acc, out->dtype), index, stored;
     uint32_t param;
-    if (!body_epilogue(b, r->out, at, value, &param, &index, &stored) || param != 2 || !is_affine(b, stored) || b->fails.len) {
+    if (!body_epilogue(b, r->out, at, value, &param, &index, &stored) || param != 2 || !is_affine(b, stored) ||
+        b->fails.len) {
         *out_retry = true;
         return false;
     }
@@ -110,7 +115,8 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
         c->scratch = body_out(b, buffer);
     }
     double bytes = 0;
-    for (uint32_t i = 0; i < b->args.len; i++) bytes += (double)lower_typical(l, l->p->buffers.data[b->args.data[i]].bytes);
+    for (uint32_t i = 0; i < b->args.len; i++)
+        bytes += (double)lower_typical(l, l->p->buffers.data[b->args.data[i]].bytes);
     double outputs = (double)lower_typical(l, shape_elements(&l->g->dims, &out->shape));
     Cost cost = cost_roofline(l->p->machine, flops, 0.6, bytes);
     cost.ns += lower_cost(l, outputs, b->cost, 0).ns;
@@ -227,7 +233,8 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
     if (failed) return false;
     c->b_k = tb ? dim_const(1) : n;
     c->b_n = tb ? k : dim_const(1);
-    double flops = 2 * (double)lower_typical(l, c->batch) * (double)lower_typical(l, c->m) * (double)lower_typical(l, n) * (double)lower_typical(l, k);
+    double flops = 2 * (double)lower_typical(l, c->batch) * (double)lower_typical(l, c->m) *
+                   (double)lower_typical(l, n) * (double)lower_typical(l, k);
     MatrixLayout layout = {0};
     if (b_const && dim_is(c->b_batch, 0)) {
         c->b_packed = true;
@@ -238,7 +245,9 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
         Shape have = bs;
         Dim repeat = dim_const(1);
         int shift = os.rank - bs.rank, last = os.rank - 2;
-        while (last > 0 && (last - 1 < shift || dim_is(have.dims[last - 1 - shift], 1)) && !dim_is(os.dims[last - 1], 1)) repeat = dim_mul(t, repeat, os.dims[--last]);
+        while (last > 0 && (last - 1 < shift || dim_is(have.dims[last - 1 - shift], 1)) &&
+               !dim_is(os.dims[last - 1], 1))
+            repeat = dim_mul(t, repeat, os.dims[--last]);
         bool leading_equal = bs.rank == os.rank;
         for (int i = 0; i < last && leading_equal; i++) leading_equal = dim_equal(bs.dims[i], os.dims[i]);
         if (leading_equal) {
@@ -271,15 +280,18 @@ bool lower_matmul(Lower *l, NodeId n) {
 /* Kernel 1, stride 1, no padding: a product of pixels by channels. */
 static bool is_pointwise(const ConvGeometry *g, const Attr *after) {
     for (int i = 0; i < g->rank; i++)
-        if (g->kernel[i] != 1 || g->stride[i] != 1 || !dim_is(g->before[i], 0) || !dim_is(after->v.dims[i], 0)) return false;
+        if (g->kernel[i] != 1 || g->stride[i] != 1 || !dim_is(g->before[i], 0) || !dim_is(after->v.dims[i], 0))
+            return false;
     return g->groups == 1;
 }
 
 static bool conv_node(Lower *l, NodeId id) {
     const Node *node = lower_node(l, id);
     DimTable *t = &l->g->dims;
-    const Value *x = lower_value(l, node->inputs[0]), *w = lower_value(l, node->inputs[1]), *out = lower_value(l, node->outputs[0]);
-    const Attr *strides = node_attr(node, "strides"), *dilations = node_attr(node, "dilations"), *before = node_attr(node, "before"), *after = node_attr(node, "after");
+    const Value *x = lower_value(l, node->inputs[0]), *w = lower_value(l, node->inputs[1]),
+                *out = lower_value(l, node->outputs[0]);
+    const Attr *strides = node_attr(node, "strides"), *dilations = node_attr(node, "dilations"),
+               *before = node_attr(node, "before"), *after = node_attr(node, "after");
     int rank = x->shape.rank, spatial = rank - 2;
     Result r = result_begin(l, id, "conv");
     Body *b = r.b;
@@ -303,10 +315,22 @@ static bool conv_node(Lower *l, NodeId id) {
     int64_t group_channels = g.channels / g.groups, group_filters = g.filters / g.groups;
     Dim images = x->shape.dims[0];
     bool pointwise = is_pointwise(&g, after), depthwise = group_channels == 1 && g.groups > 1;
-    *c = (Contraction){.kind = pointwise ? CONTRACT_GEMM : depthwise ? CONTRACT_DEPTHWISE : CONTRACT_CONV, .a = x->dtype, .b = w->dtype, .conv = g,
-                       .n = dim_const(depthwise ? g.filters : group_filters), .k = dim_const(depthwise ? taps : taps * group_channels),
-                       .a_m = dim_const(g.channels), .a_k = dim_const(1), .c_m = dim_const(g.filters), .c_n = dim_const(1),
-                       .b_batch = dim_const(group_filters), .b_k = dim_const(g.filters), .b_n = dim_const(1), .b_repeat = dim_const(1)};
+    *c = (Contraction){.kind = pointwise   ? CONTRACT_GEMM
+                               : depthwise ? CONTRACT_DEPTHWISE
+                                           : CONTRACT_CONV,
+                       .a = x->dtype,
+                       .b = w->dtype,
+                       .conv = g,
+                       .n = dim_const(depthwise ? g.filters : group_filters),
+                       .k = dim_const(depthwise ? taps : taps * group_channels),
+                       .a_m = dim_const(g.channels),
+                       .a_k = dim_const(1),
+                       .c_m = dim_const(g.filters),
+                       .c_n = dim_const(1),
+                       .b_batch = dim_const(group_filters),
+                       .b_k = dim_const(g.filters),
+                       .b_n = dim_const(1),
+                       .b_repeat = dim_const(1)};
     c->acc = sum_type(c->a, out->dtype);
     Position at = {.rank = rank, .has_at = true};
     ExprId row = index_mul(b, r.m, index_dim(b, c->c_m));
@@ -336,7 +360,8 @@ static bool conv_node(Lower *l, NodeId id) {
         for (int i = 0; i < spatial; i++) at.at[1 + i] = p.at[i];
     }
     const Tensor *w_const = value_const(l->g, node->inputs[1]);
-    MatrixLayout layout = {depthwise ? 1 : g.groups, c->k.value, c->n.value, depthwise ? 0 : group_filters, g.filters, 1};
+    MatrixLayout layout = {depthwise ? 1 : g.groups,      c->k.value, c->n.value,
+                           depthwise ? 0 : group_filters, g.filters,  1};
     c->b_packed = w_const != NULL;
     if (winograd_pays(c, l->p->machine, l->o->threads)) {
         c->kind = CONTRACT_WINOGRAD;
@@ -349,15 +374,16 @@ static bool conv_node(Lower *l, NodeId id) {
         c->a_m = dim_const(pitch);
         if (!pointwise) c->a_batch = dim_mul(t, pixels_in, c->a_m);
     }
-    double flops = 2 * (double)lower_typical(l, images) * (double)lower_typical(l, pixels_out) * (double)g.filters * (double)taps * (double)group_channels;
+    double flops = 2 * (double)lower_typical(l, images) * (double)lower_typical(l, pixels_out) * (double)g.filters *
+                   (double)taps * (double)group_channels;
     bool retry;
     if (finish(&r, &at, a_buffer, node->inputs[1], &layout, w_const, flops, &retry)) return true;
     return retry ? lower_alone(l, id) : false;
 }
 
-/* ---- transposed convolution: pixels of the result whose coordinates leave the same remainder by the strides see the same taps. Each such
-   phase is an ordinary convolution of stride 1 into every stride-th pixel.
-   Along one dimension, result i = q*stride + phase gets dy[o] w[k] where i + before = k + o*stride: taps k = first, first + stride, …; with
+/* ---- transposed convolution: pixels of the result whose coordinates leave the same remainder by the strides see the
+   same taps. Each such phase is an ordinary convolution of stride 1 into every stride-th pixel. Along one dimension,
+   result i = q*stride + phase gets dy[o] w[k] where i + before = k + o*stride: taps k = first, first + stride, …; with
    them reversed o = q + offset - (taps - 1) + 0, 1, … */
 typedef struct {
     int64_t first, taps, before;
@@ -367,12 +393,16 @@ typedef struct {
 static bool phases_apply(Lower *l, NodeId id) {
     const Node *node = lower_node(l, id);
     const Tensor *w = value_const(l->g, node->inputs[1]);
-    const Attr *strides = node_attr(node, "strides"), *dilations = node_attr(node, "dilations"), *before = node_attr(node, "before");
+    const Attr *strides = node_attr(node, "strides"), *dilations = node_attr(node, "dilations"),
+               *before = node_attr(node, "before");
     int spatial = lower_value(l, node->outputs[0])->shape.rank - 2;
     int64_t phases = 1;
-    if (w == NULL || spatial > 2 || node_int(node, "groups", 1) != 1 || l->pitch_of[lower_group_result(l, id).i] != 0) return false;
+    if (w == NULL || spatial > 2 || node_int(node, "groups", 1) != 1 || l->pitch_of[lower_group_result(l, id).i] != 0)
+        return false;
     for (int d = 0; d < spatial; d++) {
-        if (w->dims[d] < strides->v.ints[d] || (dilations && dilations->v.ints[d] != 1) || !dim_is_const(before->v.dims[d])) return false;
+        if (w->dims[d] < strides->v.ints[d] || (dilations && dilations->v.ints[d] != 1) ||
+            !dim_is_const(before->v.dims[d]))
+            return false;
         phases *= strides->v.ints[d];
     }
     return phases <= 16;
@@ -391,7 +421,8 @@ static Phase phase_of(Lower *l, const Node *node, int d, int64_t phase) {
 
 /* Weights [K…, C, F] of a phase's taps as [taps…, F, C]. */
 static Tensor phase_weights(Lower *l, const Tensor *w, int spatial, const Phase *p, const Attr *strides) {
-    int64_t channels = w->dims[spatial], filters = w->dims[spatial + 1], rows = spatial == 2 ? p[0].taps : 1, columns = p[spatial - 1].taps;
+    int64_t channels = w->dims[spatial], filters = w->dims[spatial + 1], rows = spatial == 2 ? p[0].taps : 1,
+            columns = p[spatial - 1].taps;
     const int64_t dims[3] = {rows * columns, filters, channels};
     Tensor sub = tensor_new(l->arena, w->dtype, 3, dims);
     size_t size = dtype_size(w->dtype);
@@ -402,7 +433,8 @@ static Tensor phase_weights(Lower *l, const Tensor *w, int spatial, const Phase 
             int64_t tap = p[spatial - 1].first + (columns - 1 - x) * strides->v.ints[spatial - 1];
             if (spatial == 2) tap += (p[0].first + (rows - 1 - y) * strides->v.ints[0]) * w->dims[1];
             for (int64_t f = 0; f < filters; f++)
-                for (int64_t c = 0; c < channels; c++, to += size) memcpy(to, from + (size_t)((tap * channels + c) * filters + f) * size, size);
+                for (int64_t c = 0; c < channels; c++, to += size)
+                    memcpy(to, from + (size_t)((tap * channels + c) * filters + f) * size, size);
         }
     return sub;
 }
@@ -418,7 +450,8 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
     Result r = result_begin(l, id, "conv_transpose");
     Body *b = r.b;
     Contraction *c = b->k->contraction;
-    int64_t taps = 1, channels = w->dims[spatial], filters = w->dims[spatial + 1], pitch = l->pitch_of[node->inputs[0].i];
+    int64_t taps = 1, channels = w->dims[spatial], filters = w->dims[spatial + 1],
+            pitch = l->pitch_of[node->inputs[0].i];
     ConvGeometry g = {.rank = spatial, .groups = 1, .channels = filters, .filters = channels};
     Dim pixels_in = dim_const(1), pixels = dim_const(1), pixels_out = dim_const(1);
     Shape rows = {.rank = spatial};
@@ -435,10 +468,22 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
         pixels_out = dim_mul(t, pixels_out, out->shape.dims[1 + d]);
     }
     Dim width = out->shape.dims[spatial], channel_dim = dim_const(channels), row = dim_mul(t, width, channel_dim);
-    *c = (Contraction){.kind = CONTRACT_CONV, .a = dy->dtype, .b = w->dtype, .conv = g, .batch = out->shape.dims[0], .m = pixels,
-                       .n = channel_dim, .k = dim_const(taps * filters), .a_m = dim_const(pitch ? pitch : filters), .a_k = dim_const(1),
-                       .c_m = dim_const(strides->v.ints[spatial - 1] * channels), .c_n = dim_const(1), .b_k = channel_dim, .b_n = dim_const(1),
-                       .b_repeat = dim_const(1), .b_packed = true};
+    *c = (Contraction){.kind = CONTRACT_CONV,
+                       .a = dy->dtype,
+                       .b = w->dtype,
+                       .conv = g,
+                       .batch = out->shape.dims[0],
+                       .m = pixels,
+                       .n = channel_dim,
+                       .k = dim_const(taps * filters),
+                       .a_m = dim_const(pitch ? pitch : filters),
+                       .a_k = dim_const(1),
+                       .c_m = dim_const(strides->v.ints[spatial - 1] * channels),
+                       .c_n = dim_const(1),
+                       .b_k = channel_dim,
+                       .b_n = dim_const(1),
+                       .b_repeat = dim_const(1),
+                       .b_packed = true};
     c->acc = sum_type(c->a, out->dtype);
     c->a_batch = dim_mul(t, pixels_in, c->a_m);
     c->c_batch = dim_mul(t, pixels_out, channel_dim);
@@ -450,13 +495,15 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
     at.at[0] = r.batch;
     at.at[rank - 1] = r.n;
     for (int d = 0; d < spatial; d++) {
-        ExprId step = index_int(b, strides->v.ints[d]), first = index_int(b, phase[d]), apart = index_mul(b, q.at[d], step);
+        ExprId step = index_int(b, strides->v.ints[d]), first = index_int(b, phase[d]),
+               apart = index_mul(b, q.at[d], step);
         at.at[1 + d] = index_add(b, apart, first);
     }
     Tensor weights = phase_weights(l, w, spatial, phases, strides);
     MatrixLayout layout = {1, c->k.value, channels, 0, channels, 1};
     uint32_t a_buffer = lower_buffer(l, node->inputs[0]);
-    double flops = 2 * (double)lower_typical(l, c->batch) * (double)lower_typical(l, pixels) * (double)(taps * filters) * (double)channels;
+    double flops = 2 * (double)lower_typical(l, c->batch) * (double)lower_typical(l, pixels) *
+                   (double)(taps * filters) * (double)channels;
     return finish(&r, &at, a_buffer, node->inputs[1], &layout, &weights, flops, out_retry);
 }
 

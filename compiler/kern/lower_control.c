@@ -1,6 +1,7 @@
-/* lower_control: branches, loops, host calls, and dims to and from tensors: steps that are no kernels. Regions become blocks. What a loop
-   carries lies in one buffer per value: copied in before the loop, replaced at the end of every turn. A value that the body hands back
-   unchanged is read where it is. Sizes that differ between turns or branches are symbols, set by way of a little tensor of dims. */
+/* lower_control: branches, loops, host calls, and dims to and from tensors: steps that are no kernels. Regions become
+   blocks. What a loop carries lies in one buffer per value: copied in before the loop, replaced at the end of every
+   turn. A value that the body hands back unchanged is read where it is. Sizes that differ between turns or branches are
+   symbols, set by way of a little tensor of dims. */
 #include "kern/lower.h"
 
 typedef struct {
@@ -25,7 +26,8 @@ static void add_shape_sets(Sets *s, const Shape *to, const Shape *from) {
     for (int d = 0; d < to->rank && d < from->rank; d++) add_set(s, to->dims[d], from->dims[d]);
 }
 
-static uint32_t store_dims(Lower *l, NodeId n, DType dtype, const Shape *shape, uint32_t n_dims, const Dim *dims, uint32_t into) {
+static uint32_t store_dims(Lower *l, NodeId n, DType dtype, const Shape *shape, uint32_t n_dims, const Dim *dims,
+                           uint32_t into) {
     uint32_t buffer = into == NO_BUFFER ? lower_temporary(l, dtype, shape, "dims") : into;
     Step *step = lower_step(l, STEP_STORE_DIMS, n);
     vec_push(l->arena, &step->args, buffer);
@@ -45,7 +47,8 @@ static void apply_sets(Sets *s, NodeId n) {
     Step *step = lower_step(l, STEP_LOAD_DIMS, n);
     vec_push(l->arena, &step->args, buffer);
     step->n_in = 1;
-    for (uint32_t i = 0; i < s->symbols.len; i++) vec_push(l->arena, &step->sets, (DimSet){.symbol = s->symbols.data[i], .dim_index = i});
+    for (uint32_t i = 0; i < s->symbols.len; i++)
+        vec_push(l->arena, &step->sets, (DimSet){.symbol = s->symbols.data[i], .dim_index = i});
 }
 
 bool lower_dims_tensor(Lower *l, NodeId n) {
@@ -64,7 +67,8 @@ bool lower_load_dims(Lower *l, NodeId n) {
     Step *step = lower_step(l, STEP_LOAD_DIMS, n);
     vec_push(l->arena, &step->args, buffer);
     step->n_in = 1;
-    for (uint32_t i = 0; i < symbols->n; i++) vec_push(l->arena, &step->sets, (DimSet){.symbol = (uint32_t)symbols->v.ints[i], .dim_index = i});
+    for (uint32_t i = 0; i < symbols->n; i++)
+        vec_push(l->arena, &step->sets, (DimSet){.symbol = (uint32_t)symbols->v.ints[i], .dim_index = i});
     return !l->failed;
 }
 
@@ -94,7 +98,8 @@ bool lower_host(Lower *l, NodeId n) {
             bool known = l->known_at_bind[symbol];
             for (uint32_t j = 0; j < node->n_inputs && !known; j++) {
                 const Shape *in = &lower_value(l, node->inputs[j])->shape;
-                for (int k = 0; k < in->rank && !known; k++) known = !dim_is_const(in->dims[k]) && dim_uses(t, in->dims[k], symbol);
+                for (int k = 0; k < in->rank && !known; k++)
+                    known = !dim_is_const(in->dims[k]) && dim_uses(t, in->dims[k], symbol);
             }
             for (uint32_t j = 0; j < step->sets.len && !known; j++) known = step->sets.data[j].symbol == symbol;
             if (!known) vec_push(l->arena, &step->sets, (DimSet){.symbol = symbol, .arg = i, .dim_index = (uint32_t)d});
@@ -106,7 +111,8 @@ bool lower_host(Lower *l, NodeId n) {
 /* ---- branches */
 
 /* Lowers a branch into its block: parameters are the arguments' buffers, results go to `results`. */
-static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const uint32_t *args, const uint32_t *results) {
+static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const uint32_t *args,
+                         const uint32_t *results) {
     const Node *node = lower_node(l, n);
     const Region *region = region_at(l->g, r);
     uint32_t outer = l->block;
@@ -114,12 +120,14 @@ static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const u
     Sets begin = {.l = l}, end = {.l = l};
     for (uint32_t i = 0; i < region->params.len; i++) {
         l->buffer_of[region->params.data[i].i] = args[i];
-        add_shape_sets(&begin, &lower_value(l, region->params.data[i])->shape, &lower_value(l, node->inputs[i + 1])->shape);
+        add_shape_sets(&begin, &lower_value(l, region->params.data[i])->shape,
+                       &lower_value(l, node->inputs[i + 1])->shape);
     }
     apply_sets(&begin, n);
     bool *placed = NEW_ARRAY(l->scratch, bool, region->results.len + 1);
     for (uint32_t i = 0; i < region->results.len; i++) {
-        const Shape *from = &lower_value(l, region->results.data[i])->shape, *to = &lower_value(l, node->outputs[i])->shape;
+        const Shape *from = &lower_value(l, region->results.data[i])->shape,
+                    *to = &lower_value(l, node->outputs[i])->shape;
         placed[i] = shape_equal(from, to) && lower_place(l, region->results.data[i], results[i]);
     }
     bool ok = lower_region(l, r, block);
@@ -135,14 +143,16 @@ static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const u
 
 static bool lower_branches(Lower *l, NodeId n, StepKind kind) {
     const Node *node = lower_node(l, n);
-    uint32_t *args = NEW_ARRAY(l->scratch, uint32_t, node->n_inputs + 1), *results = NEW_ARRAY(l->scratch, uint32_t, node->n_outputs + 1);
+    uint32_t *args = NEW_ARRAY(l->scratch, uint32_t, node->n_inputs + 1),
+             *results = NEW_ARRAY(l->scratch, uint32_t, node->n_outputs + 1);
     uint32_t selector = lower_buffer(l, node->inputs[0]);
     for (uint32_t i = 1; i < node->n_inputs; i++) args[i - 1] = lower_buffer(l, node->inputs[i]);
     for (uint32_t i = 0; i < node->n_outputs; i++) results[i] = lower_result(l, node->outputs[i]);
     uint32_t first = lower_new_block(l);
     for (uint32_t i = 1; i < node->n_regions; i++) lower_new_block(l);
     bool ok = true;
-    for (uint32_t i = 0; i < node->n_regions; i++) ok = lower_branch(l, n, node->regions[i], first + i, args, results) && ok;
+    for (uint32_t i = 0; i < node->n_regions; i++)
+        ok = lower_branch(l, n, node->regions[i], first + i, args, results) && ok;
     Step *step = lower_step(l, kind, n);
     vec_push(l->arena, &step->args, selector);
     step->n_in = 1;
@@ -151,14 +161,18 @@ static bool lower_branches(Lower *l, NodeId n, StepKind kind) {
     return ok;
 }
 
-bool lower_if(Lower *l, NodeId n) { return lower_branches(l, n, STEP_IF); }
-bool lower_case(Lower *l, NodeId n) { return lower_branches(l, n, STEP_CASE); }
+bool lower_if(Lower *l, NodeId n) {
+    return lower_branches(l, n, STEP_IF);
+}
+bool lower_case(Lower *l, NodeId n) {
+    return lower_branches(l, n, STEP_CASE);
+}
 
 /* ---- loops */
 
 typedef struct {
-    uint32_t buffer;    /* of the carried value */
-    bool changes;       /* the body gives a new one */
+    uint32_t buffer; /* of the carried value */
+    bool changes;    /* the body gives a new one */
 } Carried;
 
 /* Replaces what the loop carries by the body's results, as if all at once. */
@@ -170,12 +184,14 @@ static void hand_over(Lower *l, NodeId n, const Region *body, const Carried *car
         const Value *value = lower_value(l, v);
         from[i] = lower_buffer(l, v);
         if (from[i] == carried[i].buffer) continue; /* updated in place */
-        bool shared = l->p->buffers.data[from[i]].kind != BUFFER_ARENA && l->p->buffers.data[from[i]].kind != BUFFER_POOL;
+        bool shared =
+            l->p->buffers.data[from[i]].kind != BUFFER_ARENA && l->p->buffers.data[from[i]].kind != BUFFER_POOL;
         for (uint32_t j = 0; j < body->results.len; j++) {
-            shared = shared || (carried[j].changes && from[i] == carried[j].buffer);         /* another value's old content */
+            shared = shared || (carried[j].changes && from[i] == carried[j].buffer); /* another value's old content */
             shared = shared || (j < i && carried[j].changes && from[j] == from[i]);
         }
-        for (uint32_t j = 0; j < body->params.len; j++) shared = shared || l->buffer_of[body->params.data[j].i] == from[i];
+        for (uint32_t j = 0; j < body->params.len; j++)
+            shared = shared || l->buffer_of[body->params.data[j].i] == from[i];
         if (!shared) continue;
         uint32_t copy = lower_temporary(l, value->dtype, &value->shape, value->name);
         lower_copy(l, copy, from[i], n);
@@ -203,8 +219,10 @@ bool lower_while(Lower *l, NodeId n) {
         carried[i].changes = body->results.data[i].i != body->params.data[i].i;
         if (carried[i].changes) {
             bool fits = shape_equal(&param->shape, &lower_value(l, out)->shape);
-            bool is_placed = l->buffer_of[out.i] != NO_BUFFER && fits && l->p->buffers.data[l->buffer_of[out.i]].kind != BUFFER_VIEW;
-            carried[i].buffer = is_placed ? l->buffer_of[out.i] : lower_temporary(l, param->dtype, &param->shape, param->name);
+            bool is_placed =
+                l->buffer_of[out.i] != NO_BUFFER && fits && l->p->buffers.data[l->buffer_of[out.i]].kind != BUFFER_VIEW;
+            carried[i].buffer =
+                is_placed ? l->buffer_of[out.i] : lower_temporary(l, param->dtype, &param->shape, param->name);
             l->p->buffers.data[carried[i].buffer].in_loop = true;
         } else {
             carried[i].buffer = from;
@@ -236,8 +254,10 @@ bool lower_while(Lower *l, NodeId n) {
     apply_sets(&after, n);
     for (uint32_t i = 0; i < node->n_outputs; i++) {
         uint32_t *to = &l->buffer_of[node->outputs[i].i];
-        if (*to == NO_BUFFER) *to = carried[i].buffer;
-        else lower_copy(l, *to, carried[i].buffer, n);
+        if (*to == NO_BUFFER)
+            *to = carried[i].buffer;
+        else
+            lower_copy(l, *to, carried[i].buffer, n);
     }
     return ok && !l->failed;
 }

@@ -1,8 +1,10 @@
-/* lower_elements: groups made of element functions only: element-wise chains, broadcasts and all movement of data. One kernel that walks the
-   result; reshapes and slices that are a contiguous part of their operand are no kernel at all but a view. */
+/* lower_elements: groups made of element functions only: element-wise chains, broadcasts and all movement of data. One
+   kernel that walks the result; reshapes and slices that are a contiguous part of their operand are no kernel at all
+   but a view. */
 #include "kern/lower.h"
 
-bool body_epilogue(Body *b, ValueId v, const Position *at, ExprId value, uint32_t *out_param, ExprId *out_index, ExprId *out_value) {
+bool body_epilogue(Body *b, ValueId v, const Position *at, ExprId value, uint32_t *out_param, ExprId *out_index,
+                   ExprId *out_value) {
     Lower *l = b->l;
     ValueId result = lower_group_result(l, lower_value(l, v)->def);
     const Shape *from = &lower_value(l, v)->shape, *to = &lower_value(l, result)->shape;
@@ -56,7 +58,8 @@ bool lower_elements_of(Lower *l, NodeId n, uint32_t n_outputs, const ValueId *ou
     for (uint32_t i = 0; i < n_outputs; i++) params[i] = body_out(b, lower_result(l, outputs[i]));
     nest_merge(b, &nest, (int)n_outputs * 2, exprs);
     Stmt *inside = stmt_fails(b);
-    for (uint32_t i = 0; i < n_outputs; i++) inside = stmt_join(inside, stmt_store(b, params[i], exprs[2 * i], exprs[2 * i + 1]));
+    for (uint32_t i = 0; i < n_outputs; i++)
+        inside = stmt_join(inside, stmt_store(b, params[i], exprs[2 * i], exprs[2 * i + 1]));
     Cost cost = body_cost(b, typical_elements(l, &nest), 1);
     double per_element = cost.ns / typical_elements(l, &nest);
     int vector = body_has_lanes(b) ? nest.n - 1 : -1;
@@ -81,14 +84,23 @@ bool lower_elements(Lower *l, NodeId n) {
     if (count == 0) return true; /* nobody reads it */
     Dim elements = shape_elements(&l->g->dims, &lower_value(l, outputs[0])->shape);
     for (uint32_t i = 1; i < count; i++)
-        if (!dim_equal(elements, shape_elements(&l->g->dims, &lower_value(l, outputs[i])->shape))) return lower_alone(l, n);
+        if (!dim_equal(elements, shape_elements(&l->g->dims, &lower_value(l, outputs[i])->shape)))
+            return lower_alone(l, n);
     return lower_elements_of(l, n, count, outputs);
 }
 
-bool lower_ewise(Lower *l, NodeId n) { return lower_elements(l, n); }
-bool lower_gather(Lower *l, NodeId n) { return lower_elements(l, n); }
-bool lower_expand(Lower *l, NodeId n) { return lower_elements(l, n); }
-bool lower_resize(Lower *l, NodeId n) { return lower_elements(l, n); }
+bool lower_ewise(Lower *l, NodeId n) {
+    return lower_elements(l, n);
+}
+bool lower_gather(Lower *l, NodeId n) {
+    return lower_elements(l, n);
+}
+bool lower_expand(Lower *l, NodeId n) {
+    return lower_elements(l, n);
+}
+bool lower_resize(Lower *l, NodeId n) {
+    return lower_elements(l, n);
+}
 
 /* ---- views */
 
@@ -98,8 +110,10 @@ static bool make_view(Lower *l, NodeId n, int64_t offset) {
     uint32_t from = lower_buffer(l, node->inputs[0]);
     if (l->buffer_of[v.i] != NO_BUFFER) { /* it has a place of its own */
         const Buffer *placed = &l->p->buffers.data[l->buffer_of[v.i]], *source = &l->p->buffers.data[from];
-        bool same = placed->kind == BUFFER_VIEW ? source->kind == BUFFER_VIEW && source->index == placed->index && source->offset == placed->offset
-                                                : source->kind == BUFFER_VIEW && source->index == l->buffer_of[v.i] && source->offset == 0;
+        bool same =
+            placed->kind == BUFFER_VIEW
+                ? source->kind == BUFFER_VIEW && source->index == placed->index && source->offset == placed->offset
+                : source->kind == BUFFER_VIEW && source->index == l->buffer_of[v.i] && source->offset == 0;
         if (same && offset == 0) return true; /* the operand was placed there as well */
         const Value *out = lower_value(l, v);
         uint32_t view = lower_view_of(l, from, offset, out->dtype, &out->shape, out->name);
@@ -111,9 +125,12 @@ static bool make_view(Lower *l, NodeId n, int64_t offset) {
     return true;
 }
 
-bool lower_view(Lower *l, NodeId n) { return make_view(l, n, 0); }
+bool lower_view(Lower *l, NodeId n) {
+    return make_view(l, n, 0);
+}
 
-/* Byte offset of a slice that is one contiguous run of its operand: only the outermost dim that is not 1 is cut. -1: it is not. */
+/* Byte offset of a slice that is one contiguous run of its operand: only the outermost dim that is not 1 is cut. -1: it
+ * is not. */
 static int64_t contiguous_offset(const Lower *l, const Node *node) {
     const Value *in = lower_value(l, node->inputs[0]), *out = lower_value(l, node->outputs[0]);
     const Attr *begin = node_attr(node, "begin"), *strides = node_attr(node, "strides");
@@ -127,7 +144,8 @@ static int64_t contiguous_offset(const Lower *l, const Node *node) {
         if (begin->v.dims[i].value != 0) {
             int64_t inner = (int64_t)dtype_size(in->dtype);
             for (int j = i + 1; j < in->shape.rank; j++) {
-                if (!dim_is_const(in->shape.dims[j]) || __builtin_mul_overflow(inner, in->shape.dims[j].value, &inner)) return -1;
+                if (!dim_is_const(in->shape.dims[j]) || __builtin_mul_overflow(inner, in->shape.dims[j].value, &inner))
+                    return -1;
             }
             if (__builtin_mul_overflow(inner, begin->v.dims[i].value, &inner)) return -1;
             offset += inner;

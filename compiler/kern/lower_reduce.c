@@ -1,5 +1,6 @@
-/* lower_reduce: reductions over any axes and arg_max/arg_min. Element-wise producers are computed where they are read, consumers where the
-   result is stored. Reducing the innermost dim uses lanes as partial results; reducing outer dims only gives every lane a result. */
+/* lower_reduce: reductions over any axes and arg_max/arg_min. Element-wise producers are computed where they are read,
+   consumers where the result is stored. Reducing the innermost dim uses lanes as partial results; reducing outer dims
+   only gives every lane a result. */
 #include "kern/lower.h"
 #include <float.h>
 #include <math.h>
@@ -10,7 +11,8 @@ typedef struct {
     OpId op;
 } ReduceRow;
 
-static const ReduceRow reduce_rows[] = {{"sum", OP_ADD}, {"mean", OP_ADD}, {"prod", OP_MUL}, {"max", OP_MAX}, {"min", OP_MIN}, {"all", OP_AND}, {"any", OP_OR}};
+static const ReduceRow reduce_rows[] = {{"sum", OP_ADD}, {"mean", OP_ADD}, {"prod", OP_MUL}, {"max", OP_MAX},
+                                        {"min", OP_MIN}, {"all", OP_AND},  {"any", OP_OR}};
 
 static OpId reduce_op(const char *kind) {
     for (size_t i = 0; i < ARRAY_LEN(reduce_rows); i++)
@@ -35,13 +37,16 @@ static ExprId neutral(Body *b, OpId op, DType t) {
     return expr_int(b->l->arena, b->k, t, int_limit(t, op == OP_MAX));
 }
 
-static DType accumulator_type(DType t) { return dtype_is_float(t) && dtype_info(t)->bits < 32 ? DTYPE_F32 : t; }
+static DType accumulator_type(DType t) {
+    return dtype_is_float(t) && dtype_info(t)->bits < 32 ? DTYPE_F32 : t;
+}
 
 /* sum / n as TensorFlow does it: in the accumulator's type. */
 static ExprId divide_by(Body *b, ExprId sum, Dim n) {
     DType t = body_expr(b, sum)->dtype;
     if (dim_is_const(n) && n.value == 0 && dtype_is_int(t)) return sum;
-    ExprId count = index_dim(b, n), same = dim_is_const(n) ? body_number(b, t, (double)n.value) : body_cast(b, count, t);
+    ExprId count = index_dim(b, n),
+           same = dim_is_const(n) ? body_number(b, t, (double)n.value) : body_cast(b, count, t);
     return body_scalar(b, OP_DIV, t, sum, same, (ExprId){0});
 }
 
@@ -52,9 +57,9 @@ static void reduced_axes(const Node *node, int rank, bool *out) {
 }
 
 typedef struct {
-    Nest nest;         /* kept loops first, then reduced ones */
+    Nest nest; /* kept loops first, then reduced ones */
     int n_kept;
-    double kept, all;  /* typical numbers of elements */
+    double kept, all; /* typical numbers of elements */
     Position in, out;
 } ReduceLoops;
 
@@ -66,8 +71,10 @@ static void reduce_loops(Body *b, const Shape *shape, const bool *reduced, bool 
         for (int d = 0; d < shape->rank; d++)
             if (reduced[d] == (part == 1)) nest_dim(b, &r->nest, shape->dims[d], part == 1, &r->in.at[d]);
     for (int d = 0; d < shape->rank; d++) {
-        if (!reduced[d]) r->out.at[r->out.rank++] = r->in.at[d];
-        else if (keep) r->out.at[r->out.rank++] = index_int(b, 0);
+        if (!reduced[d])
+            r->out.at[r->out.rank++] = r->in.at[d];
+        else if (keep)
+            r->out.at[r->out.rank++] = index_int(b, 0);
     }
 }
 
@@ -97,8 +104,10 @@ static int vector_loop(Body *b, const Nest *nest, ExprId e, bool has_lanes) {
             bool *pinned = NEW_ARRAY(b->l->scratch, bool, b->k->n_vars);
             expr_affine(b, load->args[0], coefs, pinned);
             uint32_t var = nest->loops[i].var;
-            if (!pinned[var] && dim_is(coefs[var], 1)) score += 2;
-            else if (!pinned[var] && dim_is(coefs[var], 0)) score += 1;
+            if (!pinned[var] && dim_is(coefs[var], 1))
+                score += 2;
+            else if (!pinned[var] && dim_is(coefs[var], 0))
+                score += 1;
         }
         Dim extent = nest->loops[i].extent;
         if (dim_is_const(extent) && extent.value < 4) score -= 1;
@@ -139,7 +148,8 @@ static bool reduce_node(Lower *l, NodeId n) {
     reduce_loops(b, &in->shape, reduced, node_int(node, "keep", 0) != 0, &r);
     bool is_mean = strcmp(kind, "mean") == 0;
     DType type = accumulator_type(in->dtype);
-    if (is_mean && dtype_is_int(type)) type = dtype_is_signed(type) ? DTYPE_S64 : DTYPE_U64; /* means of small types do not wrap around */
+    if (is_mean && dtype_is_int(type))
+        type = dtype_is_signed(type) ? DTYPE_S64 : DTYPE_U64; /* means of small types do not wrap around */
     uint32_t acc = body_acc(b, type);
     ExprId value = body_value(b, node->inputs[0], &r.in);
     value = body_cast(b, value, type);
@@ -179,8 +189,8 @@ static ExprId lowest_number(Body *b, DType t, bool lowest) {
     return expr_float(b->l->arena, b->k, t, lowest ? -highest : highest);
 }
 
-/* The first of equals: an update only where the value is strictly better; NaN never is, as in TensorFlow. Serial over the axis, lanes over
-   what is kept where that is contiguous. */
+/* The first of equals: an update only where the value is strictly better; NaN never is, as in TensorFlow. Serial over
+   the axis, lanes over what is kept where that is contiguous. */
 static bool arg_reduce_node(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
     const Value *in = lower_value(l, node->inputs[0]), *out = lower_value(l, node->outputs[0]);
@@ -209,9 +219,11 @@ static bool arg_reduce_node(Lower *l, NodeId n) {
     if (vector >= r.n_kept) vector = -1; /* lanes along the axis would have to be merged by index */
     vector_last(&r.nest, r.n_kept, &vector);
     Cost cost = body_cost(b, r.all, vector >= 0 ? 1 : 4);
-    Stmt *take_place = stmt_update(b, where, OP_SELECT, r.in.at[axis]), *take_value = stmt_update(b, best, OP_SELECT, value);
+    Stmt *take_place = stmt_update(b, where, OP_SELECT, r.in.at[axis]),
+         *take_value = stmt_update(b, best, OP_SELECT, value);
     take_place->pred = take_value->pred = better;
-    Stmt *update = stmt_join(fails, stmt_join(take_place, take_value)); /* the place first: `better` reads the old best */
+    Stmt *update =
+        stmt_join(fails, stmt_join(take_place, take_value)); /* the place first: `better` reads the old best */
     Stmt *inside = stmt_join(stmt_acc(b, best, first), stmt_acc(b, where, index_int(b, 0)));
     inside = stmt_join(inside, nest_reduced(b, &r.nest, r.n_kept, update, -1));
     inside = stmt_join(inside, stmt_fails(b));
@@ -222,4 +234,6 @@ static bool arg_reduce_node(Lower *l, NodeId n) {
     return !l->failed;
 }
 
-bool lower_reduce(Lower *l, NodeId n) { return lower_node(l, n)->op == OP_REDUCE ? reduce_node(l, n) : arg_reduce_node(l, n); }
+bool lower_reduce(Lower *l, NodeId n) {
+    return lower_node(l, n)->op == OP_REDUCE ? reduce_node(l, n) : arg_reduce_node(l, n);
+}

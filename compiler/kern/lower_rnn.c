@@ -1,5 +1,6 @@
-/* lower_rnn: lstm and gru. The input's share of all gates is one matrix product over all steps; what is left is a loop over time, one unit
-   per batch entry, that keeps the state in local rows and reads the recurrent weights with lanes over gates. */
+/* lower_rnn: lstm and gru. The input's share of all gates is one matrix product over all steps; what is left is a loop
+   over time, one unit per batch entry, that keeps the state in local rows and reads the recurrent weights with lanes
+   over gates. */
 #include "kern/lower.h"
 
 enum { MAX_HIDDEN = 2048 }; /* gates and states live in 64 KiB */
@@ -8,15 +9,21 @@ typedef struct {
     Body *b;
     Lower *l;
     DType type;
-    ExprId batch_index;   /* the unit */
+    ExprId batch_index; /* the unit */
     Dim steps, batch;
-    int64_t hidden, width; /* of the state, of all gates */
+    int64_t hidden, width;         /* of the state, of all gates */
     uint32_t projected, recurrent; /* parameters */
 } Cell;
 
-static ExprId op2(Cell *c, OpId op, ExprId x, ExprId y) { return body_scalar(c->b, op, c->type, x, y, (ExprId){0}); }
-static ExprId op1(Cell *c, OpId op, ExprId x) { return body_scalar(c->b, op, c->type, x, (ExprId){0}, (ExprId){0}); }
-static ExprId local(Cell *c, uint32_t param, ExprId i) { return expr_load(c->l->arena, c->b->k, param, i); }
+static ExprId op2(Cell *c, OpId op, ExprId x, ExprId y) {
+    return body_scalar(c->b, op, c->type, x, y, (ExprId){0});
+}
+static ExprId op1(Cell *c, OpId op, ExprId x) {
+    return body_scalar(c->b, op, c->type, x, (ExprId){0}, (ExprId){0});
+}
+static ExprId local(Cell *c, uint32_t param, ExprId i) {
+    return expr_load(c->l->arena, c->b->k, param, i);
+}
 
 static Loop new_loop(Cell *c, Dim extent, ExprId *out_var) {
     Loop loop = {extent, c->b->k->n_vars, true};
@@ -34,8 +41,20 @@ static uint32_t project(Lower *l, NodeId n, ValueId x, ValueId w) {
     b->k->kind = KERNEL_CONTRACTION;
     Contraction *c = b->k->contraction = NEW(l->arena, Contraction);
     Dim k = ws->dims[0], columns = ws->dims[1];
-    *c = (Contraction){.kind = CONTRACT_GEMM, .a = type, .b = type, .acc = type, .batch = dim_const(1), .n = columns, .k = k, .a_m = k, .a_k = dim_const(1),
-                       .b_k = columns, .b_n = dim_const(1), .b_repeat = dim_const(1), .c_m = columns, .c_n = dim_const(1)};
+    *c = (Contraction){.kind = CONTRACT_GEMM,
+                       .a = type,
+                       .b = type,
+                       .acc = type,
+                       .batch = dim_const(1),
+                       .n = columns,
+                       .k = k,
+                       .a_m = k,
+                       .a_k = dim_const(1),
+                       .b_k = columns,
+                       .b_n = dim_const(1),
+                       .b_repeat = dim_const(1),
+                       .c_m = columns,
+                       .c_n = dim_const(1)};
     c->m = dim_mul(&l->g->dims, xs->dims[0], xs->dims[1]);
     uint32_t a_buffer = lower_buffer(l, x), b_buffer;
     const Tensor *t = value_const(l->g, w);
@@ -50,7 +69,8 @@ static uint32_t project(Lower *l, NodeId n, ValueId x, ValueId w) {
         b_buffer = lower_buffer(l, w);
     }
     (void)body_in(b, a_buffer);
-    if (body_in(b, b_buffer) != 1) BUG("a product of a matrix with itself as weights"); /* packed or other shape: never the same buffer */
+    if (body_in(b, b_buffer) != 1)
+        BUG("a product of a matrix with itself as weights"); /* packed or other shape: never the same buffer */
     (void)body_out(b, to);
     uint32_t acc = body_acc(b, type);
     b->k->epilogue = expr_acc(l->arena, b->k, acc);
@@ -61,7 +81,8 @@ static uint32_t project(Lower *l, NodeId n, ValueId x, ValueId w) {
 }
 
 /* gates[j] = projected[t, b, j] + sum over k of state[k] * recurrent[k, first + j] for j < n. */
-static Stmt *gate_rows(Cell *c, ExprId time, uint32_t state, uint32_t into, int64_t first, int64_t n, ValueId bias, bool add_projection) {
+static Stmt *gate_rows(Cell *c, ExprId time, uint32_t state, uint32_t into, int64_t first, int64_t n, ValueId bias,
+                       bool add_projection) {
     Body *b = c->b;
     ExprId column, k;
     Loop columns = new_loop(c, dim_const(n), &column), rows = new_loop(c, dim_const(c->hidden), &k);
@@ -86,10 +107,16 @@ static Stmt *gate_rows(Cell *c, ExprId time, uint32_t state, uint32_t into, int6
 
 static bool cell_begin(Lower *l, NodeId n, Cell *c, ValueId x, ValueId w, ValueId r, const char *what) {
     const Value *rv = lower_value(l, r), *xv = lower_value(l, x);
-    if (!dim_is_const(rv->shape.dims[0]) || rv->shape.dims[0].value > MAX_HIDDEN || !dtype_is_float(xv->dtype) || dtype_info(xv->dtype)->bits < 32)
-        return diag_unsupported(l->d, lower_node(l, n)->name, lower_node(l, n)->tf_op, "a recurrent cell of this type or with more than %d units", MAX_HIDDEN);
+    if (!dim_is_const(rv->shape.dims[0]) || rv->shape.dims[0].value > MAX_HIDDEN || !dtype_is_float(xv->dtype) ||
+        dtype_info(xv->dtype)->bits < 32)
+        return diag_unsupported(l->d, lower_node(l, n)->name, lower_node(l, n)->tf_op,
+                                "a recurrent cell of this type or with more than %d units", MAX_HIDDEN);
     uint32_t projected = project(l, n, x, w), recurrent = lower_buffer(l, r);
-    *c = (Cell){.l = l, .type = xv->dtype, .steps = xv->shape.dims[0], .batch = xv->shape.dims[1], .hidden = rv->shape.dims[0].value};
+    *c = (Cell){.l = l,
+                .type = xv->dtype,
+                .steps = xv->shape.dims[0],
+                .batch = xv->shape.dims[1],
+                .hidden = rv->shape.dims[0].value};
     c->b = body_new(l, n, 0, what);
     c->batch_index = expr_var(l->arena, c->b->k, VAR_UNIT);
     c->projected = body_in(c->b, projected);
@@ -100,7 +127,8 @@ static bool cell_begin(Lower *l, NodeId n, Cell *c, ValueId x, ValueId w, ValueI
 
 static bool cell_finish(Cell *c, Stmt *body, int64_t gates) {
     c->b->k->body = body;
-    double flops = 2 * (double)lower_typical(c->l, c->steps) * (double)lower_typical(c->l, c->batch) * (double)(c->hidden * c->hidden * gates);
+    double flops = 2 * (double)lower_typical(c->l, c->steps) * (double)lower_typical(c->l, c->batch) *
+                   (double)(c->hidden * c->hidden * gates);
     body_finish(c->b, c->batch, cost_roofline(c->l->p->machine, flops, 0.2, 0));
     return !c->l->failed;
 }
@@ -144,8 +172,10 @@ static bool lower_lstm(Lower *l, NodeId n) {
     for (int i = 0; i < 4; i++) gate[i] = local(&c, gates, index_add(b, j, index_int(b, i * h)));
     ExprId forget_bias = body_number(b, c.type, node_float(node, "forget_bias", 0));
     if (node_float(node, "forget_bias", 0) != 0) gate[2] = op2(&c, OP_ADD, gate[2], forget_bias);
-    ExprId input = op1(&c, OP_SIGMOID, gate[0]), candidate = op1(&c, OP_TANH, gate[1]), forget = op1(&c, OP_SIGMOID, gate[2]), output = op1(&c, OP_SIGMOID, gate[3]);
-    ExprId kept = op2(&c, OP_MUL, local(&c, cell, j), forget), added = op2(&c, OP_MUL, candidate, input), new_cell = op2(&c, OP_ADD, added, kept);
+    ExprId input = op1(&c, OP_SIGMOID, gate[0]), candidate = op1(&c, OP_TANH, gate[1]),
+           forget = op1(&c, OP_SIGMOID, gate[2]), output = op1(&c, OP_SIGMOID, gate[3]);
+    ExprId kept = op2(&c, OP_MUL, local(&c, cell, j), forget), added = op2(&c, OP_MUL, candidate, input),
+           new_cell = op2(&c, OP_ADD, added, kept);
     double clip = node_float(node, "cell_clip", 0);
     if (clip > 0) {
         ExprId high = body_number(b, c.type, clip), low = body_number(b, c.type, -clip);
@@ -163,7 +193,8 @@ static bool lower_lstm(Lower *l, NodeId n) {
     return cell_finish(&c, body, 4);
 }
 
-/* z, r, h; reset_after: the recurrent share of h, bias included, is multiplied by r, else the state is before the product. */
+/* z, r, h; reset_after: the recurrent share of h, bias included, is multiplied by r, else the state is before the
+ * product. */
 static bool lower_gru(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
     Cell c;
@@ -178,7 +209,8 @@ static bool lower_gru(Lower *l, NodeId n) {
     Loop steps = new_loop(&c, c.steps, &time);
     int64_t width = 3 * h;
     Stmt *turn = gate_rows(&c, time, state, gates, 0, reset_after ? 3 * h : 2 * h, recurrent_bias, false);
-    ExprId step = index_add(b, index_mul(b, time, index_dim(b, c.batch)), c.batch_index), base = index_mul(b, step, index_int(b, width));
+    ExprId step = index_add(b, index_mul(b, time, index_dim(b, c.batch)), c.batch_index),
+           base = index_mul(b, step, index_int(b, width));
     /* Share of the input of gate g at column x, bias included. */
     Loop units = new_loop(&c, dim_const(h), &i), finals = new_loop(&c, dim_const(h), &j);
     ExprId input[3], vars[2] = {i, j}, share[3];
@@ -189,7 +221,8 @@ static bool lower_gru(Lower *l, NodeId n) {
         share[g] = local(&c, gates, p.at[0]);
     }
     ExprId one = body_number(b, c.type, 1);
-    ExprId update_gate = op1(&c, OP_SIGMOID, op2(&c, OP_ADD, input[0], share[0])), reset_gate = op1(&c, OP_SIGMOID, op2(&c, OP_ADD, input[1], share[1]));
+    ExprId update_gate = op1(&c, OP_SIGMOID, op2(&c, OP_ADD, input[0], share[0])),
+           reset_gate = op1(&c, OP_SIGMOID, op2(&c, OP_ADD, input[1], share[1]));
     ExprId z = update_gate, candidate;
     if (reset_after) {
         candidate = op1(&c, OP_TANH, op2(&c, OP_ADD, input[2], op2(&c, OP_MUL, reset_gate, share[2])));
@@ -204,7 +237,8 @@ static bool lower_gru(Lower *l, NodeId n) {
         candidate = op1(&c, OP_TANH, op2(&c, OP_ADD, input[2], local(&c, second, j)));
         z = local(&c, gates, j);
     }
-    ExprId old = op2(&c, OP_MUL, z, local(&c, state, j)), rest = op2(&c, OP_SUB, one, z), fresh = op2(&c, OP_MUL, rest, candidate);
+    ExprId old = op2(&c, OP_MUL, z, local(&c, state, j)), rest = op2(&c, OP_SUB, one, z),
+           fresh = op2(&c, OP_MUL, rest, candidate);
     ExprId new_state = op2(&c, OP_ADD, old, fresh);
     Stmt *last = store_step(&c, node->outputs[0], time, j, new_state);
     last = stmt_join(last, stmt_store(b, state, j, new_state));
@@ -214,4 +248,6 @@ static bool lower_gru(Lower *l, NodeId n) {
     return cell_finish(&c, body, 3);
 }
 
-bool lower_rnn(Lower *l, NodeId n) { return lower_node(l, n)->op == OP_LSTM ? lower_lstm(l, n) : lower_gru(l, n); }
+bool lower_rnn(Lower *l, NodeId n) {
+    return lower_node(l, n)->op == OP_LSTM ? lower_lstm(l, n) : lower_gru(l, n);
+}

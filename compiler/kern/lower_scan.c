@@ -6,8 +6,10 @@
 /* log(exp(acc) + exp(x)) without overflow: max + log1p(exp(min - max)); -inf stays what the other is. */
 static ExprId log_add_exp(Body *b, DType t, ExprId acc, ExprId x) {
     ExprId high = body_scalar(b, OP_MAX, t, acc, x, (ExprId){0}), low = body_scalar(b, OP_MIN, t, acc, x, (ExprId){0});
-    ExprId difference = body_scalar(b, OP_SUB, t, low, high, (ExprId){0}), power = body_scalar(b, OP_EXP, t, difference, (ExprId){0}, (ExprId){0});
-    ExprId log = body_scalar(b, OP_LOG1P, t, power, (ExprId){0}, (ExprId){0}), sum = body_scalar(b, OP_ADD, t, high, log, (ExprId){0});
+    ExprId difference = body_scalar(b, OP_SUB, t, low, high, (ExprId){0}),
+           power = body_scalar(b, OP_EXP, t, difference, (ExprId){0}, (ExprId){0});
+    ExprId log = body_scalar(b, OP_LOG1P, t, power, (ExprId){0}, (ExprId){0}),
+           sum = body_scalar(b, OP_ADD, t, high, log, (ExprId){0});
     ExprId minus_infinity = expr_float(b->l->arena, b->k, t, -INFINITY);
     ExprId is_empty = expr_scalar(b->l->arena, b->k, OP_EQ, DTYPE_BOOL, low, minus_infinity, (ExprId){0});
     return expr_scalar(b->l->arena, b->k, OP_SELECT, t, is_empty, high, sum);
@@ -42,7 +44,9 @@ bool lower_scan(Lower *l, NodeId n) {
     uint32_t param;
     ExprId index, stored;
     if (!body_epilogue(b, node->outputs[0], &at, result, &param, &index, &stored)) return lower_alone(l, n);
-    ExprId first = is_sum ? body_number(b, type, 0) : is_product ? body_number(b, type, 1) : expr_float(l->arena, b->k, type, -INFINITY);
+    ExprId first = is_sum       ? body_number(b, type, 0)
+                   : is_product ? body_number(b, type, 1)
+                                : expr_float(l->arena, b->k, type, -INFINITY);
     Stmt *update;
     if (is_sum || is_product) {
         update = stmt_update(b, acc, is_sum ? OP_ADD : OP_MUL, value);
@@ -51,7 +55,8 @@ bool lower_scan(Lower *l, NodeId n) {
         update->pred = expr_int(l->arena, b->k, DTYPE_BOOL, 1);
     }
     Stmt *store = stmt_store(b, param, index, stored), *rest = stmt_fails(b);
-    Stmt *turn = exclusive ? stmt_join(stmt_join(fails, rest), stmt_join(store, update)) : stmt_join(stmt_join(fails, update), stmt_join(rest, store));
+    Stmt *turn = exclusive ? stmt_join(stmt_join(fails, rest), stmt_join(store, update))
+                           : stmt_join(stmt_join(fails, update), stmt_join(rest, store));
     Stmt *inside = stmt_join(stmt_acc(b, acc, first), nest_for(b, &along, FOR_SERIAL, turn));
     double kept = 1, length = (double)lower_typical(l, along.extent);
     for (int i = 0; i < n_kept; i++) kept *= (double)lower_typical(l, nest.loops[i].extent);

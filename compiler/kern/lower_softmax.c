@@ -1,6 +1,6 @@
-/* lower_softmax: softmax, log_softmax and layer_norm: rows that are reduced and then written. A unit does whole rows; a row passes through
-   L1 two or three times. What the row's elements are computed from (scale, mask) is computed once and kept in a local row, or in the result
-   itself, where that has the type. */
+/* lower_softmax: softmax, log_softmax and layer_norm: rows that are reduced and then written. A unit does whole rows; a
+   row passes through L1 two or three times. What the row's elements are computed from (scale, mask) is computed once
+   and kept in a local row, or in the result itself, where that has the type. */
 #include "kern/lower.h"
 #include <math.h>
 
@@ -8,13 +8,13 @@ enum { MAX_LOCAL_ROW = 8192 }; /* elements: 32 KiB of f32 */
 
 typedef struct {
     Body *b;
-    Nest kept;                 /* loops over rows */
-    Loop along;                /* the row */
+    Nest kept;  /* loops over rows */
+    Loop along; /* the row */
     ExprId column;
     Position at;
-    DType type;                /* computed in */
-    ExprId x;                  /* element of the operand */
-    uint32_t keep;             /* parameter that holds intermediate elements of the row */
+    DType type;    /* computed in */
+    ExprId x;      /* element of the operand */
+    uint32_t keep; /* parameter that holds intermediate elements of the row */
     bool has_keep;
     ExprId keep_index;
 } Row;
@@ -35,7 +35,8 @@ static Row row_begin(Lower *l, NodeId n, const char *what) {
     return r;
 }
 
-/* Where elements may be kept between the passes over a row: a local array, or the result when it has the type and place. */
+/* Where elements may be kept between the passes over a row: a local array, or the result when it has the type and
+ * place. */
 static void row_keep(Row *r, uint32_t out_param, ExprId out_index) {
     Body *b = r->b;
     Dim n = r->along.extent;
@@ -50,11 +51,21 @@ static void row_keep(Row *r, uint32_t out_param, ExprId out_index) {
     }
 }
 
-static ExprId op2(Row *r, OpId op, ExprId x, ExprId y) { return body_scalar(r->b, op, r->type, x, y, (ExprId){0}); }
-static ExprId op1(Row *r, OpId op, ExprId x) { return body_scalar(r->b, op, r->type, x, (ExprId){0}, (ExprId){0}); }
-static ExprId kept_element(Row *r) { return expr_load(r->b->l->arena, r->b->k, r->keep, r->keep_index); }
-static Stmt *along(Row *r, Stmt *inside) { return nest_for(r->b, &r->along, FOR_VECTOR, inside); }
-static bool is_plain(const Body *b, ExprId x) { return body_expr(b, x)->kind == EXPR_LOAD; }
+static ExprId op2(Row *r, OpId op, ExprId x, ExprId y) {
+    return body_scalar(r->b, op, r->type, x, y, (ExprId){0});
+}
+static ExprId op1(Row *r, OpId op, ExprId x) {
+    return body_scalar(r->b, op, r->type, x, (ExprId){0}, (ExprId){0});
+}
+static ExprId kept_element(Row *r) {
+    return expr_load(r->b->l->arena, r->b->k, r->keep, r->keep_index);
+}
+static Stmt *along(Row *r, Stmt *inside) {
+    return nest_for(r->b, &r->along, FOR_VECTOR, inside);
+}
+static bool is_plain(const Body *b, ExprId x) {
+    return body_expr(b, x)->kind == EXPR_LOAD;
+}
 
 static double typical_rows(const Lower *l, const Row *r) {
     double n = 1;
@@ -80,10 +91,12 @@ bool lower_softmax(Lower *l, NodeId n) {
     Row r = row_begin(l, n, is_log ? "log_softmax" : "softmax");
     Body *b = r.b;
     uint32_t acc_max = body_acc(b, r.type), acc_sum = body_acc(b, r.type);
-    ExprId max = expr_acc(l->arena, b->k, acc_max), sum = expr_acc(l->arena, b->k, acc_sum), one = body_number(b, r.type, 1);
+    ExprId max = expr_acc(l->arena, b->k, acc_max), sum = expr_acc(l->arena, b->k, acc_sum),
+           one = body_number(b, r.type, 1);
     Stmt *fails = stmt_fails(b);
 
-    /* The result's buffer is needed to decide where the row is kept; the final expression depends on that: build it twice. */
+    /* The result's buffer is needed to decide where the row is kept; the final expression depends on that: build it
+     * twice. */
     ValueId result = lower_group_result(l, n);
     const Value *out = lower_value(l, node->outputs[0]);
     bool plain_result = result.i == node->outputs[0].i;
@@ -114,7 +127,8 @@ bool lower_softmax(Lower *l, NodeId n) {
     final = body_cast(b, final, out->dtype);
     uint32_t param;
     ExprId x[N_EXPRS] = {{0}};
-    if (!body_epilogue(b, node->outputs[0], &r.at, final, &param, &x[OUT_INDEX], &x[OUT_VALUE])) return lower_alone(l, n);
+    if (!body_epilogue(b, node->outputs[0], &r.at, final, &param, &x[OUT_INDEX], &x[OUT_VALUE]))
+        return lower_alone(l, n);
     x[X_VALUE] = r.x;
     x[E_VALUE] = e;
     if (r.has_keep) {
@@ -157,18 +171,22 @@ bool lower_layer_norm(Lower *l, NodeId n) {
         columns = body_cast(b, dim, r.type);
     }
     ExprId again = r.has_keep ? kept_element(&r) : r.x;
-    ExprId mean = op2(&r, OP_DIV, sum, columns), centred = op2(&r, OP_SUB, again, mean), square = op2(&r, OP_MUL, centred, centred);
-    ExprId epsilon = body_number(b, r.type, node_float(node, "epsilon", 0)), variance = op2(&r, OP_DIV, squares, columns);
+    ExprId mean = op2(&r, OP_DIV, sum, columns), centred = op2(&r, OP_SUB, again, mean),
+           square = op2(&r, OP_MUL, centred, centred);
+    ExprId epsilon = body_number(b, r.type, node_float(node, "epsilon", 0)),
+           variance = op2(&r, OP_DIV, squares, columns);
     ExprId guarded = op2(&r, OP_ADD, variance, epsilon), inverse = op1(&r, OP_RSQRT, guarded);
     Position channel = {.rank = 1, .has_at = true, .at = {r.column}};
     ExprId scale = body_value(b, node->inputs[1], &channel), offset = body_value(b, node->inputs[2], &channel);
     scale = body_cast(b, scale, r.type);
     offset = body_cast(b, offset, r.type);
-    ExprId factor = op2(&r, OP_MUL, inverse, scale), scaled = op2(&r, OP_MUL, centred, factor), final = op2(&r, OP_ADD, scaled, offset);
+    ExprId factor = op2(&r, OP_MUL, inverse, scale), scaled = op2(&r, OP_MUL, centred, factor),
+           final = op2(&r, OP_ADD, scaled, offset);
     final = body_cast(b, final, out->dtype);
     uint32_t param;
     ExprId x[N_EXPRS] = {{0}};
-    if (!body_epilogue(b, node->outputs[0], &r.at, final, &param, &x[OUT_INDEX], &x[OUT_VALUE])) return lower_alone(l, n);
+    if (!body_epilogue(b, node->outputs[0], &r.at, final, &param, &x[OUT_INDEX], &x[OUT_VALUE]))
+        return lower_alone(l, n);
     x[X_VALUE] = r.x;
     x[E_VALUE] = square;
     if (!fails && b->fails.len == 0) nest_merge(b, &r.kept, N_EXPRS, x);

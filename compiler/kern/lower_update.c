@@ -1,6 +1,6 @@
-/* lower_update: dynamic_update and scatter_nd: the operand with some elements replaced. Where nobody else reads the operand the elements are
-   replaced in its own buffer, so that a loop that writes one row a turn does not copy the others. Scatters are serial over the indices: equal
-   indices give the same result every time. */
+/* lower_update: dynamic_update and scatter_nd: the operand with some elements replaced. Where nobody else reads the
+   operand the elements are replaced in its own buffer, so that a loop that writes one row a turn does not copy the
+   others. Scatters are serial over the indices: equal indices give the same result every time. */
 #include "kern/lower.h"
 #include <string.h>
 
@@ -10,9 +10,12 @@ static uint32_t take_over(Lower *l, NodeId n, ValueId x, ValueId out) {
     uint32_t from = lower_buffer(l, x);
     const Buffer *b = &l->p->buffers.data[from];
     const Value *value = lower_value(l, x);
-    bool own = (b->kind == BUFFER_ARENA || b->kind == BUFFER_POOL) && u->n == 1 && !u->is_result && l->buffer_of[out.i] == NO_BUFFER;
-    if (value->def.i) own = own && !(op_info(lower_node(l, value->def)->op)->flags & (OP_FLAG_VIEW | OP_FLAG_REGIONS));
-    else own = own && b->in_loop; /* a parameter of a branch is somebody else's */
+    bool own = (b->kind == BUFFER_ARENA || b->kind == BUFFER_POOL) && u->n == 1 && !u->is_result &&
+               l->buffer_of[out.i] == NO_BUFFER;
+    if (value->def.i)
+        own = own && !(op_info(lower_node(l, value->def)->op)->flags & (OP_FLAG_VIEW | OP_FLAG_REGIONS));
+    else
+        own = own && b->in_loop; /* a parameter of a branch is somebody else's */
     if (own) {
         l->buffer_of[out.i] = from;
         return from;
@@ -72,13 +75,18 @@ bool lower_update(Lower *l, NodeId n) {
     Cost cost = body_cost(b, elements, 1);
     Stmt *inside = stmt_store(b, s.param, exprs[0], exprs[1]);
     Dim units;
-    b->k->body = nest_wrap(b, &s.nest, s.nest.n, inside, body_has_lanes(b) ? s.nest.n - 1 : -1, cost.ns / elements, &units);
+    b->k->body =
+        nest_wrap(b, &s.nest, s.nest.n, inside, body_has_lanes(b) ? s.nest.n - 1 : -1, cost.ns / elements, &units);
     body_finish(b, units, cost);
     return !l->failed;
 }
 
-typedef struct { const char *mode; OpId op; } ScatterRow;
-static const ScatterRow scatter_rows[] = {{"update", OP_NONE}, {"add", OP_ADD}, {"sub", OP_SUB}, {"min", OP_MIN}, {"max", OP_MAX}};
+typedef struct {
+    const char *mode;
+    OpId op;
+} ScatterRow;
+static const ScatterRow scatter_rows[] = {
+    {"update", OP_NONE}, {"add", OP_ADD}, {"sub", OP_SUB}, {"min", OP_MIN}, {"max", OP_MAX}};
 
 static OpId scatter_op(const char *mode) {
     for (size_t i = 0; i < ARRAY_LEN(scatter_rows); i++)
@@ -102,16 +110,20 @@ bool lower_scatter(Lower *l, NodeId n) {
     ExprId inside = {0};
     for (int i = 0; i < depth; i++) {
         where.at[batch] = index_int(b, i);
-        ExprId index = body_value(b, indices, &where), wide = body_cast(b, index, DTYPE_S64), size = index_dim(b, shape->dims[i]);
+        ExprId index = body_value(b, indices, &where), wide = body_cast(b, index, DTYPE_S64),
+               size = index_dim(b, shape->dims[i]);
         ExprId low = index_test(b, OP_GE, wide, index_int(b, 0)), high = index_test(b, OP_LT, wide, size);
         inside = index_and(b, inside, index_and(b, low, high));
         there.at[i] = wide;
     }
     for (int i = depth; i < shape->rank; i++) there.at[i] = s.update.at[batch + i - depth];
     ExprId value = body_value(b, update, &s.update), index = position_flatten(b, shape, &there);
-    if (inside.i) body_fail(b, expr_scalar(l->arena, b->k, OP_NOT, DTYPE_BOOL, inside, (ExprId){0}, (ExprId){0}), (ExprId){0});
+    if (inside.i)
+        body_fail(b, expr_scalar(l->arena, b->k, OP_NOT, DTYPE_BOOL, inside, (ExprId){0}, (ExprId){0}), (ExprId){0});
     if (op != OP_NONE) {
-        ExprId old = inside.i ? expr_load_if(l->arena, b->k, s.param, index, inside, body_number(b, body_expr(b, value)->dtype, 0)) : expr_load(l->arena, b->k, s.param, index);
+        ExprId old = inside.i ? expr_load_if(l->arena, b->k, s.param, index, inside,
+                                             body_number(b, body_expr(b, value)->dtype, 0))
+                              : expr_load(l->arena, b->k, s.param, index);
         value = body_scalar(b, op, body_expr(b, value)->dtype, old, value, (ExprId){0});
     }
     Stmt *store = stmt_store(b, s.param, index, value);
@@ -124,7 +136,8 @@ bool lower_scatter(Lower *l, NodeId n) {
     for (int d = 0; d < batch; d++) n_index += !dim_is(lower_value(l, update)->shape.dims[d], 1);
     int last = s.nest.n - 1;
     bool lanes = body_has_lanes(b) && last >= n_index;
-    for (int i = last; i >= 0; i--) body = nest_for(b, &s.nest.loops[i], i == last && lanes ? FOR_VECTOR : FOR_SERIAL, body);
+    for (int i = last; i >= 0; i--)
+        body = nest_for(b, &s.nest.loops[i], i == last && lanes ? FOR_VECTOR : FOR_SERIAL, body);
     b->k->body = body;
     body_finish(b, dim_const(1), cost);
     return !l->failed;

@@ -1,13 +1,14 @@
-/* lower_window: pooling and transposed convolution: loops over a window around every output pixel, lanes over channels. */
+/* lower_window: pooling and transposed convolution: loops over a window around every output pixel, lanes over channels.
+ */
 #include "kern/lower.h"
 #include <float.h>
 #include <string.h>
 
 typedef struct {
-    Nest nest;                 /* kept loops (images, pixels, channels), then window loops */
+    Nest nest; /* kept loops (images, pixels, channels), then window loops */
     Position out, in;
-    ExprId inside;             /* the tap lies in the image; 0: always */
-    ExprId taps_inside;        /* number of taps inside, S64; 0: all */
+    ExprId inside;      /* the tap lies in the image; 0: always */
+    ExprId taps_inside; /* number of taps inside, S64; 0: all */
     int64_t taps;
 } Window;
 
@@ -32,7 +33,8 @@ bool lower_pool(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
     const Value *in = lower_value(l, node->inputs[0]), *out = lower_value(l, node->outputs[0]);
     bool max = strcmp(node_string(node, "kind", "max"), "max") == 0;
-    const Attr *window = node_attr(node, "window"), *strides = node_attr(node, "strides"), *before = node_attr(node, "before"), *dilations = node_attr(node, "dilations");
+    const Attr *window = node_attr(node, "window"), *strides = node_attr(node, "strides"),
+               *before = node_attr(node, "before"), *dilations = node_attr(node, "dilations");
     Body *b = body_new(l, n, l->group_of[n.i], max ? "max_pool" : "avg_pool");
     int rank = out->shape.rank, spatial = rank - 2;
     Window w = {.taps = 1};
@@ -41,11 +43,13 @@ bool lower_pool(Lower *l, NodeId n) {
     w.in = w.out;
     int n_kept = w.nest.n;
     for (int i = 0; i < spatial; i++) {
-        int64_t kernel = window->v.ints[i], stride = strides->v.ints[i], dilation = dilations ? dilations->v.ints[i] : 1;
+        int64_t kernel = window->v.ints[i], stride = strides->v.ints[i],
+                dilation = dilations ? dilations->v.ints[i] : 1;
         Dim size = in->shape.dims[1 + i];
         ExprId tap, size_expr = index_dim(b, size);
         nest_dim(b, &w.nest, dim_const(kernel), true, &tap);
-        ExprId scaled = index_mul(b, w.out.at[1 + i], index_int(b, stride)), start = index_sub(b, scaled, index_dim(b, before->v.dims[i]));
+        ExprId scaled = index_mul(b, w.out.at[1 + i], index_int(b, stride)),
+               start = index_sub(b, scaled, index_dim(b, before->v.dims[i]));
         w.in.at[1 + i] = index_add(b, start, index_mul(b, tap, index_int(b, dilation)));
         w.taps *= kernel;
         bool fits = fits_inside(l, size, out->shape.dims[1 + i], before->v.dims[i], stride, dilation, kernel);
@@ -63,10 +67,13 @@ bool lower_pool(Lower *l, NodeId n) {
     ExprId value = body_value(b, node->inputs[0], &w.in);
     value = body_cast(b, value, type);
     ExprId neutral = body_number(b, type, 0);
-    if (max && dtype_is_float(type)) neutral = expr_float(l->arena, b->k, type, type == DTYPE_F64 ? -DBL_MAX : -(double)FLT_MAX); /* of a window in the padding, too */
+    if (max && dtype_is_float(type))
+        neutral = expr_float(l->arena, b->k, type,
+                             type == DTYPE_F64 ? -DBL_MAX : -(double)FLT_MAX); /* of a window in the padding, too */
     if (max && !dtype_is_float(type)) {
         int bits = dtype_info(type)->bits;
-        neutral = expr_int(l->arena, b->k, type, dtype_is_signed(type) ? (bits == 64 ? INT64_MIN : -(INT64_C(1) << (bits - 1))) : 0);
+        neutral = expr_int(l->arena, b->k, type,
+                           dtype_is_signed(type) ? (bits == 64 ? INT64_MIN : -(INT64_C(1) << (bits - 1))) : 0);
     }
     if (w.inside.i) value = expr_scalar(l->arena, b->k, OP_SELECT, type, w.inside, value, neutral);
     ExprId result = expr_acc(l->arena, b->k, acc);
@@ -107,7 +114,8 @@ static uint32_t transposed_weights(Lower *l, NodeId n, ValueId v, int64_t taps, 
         for (int64_t k = 0; k < taps; k++)
             for (int64_t f = 0; f < filters; f++)
                 for (int64_t c = 0; c < channels; c++)
-                    memcpy(to + (size_t)((k * filters + f) * channels + c) * size, from + (size_t)((k * channels + c) * filters + f) * size, size);
+                    memcpy(to + (size_t)((k * filters + f) * channels + c) * size,
+                           from + (size_t)((k * channels + c) * filters + f) * size, size);
         return lower_constant(l, t, lower_node(l, n)->name);
     }
     Shape shape = {.rank = 3, .dims = {dim_const(taps), dim_const(filters), dim_const(channels)}};
@@ -123,18 +131,23 @@ static uint32_t transposed_weights(Lower *l, NodeId n, ValueId v, int64_t taps, 
     Cost cost = body_cost(b, (double)(taps * filters * channels), 4);
     Dim units;
     Stmt *store = stmt_store(b, param, index, value);
-    b->k->body = nest_wrap(b, &nest, nest.n, store, nest.n - 1, cost.ns / (double)(taps * filters * channels + 1), &units);
+    b->k->body =
+        nest_wrap(b, &nest, nest.n, store, nest.n - 1, cost.ns / (double)(taps * filters * channels + 1), &units);
     body_finish(b, units, cost);
     return to;
 }
 
-/* out[s, c] = sum over taps k and f of dy[(s + before - k*dilation) / stride, f] * w[k, c, f], where that divides and lies inside. */
+/* out[s, c] = sum over taps k and f of dy[(s + before - k*dilation) / stride, f] * w[k, c, f], where that divides and
+ * lies inside. */
 bool lower_conv_transpose(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
-    const Value *dy = lower_value(l, node->inputs[0]), *weights = lower_value(l, node->inputs[1]), *out = lower_value(l, node->outputs[0]);
-    const Attr *strides = node_attr(node, "strides"), *before = node_attr(node, "before"), *dilations = node_attr(node, "dilations");
+    const Value *dy = lower_value(l, node->inputs[0]), *weights = lower_value(l, node->inputs[1]),
+                *out = lower_value(l, node->outputs[0]);
+    const Attr *strides = node_attr(node, "strides"), *before = node_attr(node, "before"),
+               *dilations = node_attr(node, "dilations");
     int rank = out->shape.rank, spatial = rank - 2;
-    int64_t groups = node_int(node, "groups", 1), filters = weights->shape.dims[rank - 1].value, channels = weights->shape.dims[rank - 2].value, taps = 1;
+    int64_t groups = node_int(node, "groups", 1), filters = weights->shape.dims[rank - 1].value,
+            channels = weights->shape.dims[rank - 2].value, taps = 1;
     for (int i = 0; i < spatial; i++) taps *= weights->shape.dims[i].value;
     uint32_t w_buffer = transposed_weights(l, n, node->inputs[1], taps, channels, filters);
     Body *b = body_new(l, n, l->group_of[n.i], "conv_transpose");
@@ -150,12 +163,14 @@ bool lower_conv_transpose(Lower *l, NodeId n) {
     from.at[0] = at.at[0];
     ExprId inside = {0}, tap_index = index_int(b, 0);
     for (int i = 0; i < spatial; i++) {
-        int64_t kernel = weights->shape.dims[i].value, stride = strides->v.ints[i], dilation = dilations ? dilations->v.ints[i] : 1;
+        int64_t kernel = weights->shape.dims[i].value, stride = strides->v.ints[i],
+                dilation = dilations ? dilations->v.ints[i] : 1;
         ExprId tap, zero = index_int(b, 0);
         nest_dim(b, &nest, dim_const(kernel), true, &tap);
         tap_index = index_add(b, index_mul(b, tap_index, index_int(b, kernel)), tap);
         ExprId shifted = index_add(b, at.at[1 + i], index_dim(b, before->v.dims[i]));
-        ExprId offset = index_mul(b, tap, index_int(b, dilation)), place = index_sub(b, shifted, offset), step = index_int(b, stride);
+        ExprId offset = index_mul(b, tap, index_int(b, dilation)), place = index_sub(b, shifted, offset),
+               step = index_int(b, stride);
         from.at[1 + i] = index_div(b, place, step);
         if (stride != 1) inside = index_and(b, inside, index_test(b, OP_EQ, index_mod(b, place, step), zero));
         inside = index_and(b, inside, index_test(b, OP_GE, from.at[1 + i], zero));

@@ -1,5 +1,5 @@
-/* nest: loop nests: joining neighbouring loops that all indexes walk through as one, and splitting the outer ones over units.
-   Units depend on predicted work only, never on the number of threads: any split gives the same bits. */
+/* nest: loop nests: joining neighbouring loops that all indexes walk through as one, and splitting the outer ones over
+   units. Units depend on predicted work only, never on the number of threads: any split gives the same bits. */
 #include "kern/lower.h"
 
 static const double GRAIN_NS = 10000; /* work of a unit: some times the hand-out */
@@ -69,7 +69,9 @@ static void affine_scaled(const Body *b, ExprId e, Dim scale, Dim *coefs, bool *
     }
 }
 
-void expr_affine(const Body *b, ExprId e, Dim *coefs, bool *pinned) { affine_scaled(b, e, dim_const(1), coefs, pinned); }
+void expr_affine(const Body *b, ExprId e, Dim *coefs, bool *pinned) {
+    affine_scaled(b, e, dim_const(1), coefs, pinned);
+}
 
 /* ---- merging */
 
@@ -126,8 +128,10 @@ static ExprId substitute(Substitute *s, ExprId e) {
             args[i] = substitute(s, x.args[i]);
             changed = changed || args[i].i != x.args[i].i;
         }
-        if (changed && x.kind == EXPR_SCALAR) r = expr_scalar(a, s->b->k, x.op, x.dtype, args[0], args[1], args[2]);
-        else if (changed && x.kind == EXPR_LOAD) r = expr_load_if(a, s->b->k, x.ref, args[0], args[1], args[2]);
+        if (changed && x.kind == EXPR_SCALAR)
+            r = expr_scalar(a, s->b->k, x.op, x.dtype, args[0], args[1], args[2]);
+        else if (changed && x.kind == EXPR_LOAD)
+            r = expr_load_if(a, s->b->k, x.ref, args[0], args[1], args[2]);
     }
     s->done[e.i] = r.i;
     return r;
@@ -202,7 +206,8 @@ Stmt *nest_for(Body *b, const Loop *loop, ForMode mode, Stmt *inside) {
 }
 
 /* Loop `s` is the outermost that units cut, in pieces of `chunk`; all loops outside of it are cut to single steps. */
-static void choose_cut(const Body *b, const Nest *nest, int n, int vector, double ns, int *out_loop, int64_t *out_chunk) {
+static void choose_cut(const Body *b, const Nest *nest, int n, int vector, double ns, int *out_loop,
+                       int64_t *out_chunk) {
     double total = ns, inner = ns;
     for (int i = 0; i < n; i++) total *= (double)lower_typical(b->l, nest->loops[i].extent);
     double grain = total / (double)MAX_UNITS_WANTED > GRAIN_NS ? total / (double)MAX_UNITS_WANTED : GRAIN_NS;

@@ -1,14 +1,15 @@
-/* plan: when each buffer lives, which share memory in place, and where each lies in the arena. Time is the order of steps with the blocks of
-   a branch or loop directly behind their step. What is known before a loop and read in it lives to the loop's end; so does what changes
-   places with it. Where all sizes are constants the offsets are fixed here: the best of several greedy orders, compared with the bound that no
-   plan can beat; else the runtime plans when shapes are bound, with the same lifetimes. */
+/* plan: when each buffer lives, which share memory in place, and where each lies in the arena. Time is the order of
+   steps with the blocks of a branch or loop directly behind their step. What is known before a loop and read in it
+   lives to the loop's end; so does what changes places with it. Where all sizes are constants the offsets are fixed
+   here: the best of several greedy orders, compared with the bound that no plan can beat; else the runtime plans when
+   shapes are bound, with the same lifetimes. */
 #include "kern/lower.h"
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
-    uint32_t first, last;  /* of the loop, in time */
-    uint32_t outer;        /* index + 1 of the loop around it */
+    uint32_t first, last; /* of the loop, in time */
+    uint32_t outer;       /* index + 1 of the loop around it */
 } LoopSpan;
 
 typedef struct {
@@ -99,7 +100,8 @@ static void alias(Program *p, uint32_t b, uint32_t of) {
     p->buffers.data[b].offset = 0;
 }
 
-/* Whether every load of parameter `in` is at the index of the one store, which is to `out`: then they may be the same memory. */
+/* Whether every load of parameter `in` is at the index of the one store, which is to `out`: then they may be the same
+ * memory. */
 static bool same_order(const Kernel *k, uint32_t in, uint32_t out) {
     ExprId index = {0};
     uint32_t stores = 0;
@@ -154,8 +156,9 @@ static void renumber_stores(Stmt *s, uint32_t removed) {
 static bool can_hand_over(const Plan *plan, uint32_t from, uint32_t to, uint32_t now) {
     const Program *p = plan->p;
     const Buffer *x = &p->buffers.data[from], *y = &p->buffers.data[to];
-    return x->kind == BUFFER_ARENA && y->kind == BUFFER_ARENA && from != to && dim_equal(x->bytes, y->bytes) && plan->last[from] == now &&
-           plan->first[to] == now && plan->loop_of[from] == plan->loop_of[to] && !x->in_loop && !y->in_loop;
+    return x->kind == BUFFER_ARENA && y->kind == BUFFER_ARENA && from != to && dim_equal(x->bytes, y->bytes) &&
+           plan->last[from] == now && plan->first[to] == now && plan->loop_of[from] == plan->loop_of[to] &&
+           !x->in_loop && !y->in_loop;
 }
 
 static bool share_kernel(Plan *plan, Step *s, uint32_t now) {
@@ -194,7 +197,8 @@ static uint32_t count_time(const Program *p, uint32_t block) {
     return n;
 }
 
-/* One pass over a block from `now` on: in-place kernels, copies that become the same memory. Lifetimes of the joined buffer are kept up. */
+/* One pass over a block from `now` on: in-place kernels, copies that become the same memory. Lifetimes of the joined
+ * buffer are kept up. */
 static void share_block(Plan *plan, uint32_t block, uint32_t now) {
     Program *p = plan->p;
     for (uint32_t i = 0; i < p->blocks.data[block].steps.len; i++) {
@@ -208,7 +212,8 @@ static void share_block(Plan *plan, uint32_t block, uint32_t now) {
                 plan->last[root_of(p, out)] = plan->last[out];
             }
         }
-        if (s->kind == STEP_COPY && p->buffers.data[s->args.data[1]].kind == BUFFER_ARENA && can_hand_over(plan, s->args.data[1], s->args.data[0], now)) {
+        if (s->kind == STEP_COPY && p->buffers.data[s->args.data[1]].kind == BUFFER_ARENA &&
+            can_hand_over(plan, s->args.data[1], s->args.data[0], now)) {
             uint32_t to = s->args.data[0], from = s->args.data[1];
             alias(p, to, from);
             plan->last[from] = plan->last[to];
@@ -313,12 +318,14 @@ static int64_t lower_bound(const Item *items, uint32_t n, uint32_t *out_largest)
 
 static void assign_offsets(Plan *plan) {
     Program *p = plan->p;
-    Item *items = NEW_ARRAY(plan->scratch, Item, p->buffers.len + 1), *best = NEW_ARRAY(plan->scratch, Item, p->buffers.len + 1);
+    Item *items = NEW_ARRAY(plan->scratch, Item, p->buffers.len + 1),
+         *best = NEW_ARRAY(plan->scratch, Item, p->buffers.len + 1);
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->buffers.len; i++) {
         const Buffer *b = &p->buffers.data[i];
         if (b->kind != BUFFER_ARENA || b->bytes.value == 0) continue;
-        items[n++] = (Item){.buffer = i, .first = b->first_step, .last = b->last_step, .bytes = (b->bytes.value + 63) / 64 * 64};
+        items[n++] =
+            (Item){.buffer = i, .first = b->first_step, .last = b->last_step, .bytes = (b->bytes.value + 63) / 64 * 64};
     }
     uint32_t largest = 0;
     p->arena_bound = lower_bound(items, n, &largest);
@@ -333,7 +340,8 @@ static void assign_offsets(Plan *plan) {
             memcpy(best, items, sizeof *items * n);
         }
     }
-    /* What ends at the top of the arena is tried earlier, a few times: the usual reason for a gap is a large item that came late. */
+    /* What ends at the top of the arena is tried earlier, a few times: the usual reason for a gap is a large item that
+     * came late. */
     for (int round = 0; round < 24 && n > 1 && p->arena_bytes > p->arena_bound; round++) {
         memcpy(items, best, sizeof *items * n);
         uint32_t top = 0;
@@ -368,7 +376,9 @@ static void choose_parallel(Program *p) {
     for (uint32_t b = 0; b < p->blocks.len; b++)
         for (uint32_t i = 0; i < p->blocks.data[b].steps.len; i++) {
             Step *s = &p->blocks.data[b].steps.data[i];
-            if (s->kind == STEP_KERNEL) s->parallel = p->threads > 1 && !dim_is(s->units, 1) && cost_threads(p->machine, s->cost.ns, p->threads) > 1;
+            if (s->kind == STEP_KERNEL)
+                s->parallel =
+                    p->threads > 1 && !dim_is(s->units, 1) && cost_threads(p->machine, s->cost.ns, p->threads) > 1;
         }
 }
 
@@ -396,7 +406,9 @@ bool program_plan(Program *p, const LowerOptions *o, Diag *d) {
     program_dedup(p);
     arena_free(plan.scratch);
     if (p->is_static && o->max_memory > 0 && p->arena_bytes > o->max_memory)
-        return diag_error(d, NULL, NULL, "the program needs %lld MB of memory for intermediate tensors, the largest is '%s'; give a smaller batch or raise --max-memory",
+        return diag_error(d, NULL, NULL,
+                          "the program needs %lld MB of memory for intermediate tensors, the largest is '%s'; give a "
+                          "smaller batch or raise --max-memory",
                           (long long)(p->arena_bytes >> 20), p->arena_peak);
     return true;
 }

@@ -1,5 +1,6 @@
-/* print: the text of kernels and programs, for --emit=kernels, golden tests and messages. An expression used once is written where it is
-   used; one used more often gets a line `%n = …` before the body, so the text is linear in the size of the kernel. */
+/* print: the text of kernels and programs, for --emit=kernels, golden tests and messages. An expression used once is
+   written where it is used; one used more often gets a line `%n = …` before the body, so the text is linear in the size
+   of the kernel. */
 #include "kern/kern.h"
 
 typedef struct {
@@ -11,8 +12,9 @@ typedef struct {
 
 static const char *infix(OpId op) {
     static const char *const table[N_OPS] = {
-        [OP_ADD] = " + ", [OP_SUB] = " - ", [OP_MUL] = "*", [OP_FLOORDIV] = "/", [OP_FLOORMOD] = "%",  [OP_LT] = " < ", [OP_LE] = " <= ",
-        [OP_GT] = " > ",  [OP_GE] = " >= ", [OP_EQ] = " == ", [OP_NE] = " != ",  [OP_AND] = " & ",
+        [OP_ADD] = " + ",    [OP_SUB] = " - ", [OP_MUL] = "*",   [OP_FLOORDIV] = "/",
+        [OP_FLOORMOD] = "%", [OP_LT] = " < ",  [OP_LE] = " <= ", [OP_GT] = " > ",
+        [OP_GE] = " >= ",    [OP_EQ] = " == ", [OP_NE] = " != ", [OP_AND] = " & ",
     };
     return table[op];
 }
@@ -21,8 +23,10 @@ static void print_expr(Printer *p, ExprId x, bool inside);
 
 static void print_arg(Printer *p, ExprId x) {
     const Expr *e = &p->k->exprs.data[x.i];
-    if (p->uses[x.i] > 1 && e->kind == EXPR_SCALAR) str_printf(p->out, "%%%u", x.i);
-    else print_expr(p, x, true);
+    if (p->uses[x.i] > 1 && e->kind == EXPR_SCALAR)
+        str_printf(p->out, "%%%u", x.i);
+    else
+        print_expr(p, x, true);
 }
 
 static void print_load(Printer *p, const Expr *e) {
@@ -37,7 +41,8 @@ static void print_load(Printer *p, const Expr *e) {
 }
 
 static void print_scalar(Printer *p, const Expr *e, bool inside) {
-    bool is_index = e->args[0].i && (p->k->exprs.data[e->args[0].i].dtype == DTYPE_S64 || p->k->exprs.data[e->args[0].i].dtype == DTYPE_BOOL);
+    bool is_index = e->args[0].i && (p->k->exprs.data[e->args[0].i].dtype == DTYPE_S64 ||
+                                     p->k->exprs.data[e->args[0].i].dtype == DTYPE_BOOL);
     const char *between = is_index ? infix(e->op) : NULL;
     if (between && e->args[1].i && !e->args[2].i) {
         str_add(p->out, inside ? "(" : "");
@@ -59,22 +64,34 @@ static void print_expr(Printer *p, ExprId x, bool inside) {
     const Expr *e = &p->k->exprs.data[x.i];
     switch (e->kind) {
     case EXPR_CONST:
-        if (dtype_is_float(e->dtype)) str_printf(p->out, "%.9g", e->f);
-        else str_printf(p->out, "%lld", (long long)e->i);
+        if (dtype_is_float(e->dtype))
+            str_printf(p->out, "%.9g", e->f);
+        else
+            str_printf(p->out, "%lld", (long long)e->i);
         break;
-    case EXPR_VAR: str_printf(p->out, "v%u", e->ref); break;
+    case EXPR_VAR:
+        str_printf(p->out, "v%u", e->ref);
+        break;
     case EXPR_DIM:
         str_add(p->out, "[");
         dim_print(&p->p->g->dims, e->dim, p->out);
         str_add(p->out, "]");
         break;
-    case EXPR_LOAD: print_load(p, e); break;
-    case EXPR_SCALAR: print_scalar(p, e, inside); break;
-    case EXPR_ACC: str_printf(p->out, "acc%u", e->ref); break;
+    case EXPR_LOAD:
+        print_load(p, e);
+        break;
+    case EXPR_SCALAR:
+        print_scalar(p, e, inside);
+        break;
+    case EXPR_ACC:
+        str_printf(p->out, "acc%u", e->ref);
+        break;
     }
 }
 
-static void indent(Printer *p, int depth) { str_printf(p->out, "%*s", depth * 2, ""); }
+static void indent(Printer *p, int depth) {
+    str_printf(p->out, "%*s", depth * 2, "");
+}
 
 static void print_pred(Printer *p, ExprId pred) {
     if (pred.i == 0) return;
@@ -107,7 +124,9 @@ static void print_body(Printer *p, const Stmt *s, int depth) {
             str_printf(p->out, "acc%u %s= ", s->ref, op_info(s->op)->text);
             print_arg(p, s->value);
             break;
-        case STMT_FAIL: str_add(p->out, "fail"); break;
+        case STMT_FAIL:
+            str_add(p->out, "fail");
+            break;
         }
         print_pred(p, s->pred);
         str_add(p->out, "\n");
@@ -131,7 +150,8 @@ static void print_dim(Printer *p, const char *name, Dim d) {
 
 static void print_contraction(Printer *p, const Contraction *c) {
     static const char *const kinds[] = {"gemm", "conv", "depthwise", "winograd"};
-    str_printf(p->out, "  %s %s x %s -> %s", kinds[c->kind], dtype_info(c->a)->text, dtype_info(c->b)->text, dtype_info(c->acc)->text);
+    str_printf(p->out, "  %s %s x %s -> %s", kinds[c->kind], dtype_info(c->a)->text, dtype_info(c->b)->text,
+               dtype_info(c->acc)->text);
     print_dim(p, "batch", c->batch);
     print_dim(p, "m", c->m);
     print_dim(p, "n", c->n);
@@ -160,14 +180,17 @@ static void print_contraction(Printer *p, const Contraction *c) {
         const ConvGeometry *v = &c->conv;
         str_add(p->out, "  window");
         for (int i = 0; i < v->rank; i++) {
-            str_printf(p->out, " kernel=%lld stride=%lld dilation=%lld", (long long)v->kernel[i], (long long)v->stride[i], (long long)v->dilation[i]);
+            str_printf(p->out, " kernel=%lld stride=%lld dilation=%lld", (long long)v->kernel[i],
+                       (long long)v->stride[i], (long long)v->dilation[i]);
             print_dim(p, "in", v->in[i]);
             print_dim(p, "out", v->out[i]);
             print_dim(p, "before", v->before[i]);
         }
-        str_printf(p->out, " channels=%lld filters=%lld groups=%lld\n", (long long)v->channels, (long long)v->filters, (long long)v->groups);
+        str_printf(p->out, " channels=%lld filters=%lld groups=%lld\n", (long long)v->channels, (long long)v->filters,
+                   (long long)v->groups);
     }
-    str_printf(p->out, "  tile %dx%d unit %lldx%lld\n", c->tile_m, c->tile_n, (long long)c->unit_m, (long long)c->unit_n);
+    str_printf(p->out, "  tile %dx%d unit %lldx%lld\n", c->tile_m, c->tile_n, (long long)c->unit_m,
+               (long long)c->unit_n);
 }
 
 void kernel_print(const Program *p, const Kernel *k, Str *out) {
@@ -179,7 +202,8 @@ void kernel_print(const Program *p, const Kernel *k, Str *out) {
     str_add(out, "\n ");
     for (uint32_t i = 0; i < k->params.len; i++) {
         const Param *param = &k->params.data[i];
-        str_printf(out, " p%u: %s %s%s", i, kinds[param->kind], dtype_info(param->dtype)->text, param->aligned ? "" : " unaligned");
+        str_printf(out, " p%u: %s %s%s", i, kinds[param->kind], dtype_info(param->dtype)->text,
+                   param->aligned ? "" : " unaligned");
         if (param->kind == PARAM_LOCAL) str_printf(out, "[%lld]", (long long)param->elements.value);
     }
     str_add(out, "\n");
@@ -226,18 +250,23 @@ static void print_sets(const Program *p, const Step *s, Str *out) {
     for (uint32_t i = 0; i < s->sets.len; i++) {
         const DimSet *set = &s->sets.data[i];
         str_printf(out, " %s=", p->g->dims.symbols.data[set->symbol].name);
-        if (set->arg == SET_FROM_SLOT) dim_print(&p->g->dims, set->value, out);
-        else str_printf(out, "b%u.%u", s->kind == STEP_HOST ? s->args.data[s->n_in + set->arg] : s->args.data[0], set->dim_index);
+        if (set->arg == SET_FROM_SLOT)
+            dim_print(&p->g->dims, set->value, out);
+        else
+            str_printf(out, "b%u.%u", s->kind == STEP_HOST ? s->args.data[s->n_in + set->arg] : s->args.data[0],
+                       set->dim_index);
     }
 }
 
 static void print_step(const Program *p, const Step *s, Str *out) {
-    static const char *const kinds[] = {"kernel", "host", "store_dims", "load_dims", "if", "case", "while", "move", "copy"};
+    static const char *const kinds[] = {"kernel", "host",  "store_dims", "load_dims", "if",
+                                        "case",   "while", "move",       "copy"};
     str_printf(out, "  %s", kinds[s->kind]);
     if (s->kind == STEP_KERNEL) str_printf(out, " %s", p->kernels.data[s->kernel]->name);
     if (s->kind == STEP_HOST) str_printf(out, " %s", s->host->name);
     str_add(out, "(");
-    for (uint32_t i = 0; i < s->args.len; i++) str_printf(out, "%sb%u", i == 0 ? "" : i == s->n_in ? " -> " : ", ", s->args.data[i]);
+    for (uint32_t i = 0; i < s->args.len; i++)
+        str_printf(out, "%sb%u", i == 0 ? "" : i == s->n_in ? " -> " : ", ", s->args.data[i]);
     str_add(out, ")");
     if (s->kind == STEP_IF || s->kind == STEP_WHILE) str_printf(out, " blocks %u %u", s->a, s->b);
     if (s->kind == STEP_CASE) str_printf(out, " blocks %u..%u", s->a, s->a + s->b - 1);
@@ -258,7 +287,8 @@ static void print_step(const Program *p, const Step *s, Str *out) {
 
 void program_print(const Program *p, Str *out) {
     str_printf(out, "program %s", p->g->name);
-    if (p->is_static) str_printf(out, " arena %lld bytes, bound %lld", (long long)p->arena_bytes, (long long)p->arena_bound);
+    if (p->is_static)
+        str_printf(out, " arena %lld bytes, bound %lld", (long long)p->arena_bytes, (long long)p->arena_bound);
     if (p->arena_peak) str_printf(out, ", peak at \"%s\"", p->arena_peak);
     str_add(out, "\nbuffers\n");
     for (uint32_t i = 0; i < p->buffers.len; i++) print_buffer(p, i, out);

@@ -1,7 +1,8 @@
 /* ref: the session and the walk over a region.
-   Values live in slots, one a ValueId; a slot holds a tensor and a reference to the block its data lies in. Blocks are counted, so
-   that a value's memory is used again after its last user; regions are closed, which makes the last user a static fact.
-   Symbols get their values from the shapes of parameters and of data-dependent results as these become known. */
+   Values live in slots, one a ValueId; a slot holds a tensor and a reference to the block its data lies in. Blocks are
+   counted, so that a value's memory is used again after its last user; regions are closed, which makes the last user a
+   static fact. Symbols get their values from the shapes of parameters and of data-dependent results as these become
+   known. */
 #include "ref/ref_internal.h"
 #include <cblas.h>
 #include <stdlib.h>
@@ -116,25 +117,27 @@ int64_t ref_product(int from, int to, const int64_t *dims) {
 
 /* ---- symbols */
 
-/* Binds the symbols that are dims of `shape` to the dims of t; with `report`, other dims must agree with what the shape says. */
+/* Binds the symbols that are dims of `shape` to the dims of t; with `report`, other dims must agree with what the shape
+ * says. */
 static bool bind_shape(RefSession *s, const Shape *shape, const Tensor *t, const char *node, const char *what) {
     const DimTable *table = &s->g->dims;
     if (shape->rank < 0) return true;
-    if (shape->rank != t->rank) return diag_error(s->d, node, NULL, "%s has rank %d where %d is declared", what, t->rank, shape->rank);
+    if (shape->rank != t->rank)
+        return diag_error(s->d, node, NULL, "%s has rank %d where %d is declared", what, t->rank, shape->rank);
     for (int i = 0; i < t->rank; i++) {
         const Dim d = shape->dims[i];
         if (dim_is_const(d)) {
             if (d.value != t->dims[i])
-                return diag_error(s->d, node, NULL, "%s has size %lld in dimension %d where %lld is declared", what, (long long)t->dims[i], i,
-                                  (long long)d.value);
+                return diag_error(s->d, node, NULL, "%s has size %lld in dimension %d where %lld is declared", what,
+                                  (long long)t->dims[i], i, (long long)d.value);
             continue;
         }
         const DimExpr *e = &table->exprs.data[d.expr];
         if (e->kind != DIM_SYMBOL) continue;
         const DimSymbol *symbol = &table->symbols.data[e->symbol];
         if (t->dims[i] < symbol->min || t->dims[i] > symbol->max)
-            return diag_error(s->d, node, NULL, "%s has size %lld in dimension %d, but %s lies in %lld..%lld", what, (long long)t->dims[i], i,
-                              symbol->name, (long long)symbol->min, (long long)symbol->max);
+            return diag_error(s->d, node, NULL, "%s has size %lld in dimension %d, but %s lies in %lld..%lld", what,
+                              (long long)t->dims[i], i, symbol->name, (long long)symbol->min, (long long)symbol->max);
         s->symbols[e->symbol] = t->dims[i];
     }
     return true;
@@ -148,7 +151,8 @@ static bool check_shape(RefSession *s, const Shape *shape, const Tensor *t, cons
         Str text;
         str_init(&text, s->scratch);
         dim_print(&s->g->dims, shape->dims[i], &text);
-        return diag_error(s->d, what, NULL, "input has size %lld in dimension %d, but %s is %lld by the other dimensions",
+        return diag_error(s->d, what, NULL,
+                          "input has size %lld in dimension %d, but %s is %lld by the other dimensions",
                           (long long)t->dims[i], i, str_text(&text), (long long)want);
     }
     return true;
@@ -181,7 +185,14 @@ static double now_ns(void) {
 static bool eval_node(RefSession *s, NodeId id) {
     const Graph *g = s->g;
     const Node *n = node_at(g, id);
-    RefCall c = {.g = g, .n = n, .in = s->in[id.i], .out = s->out[id.i], .arena = s->scratch, .symbols = s->symbols, .session = s, .d = s->d};
+    RefCall c = {.g = g,
+                 .n = n,
+                 .in = s->in[id.i],
+                 .out = s->out[id.i],
+                 .arena = s->scratch,
+                 .symbols = s->symbols,
+                 .session = s,
+                 .d = s->d};
     for (uint32_t i = 0; i < n->n_inputs; i++) {
         const RefSlot *slot = &s->slots[n->inputs[i].i];
         CHECK(slot->set);
@@ -207,7 +218,8 @@ static bool eval_node(RefSession *s, NodeId id) {
             slot->set = true;
             for (uint32_t k = 0; k < n->n_inputs; k++) {
                 const RefSlot *source = &s->slots[n->inputs[k].i];
-                if (!slot->owner && source->owner && source->t.data == slot->t.data) slot->owner = ref_slot_share(source).owner;
+                if (!slot->owner && source->owner && source->t.data == slot->t.data)
+                    slot->owner = ref_slot_share(source).owner;
             }
         }
         if (own && !bind_shape(s, &value_at(g, n->outputs[i])->shape, &slot->t, n->name, "the result")) return false;
@@ -226,7 +238,8 @@ bool ref_run_region(RefSession *s, RegionId region, const RefSlot *args, RefSlot
         RefSlot *slot = &s->slots[r->params.data[i].i];
         ref_slot_release(s, slot);
         *slot = ref_slot_share(&args[i]);
-        if (!root && good) good = bind_shape(s, &v->shape, &slot->t, node_at(g, r->parent)->name, "a value passed to the region");
+        if (!root && good)
+            good = bind_shape(s, &v->shape, &slot->t, node_at(g, r->parent)->name, "a value passed to the region");
     }
     for (uint32_t i = 0; good && i < r->nodes.len; i++) {
         const NodeId n = r->nodes.data[i];
@@ -235,7 +248,8 @@ bool ref_run_region(RefSession *s, RegionId region, const RefSlot *args, RefSlot
         good = eval_node(s, n);
         if (root) s->time_ns[n.i] = now_ns() - start;
         if (root && s->keep_all) continue;
-        for (uint32_t k = s->dying_first[n.i]; good && k < s->dying_first[n.i + 1]; k++) ref_slot_release(s, &s->slots[s->dying[k]]);
+        for (uint32_t k = s->dying_first[n.i]; good && k < s->dying_first[n.i + 1]; k++)
+            ref_slot_release(s, &s->slots[s->dying[k]]);
     }
     for (uint32_t i = 0; good && i < r->results.len; i++) results[i] = ref_slot_share(&s->slots[r->results.data[i].i]);
     if (root && s->keep_all) return good;
@@ -250,7 +264,8 @@ bool ref_run_region(RefSession *s, RegionId region, const RefSlot *args, RefSlot
 
 /* ---- the session */
 
-/* Fills dying and dying_first: each value that is no region result dies after its last user, or where it is made when it has none. */
+/* Fills dying and dying_first: each value that is no region result dies after its last user, or where it is made when
+ * it has none. */
 static void find_dying(RefSession *s) {
     const Graph *g = s->g;
     const uint32_t n_values = g->values.len, n_nodes = g->nodes.len;
@@ -365,7 +380,8 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
         const char *name = i < g->inputs.len ? g->inputs.data[i].name : v->name;
         args[i] = (RefSlot){.t = inputs[i], .set = true};
         if (inputs[i].dtype != v->dtype)
-            good = diag_error(d, name, NULL, "input is %s where %s is declared", dtype_info(inputs[i].dtype)->text, dtype_info(v->dtype)->text);
+            good = diag_error(d, name, NULL, "input is %s where %s is declared", dtype_info(inputs[i].dtype)->text,
+                              dtype_info(v->dtype)->text);
         else if (!bind_shape(s, &v->shape, &inputs[i], name, "input"))
             good = false;
     }
@@ -384,7 +400,8 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
 bool ref_eval_node(const Graph *g, NodeId id, const Tensor *in, Tensor *out, Arena *arena, Diag *d) {
     const Node *n = node_at(g, id);
     const uint32_t n_symbols = g->dims.symbols.len;
-    RefCall c = {.g = g, .n = n, .out = out, .arena = arena, .d = d, .symbols = NEW_ARRAY(arena, int64_t, n_symbols + 1)};
+    RefCall c = {
+        .g = g, .n = n, .out = out, .arena = arena, .d = d, .symbols = NEW_ARRAY(arena, int64_t, n_symbols + 1)};
     CHECK(!(op_info(n->op)->flags & OP_FLAG_REGIONS));
     Tensor *aligned = NEW_ARRAY(arena, Tensor, n->n_inputs + 1);
     for (uint32_t i = 0; i < n->n_inputs; i++) {

@@ -1,18 +1,18 @@
-/* ref: evaluates a Graph node by node with plain loops and OpenBLAS. The oracle for everything that is emitted, the constant folder,
-   and the "unoptimised graph" of benchmark, verify and run --reference. */
+/* ref: evaluates a Graph node by node with plain loops and OpenBLAS. The oracle for everything that is emitted, the
+   constant folder, and the "unoptimised graph" of benchmark, verify and run --reference. */
 #ifndef TFOPT_REF_H
 #define TFOPT_REF_H
 #include "ir/host.h"
 
-/* What a ref_<name> sees: inputs are there; outputs have dtype, rank, dims and memory that is not initialised, except those of HOST,
-   constants, views and regions, which it makes itself. */
+/* What a ref_<name> sees: inputs are there; outputs have dtype, rank, dims and memory that is not initialised, except
+   those of HOST, constants, views and regions, which it makes itself. */
 typedef struct RefCall {
     const Graph *g;
     const Node *n;
     const Tensor *in;
     Tensor *out;
-    Arena *arena;          /* scratch: forgotten after the node */
-    int64_t *symbols;      /* current values; LOAD_DIMS and data-dependent results set them */
+    Arena *arena;               /* scratch: forgotten after the node */
+    int64_t *symbols;           /* current values; LOAD_DIMS and data-dependent results set them */
     struct RefSession *session; /* NULL in ref_eval_node */
     Diag *d;
 } RefCall;
@@ -31,12 +31,13 @@ RefSession *ref_open(const Graph *g);
 void ref_close(RefSession *s);
 /* Threads that OpenBLAS may use (1 until set). */
 void ref_set_threads(RefSession *s, int threads);
-/* Runs the graph: inputs in the order of g->inputs, with any dims that fit the graph's; outputs are allocated in `arena`.
-   After the call ref_time_ns gives each node's time. */
+/* Runs the graph: inputs in the order of g->inputs, with any dims that fit the graph's; outputs are allocated in
+   `arena`. After the call ref_time_ns gives each node's time. */
 bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d);
 /* Nanoseconds the node took in the last run (0 for nodes inside regions: counted at the region's node). */
 double ref_time_ns(const RefSession *s, NodeId n);
-/* The value of any tensor of the root region in the last ref_run when `keep_all` was set by ref_keep_all; NULL if not computed. */
+/* The value of any tensor of the root region in the last ref_run when `keep_all` was set by ref_keep_all; NULL if not
+ * computed. */
 void ref_keep_all(RefSession *s, bool keep);
 const Tensor *ref_value(const RefSession *s, ValueId v);
 /* Evaluates one node (no regions) on constant inputs: the constant folder. */

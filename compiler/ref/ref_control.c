@@ -1,10 +1,10 @@
-/* Control flow, constants and dims: ops whose results are other values, or symbols. Regions are run by ref_run_region; a loop keeps
-   references to its carried values only, so memory does not grow with the iterations. */
+/* Control flow, constants and dims: ops whose results are other values, or symbols. Regions are run by ref_run_region;
+   a loop keeps references to its carried values only, so memory does not grow with the iterations. */
 #include "ref/ref_internal.h"
 #include <string.h>
 
-/* Data in a mapped file may have any alignment; loops and OpenBLAS want that of the element. The aligned copy is made once a session and
-   remembered in the node's unused argument array. */
+/* Data in a mapped file may have any alignment; loops and OpenBLAS want that of the element. The aligned copy is made
+   once a session and remembered in the node's unused argument array. */
 bool ref_const(RefCall *c) {
     RefSession *s = c->session;
     c->out[0] = *node_attr(c->n, "value")->v.tensor;
@@ -30,13 +30,14 @@ bool ref_dims_tensor(RefCall *c) {
 
 bool ref_load_dims(RefCall *c) {
     const Attr *symbols = node_attr(c->n, "symbols");
-    if ((int64_t)symbols->n > tensor_count(&c->in[0])) return ref_error(c, "a size is taken from a tensor with too few elements");
+    if ((int64_t)symbols->n > tensor_count(&c->in[0]))
+        return ref_error(c, "a size is taken from a tensor with too few elements");
     for (uint32_t i = 0; i < symbols->n; i++) {
         const DimSymbol *symbol = &c->g->dims.symbols.data[symbols->v.ints[i]];
         const int64_t value = tensor_get_i64(&c->in[0], i);
         if (value < symbol->min || value > symbol->max)
-            return ref_error(c, "a size computed by the model is %lld, outside of %lld..%lld", (long long)value, (long long)symbol->min,
-                             (long long)symbol->max);
+            return ref_error(c, "a size computed by the model is %lld, outside of %lld..%lld", (long long)value,
+                             (long long)symbol->min, (long long)symbol->max);
         c->symbols[symbols->v.ints[i]] = value;
     }
     return true;

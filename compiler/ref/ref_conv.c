@@ -1,5 +1,6 @@
-/* Convolution, its transpose, and pooling, for 1 to 3 spatial dims (seen as 3 with leading ones). Convolutions are products of an
-   unfolded image (a bounded band of output rows at a time) with the weights; depthwise ones are plain loops over the channels. */
+/* Convolution, its transpose, and pooling, for 1 to 3 spatial dims (seen as 3 with leading ones). Convolutions are
+   products of an unfolded image (a bounded band of output rows at a time) with the weights; depthwise ones are plain
+   loops over the channels. */
 #include "ref/ref_gemm.h"
 #include <float.h>
 #include <math.h>
@@ -21,7 +22,8 @@ static bool window_attrs(RefCall *c, Geometry *g, int spatial) {
     put3(g->before, ref_ints(c, "before", v, 3), v, 0);
     if (spatial < 1 || spatial > 3) return ref_error(c, "%d spatial dimensions", spatial);
     for (int i = 0; i < 3; i++) {
-        if (g->stride[i] < 1 || g->dilation[i] < 1 || g->before[i] < 0) return ref_error(c, "stride, dilation or padding out of range");
+        if (g->stride[i] < 1 || g->dilation[i] < 1 || g->before[i] < 0)
+            return ref_error(c, "stride, dilation or padding out of range");
     }
     return true;
 }
@@ -38,9 +40,12 @@ static bool conv_geometry(RefCall *c, const Tensor *x, const Tensor *w, const Te
     put3(g->in, spatial, x->dims + 1, 1);
     put3(g->out, spatial, y->dims + 1, 1);
     put3(g->kernel, spatial, w->dims, 1);
-    if (g->groups < 1 || w->dims[w->rank - 2] * g->groups != g->channels || w->dims[w->rank - 1] != g->filters || g->filters % g->groups || y->dims[0] != g->images)
-        return ref_error(c, "%lld channels do not fit weights for %lld in %lld groups", (long long)g->channels, (long long)w->dims[w->rank - 2], (long long)g->groups);
-    return ref_gemm_fits(ref_product(0, 3, g->out), g->filters, ref_product(0, 3, g->kernel) * g->channels) || ref_error(c, "too large");
+    if (g->groups < 1 || w->dims[w->rank - 2] * g->groups != g->channels || w->dims[w->rank - 1] != g->filters ||
+        g->filters % g->groups || y->dims[0] != g->images)
+        return ref_error(c, "%lld channels do not fit weights for %lld in %lld groups", (long long)g->channels,
+                         (long long)w->dims[w->rank - 2], (long long)g->groups);
+    return ref_gemm_fits(ref_product(0, 3, g->out), g->filters, ref_product(0, 3, g->kernel) * g->channels) ||
+           ref_error(c, "too large");
 }
 
 /* Position in the input for output position o and tap k along dim i; false in the padding. */
@@ -49,9 +54,10 @@ static bool tap(const Geometry *g, int i, int64_t o, int64_t k, int64_t *out) {
     return *out >= 0 && *out < g->in[i];
 }
 
-/* One band: output rows [first, last) (rows are (depth, height) pairs) of one image and group, as a matrix [pixels, taps * channels].
-   fold adds the matrix back into the image instead. */
-static void unfold(const Geometry *g, Wide w, const char *image, int64_t group, int64_t first, int64_t last, char *matrix, bool fold) {
+/* One band: output rows [first, last) (rows are (depth, height) pairs) of one image and group, as a matrix [pixels,
+   taps * channels]. fold adds the matrix back into the image instead. */
+static void unfold(const Geometry *g, Wide w, const char *image, int64_t group, int64_t first, int64_t last,
+                   char *matrix, bool fold) {
     const int64_t per_group = g->channels / g->groups;
     const size_t size = ref_wide_size(w), piece = (size_t)per_group * size;
     char *at = matrix;
@@ -61,12 +67,19 @@ static void unfold(const Geometry *g, Wide w, const char *image, int64_t group, 
             for (int64_t kd = 0; kd < g->kernel[0]; kd++) {
                 for (int64_t kh = 0; kh < g->kernel[1]; kh++) {
                     int64_t pd, ph, px;
-                    const bool inside_d = tap(g, 0, d, kd, &pd), inside_h = tap(g, 1, h, kh, &ph), inside = inside_d && inside_h;
+                    const bool inside_d = tap(g, 0, d, kd, &pd), inside_h = tap(g, 1, h, kh, &ph),
+                               inside = inside_d && inside_h;
                     for (int64_t kx = 0; kx < g->kernel[2]; kx++, at += piece) {
                         const bool in = tap(g, 2, x, kx, &px) && inside;
-                        const size_t offset = in ? ((size_t)((pd * g->in[1] + ph) * g->in[2] + px) * (size_t)g->channels + (size_t)(group * per_group)) * size : 0;
-                        if (!fold && in) memcpy(at, image + offset, piece);
-                        else if (!fold) memset(at, 0, piece);
+                        const size_t offset =
+                            in ? ((size_t)((pd * g->in[1] + ph) * g->in[2] + px) * (size_t)g->channels +
+                                  (size_t)(group * per_group)) *
+                                     size
+                               : 0;
+                        if (!fold && in)
+                            memcpy(at, image + offset, piece);
+                        else if (!fold)
+                            memset(at, 0, piece);
                         else if (in && w == WIDE_F32) {
                             float *to = (float *)(void *)(uintptr_t)(image + offset);
                             const float *from = (const float *)(const void *)at;
@@ -125,16 +138,21 @@ bool ref_conv(RefCall *c) {
     Geometry g;
     if (!conv_geometry(c, x, weights, y, &g)) return false;
     const Wide w = ref_wide(x->dtype);
-    if (w == WIDE_NONE || ref_wide(weights->dtype) != w) return ref_error(c, "no convolution of %s and %s", dtype_info(x->dtype)->text, dtype_info(weights->dtype)->text);
+    if (w == WIDE_NONE || ref_wide(weights->dtype) != w)
+        return ref_error(c, "no convolution of %s and %s", dtype_info(x->dtype)->text,
+                         dtype_info(weights->dtype)->text);
     const size_t size = ref_wide_size(w);
     const char *px = ref_widen(c, x), *pw = ref_widen(c, weights);
     char *py = ref_narrow_start(c, y);
-    const int64_t pixels = ref_product(0, 3, g.out), in_pixels = ref_product(0, 3, g.in), taps = ref_product(0, 3, g.kernel);
+    const int64_t pixels = ref_product(0, 3, g.out), in_pixels = ref_product(0, 3, g.in),
+                  taps = ref_product(0, 3, g.kernel);
     const int64_t per_group = g.channels / g.groups, k = taps * per_group, columns = g.filters / g.groups;
     bool direct = g.groups == 1 && taps == 1;
     for (int i = 0; i < 3; i++) direct = direct && g.stride[i] == 1 && g.before[i] == 0 && g.in[i] == g.out[i];
     const int64_t rows = g.out[0] * g.out[1], band = band_rows(&g, w, k);
-    char *matrix = direct || (per_group == 1 && w == WIDE_F32) ? NULL : arena_alloc(c->arena, (size_t)((band < rows ? band : rows) * g.out[2] * k + 8) * size);
+    char *matrix = direct || (per_group == 1 && w == WIDE_F32)
+                       ? NULL
+                       : arena_alloc(c->arena, (size_t)((band < rows ? band : rows) * g.out[2] * k + 8) * size);
     for (int64_t n = 0; n < g.images; n++) {
         const char *image = px + (size_t)(n * in_pixels * g.channels) * size;
         char *out = py + (size_t)(n * pixels * g.filters) * size;
@@ -150,7 +168,8 @@ bool ref_conv(RefCall *c) {
             for (int64_t first = 0; first < rows; first += band) {
                 const int64_t last = first + band < rows ? first + band : rows;
                 unfold(&g, w, image, group, first, last, matrix, false);
-                ref_gemm(w, false, false, (last - first) * g.out[2], columns, k, matrix, k, pw + (size_t)(group * columns) * size, g.filters,
+                ref_gemm(w, false, false, (last - first) * g.out[2], columns, k, matrix, k,
+                         pw + (size_t)(group * columns) * size, g.filters,
                          out + (size_t)(first * g.out[2] * g.filters + group * columns) * size, g.filters, false);
             }
         }
@@ -165,20 +184,25 @@ bool ref_conv_transpose(RefCall *c) {
     Geometry g;
     if (!conv_geometry(c, dx, weights, dy, &g)) return false;
     const Wide w = ref_wide(dy->dtype);
-    if (w == WIDE_NONE || ref_wide(weights->dtype) != w) return ref_error(c, "no convolution of %s and %s", dtype_info(dy->dtype)->text, dtype_info(weights->dtype)->text);
+    if (w == WIDE_NONE || ref_wide(weights->dtype) != w)
+        return ref_error(c, "no convolution of %s and %s", dtype_info(dy->dtype)->text,
+                         dtype_info(weights->dtype)->text);
     const size_t size = ref_wide_size(w);
     const char *py = ref_widen(c, dy), *pw = ref_widen(c, weights);
     char *px = ref_narrow_start(c, dx);
     memset(px, 0, (size_t)tensor_count(dx) * size);
-    const int64_t pixels = ref_product(0, 3, g.out), in_pixels = ref_product(0, 3, g.in), per_group = g.channels / g.groups;
-    const int64_t k = ref_product(0, 3, g.kernel) * per_group, columns = g.filters / g.groups, rows = g.out[0] * g.out[1], band = band_rows(&g, w, k);
+    const int64_t pixels = ref_product(0, 3, g.out), in_pixels = ref_product(0, 3, g.in),
+                  per_group = g.channels / g.groups;
+    const int64_t k = ref_product(0, 3, g.kernel) * per_group, columns = g.filters / g.groups,
+                  rows = g.out[0] * g.out[1], band = band_rows(&g, w, k);
     char *matrix = arena_alloc(c->arena, (size_t)((band < rows ? band : rows) * g.out[2] * k + 8) * size);
     for (int64_t n = 0; n < g.images; n++) {
         for (int64_t group = 0; group < g.groups; group++) {
             for (int64_t first = 0; first < rows; first += band) {
                 const int64_t last = first + band < rows ? first + band : rows;
-                ref_gemm(w, false, true, (last - first) * g.out[2], k, columns, py + (size_t)((n * pixels + first * g.out[2]) * g.filters + group * columns) * size,
-                         g.filters, pw + (size_t)(group * columns) * size, g.filters, matrix, k, false);
+                ref_gemm(w, false, true, (last - first) * g.out[2], k, columns,
+                         py + (size_t)((n * pixels + first * g.out[2]) * g.filters + group * columns) * size, g.filters,
+                         pw + (size_t)(group * columns) * size, g.filters, matrix, k, false);
                 unfold(&g, w, px + (size_t)(n * in_pixels * g.channels) * size, group, first, last, matrix, true);
             }
         }
@@ -224,20 +248,31 @@ bool ref_pool(RefCall *c) {
                     if (w == WIDE_F32 && average) {
                         for (int64_t i = 0; i < g.channels; i++) racc[i] = first ? f[i] : racc[i] + f[i];
                     } else if (w == WIDE_F32) {
-                        for (int64_t i = 0; i < g.channels; i++) racc[i] = first || f[i] > racc[i] || f[i] != f[i] ? f[i] : racc[i];
+                        for (int64_t i = 0; i < g.channels; i++)
+                            racc[i] = first || f[i] > racc[i] || f[i] != f[i] ? f[i] : racc[i];
                     } else if (w == WIDE_F64) {
-                        for (int64_t i = 0; i < g.channels; i++) facc[i] = first ? d[i] : average ? facc[i] + d[i] : d[i] > facc[i] || d[i] != d[i] ? d[i] : facc[i];
+                        for (int64_t i = 0; i < g.channels; i++)
+                            facc[i] = first                            ? d[i]
+                                      : average                        ? facc[i] + d[i]
+                                      : d[i] > facc[i] || d[i] != d[i] ? d[i]
+                                                                       : facc[i];
                     } else {
-                        for (int64_t i = 0; i < g.channels; i++) iacc[i] = first ? s[i] : average ? iacc[i] + s[i] : s[i] > iacc[i] ? s[i] : iacc[i];
+                        for (int64_t i = 0; i < g.channels; i++)
+                            iacc[i] = first ? s[i] : average ? iacc[i] + s[i] : s[i] > iacc[i] ? s[i] : iacc[i];
                     }
                 }
             }
         }
         for (int64_t i = 0; i < g.channels; i++) {
             /* A window wholly in the padding: the lowest number for max; 0/0 for an average. */
-            if (w == WIDE_F32) ((float *)result)[at + i] = average ? (count ? racc[i] : 0) / (float)count : count ? racc[i] : -FLT_MAX;
-            else if (w == WIDE_F64) ((double *)result)[at + i] = average ? (count ? facc[i] : 0) / (double)count : count ? facc[i] : -DBL_MAX;
-            else ((int64_t *)result)[at + i] = !count ? 0 : average ? iacc[i] / count : iacc[i];
+            if (w == WIDE_F32)
+                ((float *)result)[at + i] = average ? (count ? racc[i] : 0) / (float)count : count ? racc[i] : -FLT_MAX;
+            else if (w == WIDE_F64)
+                ((double *)result)[at + i] = average ? (count ? facc[i] : 0) / (double)count
+                                             : count ? facc[i]
+                                                     : -DBL_MAX;
+            else
+                ((int64_t *)result)[at + i] = !count ? 0 : average ? iacc[i] / count : iacc[i];
         }
     }
     ref_narrow_finish(y, result);

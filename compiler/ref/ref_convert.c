@@ -1,16 +1,20 @@
-/* Conversions between element types. Every numeric dtype is computed in a wide type (f32 for the short floats, s64, u64, f64), so each
-   operation is written at most four times; results are rounded once when they are stored. */
+/* Conversions between element types. Every numeric dtype is computed in a wide type (f32 for the short floats, s64,
+   u64, f64), so each operation is written at most four times; results are rounded once when they are stored. */
 #include "ref/ref_internal.h"
 #include <math.h>
 #include <string.h>
 
 Wide ref_wide(DType t) {
     switch (dtype_info(t)->class_) {
-    case CLASS_FLOAT: return t == DTYPE_F64 ? WIDE_F64 : WIDE_F32;
-    case CLASS_SINT: return WIDE_S64;
+    case CLASS_FLOAT:
+        return t == DTYPE_F64 ? WIDE_F64 : WIDE_F32;
+    case CLASS_SINT:
+        return WIDE_S64;
     case CLASS_UINT:
-    case CLASS_BOOLEAN: return WIDE_U64;
-    default: return WIDE_NONE;
+    case CLASS_BOOLEAN:
+        return WIDE_U64;
+    default:
+        return WIDE_NONE;
     }
 }
 
@@ -52,21 +56,52 @@ void ref_load(DType t, const void *data, int64_t first, int64_t n, void *out) {
     int64_t *s = out;
     uint64_t *u = out;
     switch (t) {
-    case DTYPE_F32: memcpy(out, (const float *)data + first, (size_t)n * 4); break;
-    case DTYPE_F64: case DTYPE_S64: case DTYPE_U64: memcpy(out, (const uint64_t *)data + first, (size_t)n * 8); break;
-    case DTYPE_F16: for (int64_t i = 0; i < n; i++) f[i] = f16_to_f32(((const uint16_t *)data)[first + i]); break;
-    case DTYPE_BF16: for (int64_t i = 0; i < n; i++) f[i] = bf16_to_f32(((const uint16_t *)data)[first + i]); break;
-    case DTYPE_F8E4M3: for (int64_t i = 0; i < n; i++) f[i] = f8_decode(((const uint8_t *)data)[first + i], 3, 7); break;
-    case DTYPE_F8E5M2: for (int64_t i = 0; i < n; i++) f[i] = f8_decode(((const uint8_t *)data)[first + i], 2, 15); break;
-    case DTYPE_S4: for (int64_t i = 0; i < n; i++) s[i] = (int8_t)(((const uint8_t *)data)[first + i] << 4) >> 4; break;
-    case DTYPE_S8: for (int64_t i = 0; i < n; i++) s[i] = ((const int8_t *)data)[first + i]; break;
-    case DTYPE_S16: for (int64_t i = 0; i < n; i++) s[i] = ((const int16_t *)data)[first + i]; break;
-    case DTYPE_S32: for (int64_t i = 0; i < n; i++) s[i] = ((const int32_t *)data)[first + i]; break;
-    case DTYPE_U8: for (int64_t i = 0; i < n; i++) u[i] = ((const uint8_t *)data)[first + i]; break;
-    case DTYPE_U16: for (int64_t i = 0; i < n; i++) u[i] = ((const uint16_t *)data)[first + i]; break;
-    case DTYPE_U32: for (int64_t i = 0; i < n; i++) u[i] = ((const uint32_t *)data)[first + i]; break;
-    case DTYPE_BOOL: for (int64_t i = 0; i < n; i++) u[i] = ((const uint8_t *)data)[first + i] != 0; break;
-    default: BUG("no numbers in %s", dtype_info(t)->text);
+    case DTYPE_F32:
+        memcpy(out, (const float *)data + first, (size_t)n * 4);
+        break;
+    case DTYPE_F64:
+    case DTYPE_S64:
+    case DTYPE_U64:
+        memcpy(out, (const uint64_t *)data + first, (size_t)n * 8);
+        break;
+    case DTYPE_F16:
+        for (int64_t i = 0; i < n; i++) f[i] = f16_to_f32(((const uint16_t *)data)[first + i]);
+        break;
+    case DTYPE_BF16:
+        for (int64_t i = 0; i < n; i++) f[i] = bf16_to_f32(((const uint16_t *)data)[first + i]);
+        break;
+    case DTYPE_F8E4M3:
+        for (int64_t i = 0; i < n; i++) f[i] = f8_decode(((const uint8_t *)data)[first + i], 3, 7);
+        break;
+    case DTYPE_F8E5M2:
+        for (int64_t i = 0; i < n; i++) f[i] = f8_decode(((const uint8_t *)data)[first + i], 2, 15);
+        break;
+    case DTYPE_S4:
+        for (int64_t i = 0; i < n; i++) s[i] = (int8_t)(((const uint8_t *)data)[first + i] << 4) >> 4;
+        break;
+    case DTYPE_S8:
+        for (int64_t i = 0; i < n; i++) s[i] = ((const int8_t *)data)[first + i];
+        break;
+    case DTYPE_S16:
+        for (int64_t i = 0; i < n; i++) s[i] = ((const int16_t *)data)[first + i];
+        break;
+    case DTYPE_S32:
+        for (int64_t i = 0; i < n; i++) s[i] = ((const int32_t *)data)[first + i];
+        break;
+    case DTYPE_U8:
+        for (int64_t i = 0; i < n; i++) u[i] = ((const uint8_t *)data)[first + i];
+        break;
+    case DTYPE_U16:
+        for (int64_t i = 0; i < n; i++) u[i] = ((const uint16_t *)data)[first + i];
+        break;
+    case DTYPE_U32:
+        for (int64_t i = 0; i < n; i++) u[i] = ((const uint32_t *)data)[first + i];
+        break;
+    case DTYPE_BOOL:
+        for (int64_t i = 0; i < n; i++) u[i] = ((const uint8_t *)data)[first + i] != 0;
+        break;
+    default:
+        BUG("no numbers in %s", dtype_info(t)->text);
     }
 }
 
@@ -83,19 +118,27 @@ static uint64_t f64_to_u64(double x) {
 
 static double wide_f64(Wide w, const void *v, int64_t i) {
     switch (w) {
-    case WIDE_F32: return (double)((const float *)v)[i];
-    case WIDE_F64: return ((const double *)v)[i];
-    case WIDE_S64: return (double)((const int64_t *)v)[i];
-    default: return (double)((const uint64_t *)v)[i];
+    case WIDE_F32:
+        return (double)((const float *)v)[i];
+    case WIDE_F64:
+        return ((const double *)v)[i];
+    case WIDE_S64:
+        return (double)((const int64_t *)v)[i];
+    default:
+        return (double)((const uint64_t *)v)[i];
     }
 }
 
 static float wide_f32(Wide w, const void *v, int64_t i) {
     switch (w) {
-    case WIDE_F32: return ((const float *)v)[i];
-    case WIDE_F64: return (float)((const double *)v)[i];
-    case WIDE_S64: return (float)((const int64_t *)v)[i];
-    default: return (float)((const uint64_t *)v)[i];
+    case WIDE_F32:
+        return ((const float *)v)[i];
+    case WIDE_F64:
+        return (float)((const double *)v)[i];
+    case WIDE_S64:
+        return (float)((const int64_t *)v)[i];
+    default:
+        return (float)((const uint64_t *)v)[i];
     }
 }
 
@@ -122,19 +165,48 @@ void ref_store(DType t, void *data, int64_t first, int64_t n, Wide w, const void
     uint32_t *b32 = (uint32_t *)data + first;
     uint64_t *b64 = (uint64_t *)data + first;
     switch (t) {
-    case DTYPE_F32: for (int64_t i = 0; i < n; i++) ((float *)data)[first + i] = wide_f32(w, v, i); break;
-    case DTYPE_F64: for (int64_t i = 0; i < n; i++) ((double *)data)[first + i] = wide_f64(w, v, i); break;
-    case DTYPE_F16: for (int64_t i = 0; i < n; i++) b16[i] = f32_to_f16(wide_f32(w, v, i)); break;
-    case DTYPE_BF16: for (int64_t i = 0; i < n; i++) b16[i] = f32_to_bf16(wide_f32(w, v, i)); break;
-    case DTYPE_F8E4M3: for (int64_t i = 0; i < n; i++) b8[i] = f8_encode(wide_f32(w, v, i), 3, 7); break;
-    case DTYPE_F8E5M2: for (int64_t i = 0; i < n; i++) b8[i] = f8_encode(wide_f32(w, v, i), 2, 15); break;
-    case DTYPE_BOOL: for (int64_t i = 0; i < n; i++) b8[i] = wide_true(w, v, i); break;
-    case DTYPE_S4: for (int64_t i = 0; i < n; i++) b8[i] = (uint8_t)((int8_t)(uint8_t)(wide_int(t, w, v, i) << 4) >> 4); break;
-    case DTYPE_S8: case DTYPE_U8: for (int64_t i = 0; i < n; i++) b8[i] = (uint8_t)wide_int(t, w, v, i); break;
-    case DTYPE_S16: case DTYPE_U16: for (int64_t i = 0; i < n; i++) b16[i] = (uint16_t)wide_int(t, w, v, i); break;
-    case DTYPE_S32: case DTYPE_U32: for (int64_t i = 0; i < n; i++) b32[i] = (uint32_t)wide_int(t, w, v, i); break;
-    case DTYPE_S64: case DTYPE_U64: for (int64_t i = 0; i < n; i++) b64[i] = wide_int(t, w, v, i); break;
-    default: BUG("no numbers in %s", dtype_info(t)->text);
+    case DTYPE_F32:
+        for (int64_t i = 0; i < n; i++) ((float *)data)[first + i] = wide_f32(w, v, i);
+        break;
+    case DTYPE_F64:
+        for (int64_t i = 0; i < n; i++) ((double *)data)[first + i] = wide_f64(w, v, i);
+        break;
+    case DTYPE_F16:
+        for (int64_t i = 0; i < n; i++) b16[i] = f32_to_f16(wide_f32(w, v, i));
+        break;
+    case DTYPE_BF16:
+        for (int64_t i = 0; i < n; i++) b16[i] = f32_to_bf16(wide_f32(w, v, i));
+        break;
+    case DTYPE_F8E4M3:
+        for (int64_t i = 0; i < n; i++) b8[i] = f8_encode(wide_f32(w, v, i), 3, 7);
+        break;
+    case DTYPE_F8E5M2:
+        for (int64_t i = 0; i < n; i++) b8[i] = f8_encode(wide_f32(w, v, i), 2, 15);
+        break;
+    case DTYPE_BOOL:
+        for (int64_t i = 0; i < n; i++) b8[i] = wide_true(w, v, i);
+        break;
+    case DTYPE_S4:
+        for (int64_t i = 0; i < n; i++) b8[i] = (uint8_t)((int8_t)(uint8_t)(wide_int(t, w, v, i) << 4) >> 4);
+        break;
+    case DTYPE_S8:
+    case DTYPE_U8:
+        for (int64_t i = 0; i < n; i++) b8[i] = (uint8_t)wide_int(t, w, v, i);
+        break;
+    case DTYPE_S16:
+    case DTYPE_U16:
+        for (int64_t i = 0; i < n; i++) b16[i] = (uint16_t)wide_int(t, w, v, i);
+        break;
+    case DTYPE_S32:
+    case DTYPE_U32:
+        for (int64_t i = 0; i < n; i++) b32[i] = (uint32_t)wide_int(t, w, v, i);
+        break;
+    case DTYPE_S64:
+    case DTYPE_U64:
+        for (int64_t i = 0; i < n; i++) b64[i] = wide_int(t, w, v, i);
+        break;
+    default:
+        BUG("no numbers in %s", dtype_info(t)->text);
     }
 }
 

@@ -1,4 +1,5 @@
-/* Gathers and scatters: every index is checked; one that is out of range fails the run with TensorFlow's kind of message. */
+/* Gathers and scatters: every index is checked; one that is out of range fails the run with TensorFlow's kind of
+ * message. */
 #include "ref/ref_internal.h"
 #include <string.h>
 
@@ -7,8 +8,10 @@ bool ref_gather(RefCall *c) {
     Tensor *out = &c->out[0];
     const int64_t axis = node_int(c->n, "axis", 0), batch_dims = node_int(c->n, "batch_dims", 0);
     const bool clamp = node_int(c->n, "clamp", 0) != 0;
-    if (axis < batch_dims || axis >= in->rank || batch_dims > indices->rank) return ref_error(c, "axis or batch dims are out of range");
-    const int64_t batches = ref_product(0, (int)batch_dims, in->dims), outer = ref_product((int)batch_dims, (int)axis, in->dims);
+    if (axis < batch_dims || axis >= in->rank || batch_dims > indices->rank)
+        return ref_error(c, "axis or batch dims are out of range");
+    const int64_t batches = ref_product(0, (int)batch_dims, in->dims),
+                  outer = ref_product((int)batch_dims, (int)axis, in->dims);
     const int64_t size = in->dims[axis], per_batch = ref_product((int)batch_dims, indices->rank, indices->dims);
     const size_t inner = (size_t)ref_product((int)axis + 1, in->rank, in->dims) * dtype_size(in->dtype);
     char *to = ref_data(out);
@@ -19,7 +22,9 @@ bool ref_gather(RefCall *c) {
             for (int64_t i = 0; i < per_batch; i++, to += inner) {
                 int64_t at = tensor_get_i64(indices, b * per_batch + i);
                 if (clamp) at = at < 0 ? 0 : at >= size ? size - 1 : at;
-                if (at < 0 || at >= size) return ref_error(c, "indices[%lld] = %lld is not in [0, %lld)", (long long)(b * per_batch + i), (long long)at, (long long)size);
+                if (at < 0 || at >= size)
+                    return ref_error(c, "indices[%lld] = %lld is not in [0, %lld)", (long long)(b * per_batch + i),
+                                     (long long)at, (long long)size);
                 if (inner) memcpy(to, from + (size_t)at * inner, inner);
             }
         }
@@ -30,9 +35,11 @@ bool ref_gather(RefCall *c) {
 bool ref_gather_nd(RefCall *c) {
     const Tensor *in = &c->in[0], *indices = &c->in[1];
     const int64_t batch_dims = node_int(c->n, "batch_dims", 0);
-    if (indices->rank < 1 || batch_dims >= indices->rank || batch_dims > in->rank) return ref_error(c, "the indices have too few dimensions");
+    if (indices->rank < 1 || batch_dims >= indices->rank || batch_dims > in->rank)
+        return ref_error(c, "the indices have too few dimensions");
     const int64_t depth = indices->dims[indices->rank - 1];
-    if (batch_dims + depth > in->rank) return ref_error(c, "an index of length %lld into rank %d", (long long)depth, in->rank);
+    if (batch_dims + depth > in->rank)
+        return ref_error(c, "an index of length %lld into rank %d", (long long)depth, in->rank);
     const int64_t batches = ref_product(0, (int)batch_dims, in->dims);
     const int64_t per_batch = ref_product((int)batch_dims, indices->rank - 1, indices->dims);
     if (ref_product(0, (int)batch_dims, indices->dims) != batches) return ref_error(c, "batch dimensions differ");
@@ -48,7 +55,8 @@ bool ref_gather_nd(RefCall *c) {
                 int64_t index = tensor_get_i64(indices, (b * per_batch + i) * depth + k);
                 if (clamp) index = index < 0 ? 0 : index >= size ? size - 1 : index;
                 if (index < 0 || index >= size)
-                    return ref_error(c, "index %lld in row %lld does not lie in [0, %lld)", (long long)index, (long long)(b * per_batch + i), (long long)size);
+                    return ref_error(c, "index %lld in row %lld does not lie in [0, %lld)", (long long)index,
+                                     (long long)(b * per_batch + i), (long long)size);
                 at = at * size + index;
             }
             if (inner) memcpy(to, (const char *)in->data + (size_t)(b * cells + at) * inner, inner);
@@ -72,10 +80,14 @@ typedef enum { SCATTER_UPDATE, SCATTER_ADD, SCATTER_SUB, SCATTER_MIN, SCATTER_MA
     }
 
 static void scatter_row(Wide w, ScatterMode mode, int64_t n, void *to, const void *from) {
-    if (w == WIDE_F32) SCATTER_LOOP(float)
-    else if (w == WIDE_F64) SCATTER_LOOP(double)
-    else if (w == WIDE_U64 || mode == SCATTER_ADD || mode == SCATTER_SUB) SCATTER_LOOP(uint64_t)
-    else SCATTER_LOOP(int64_t)
+    if (w == WIDE_F32)
+        SCATTER_LOOP(float)
+    else if (w == WIDE_F64)
+        SCATTER_LOOP(double)
+    else if (w == WIDE_U64 || mode == SCATTER_ADD || mode == SCATTER_SUB)
+        SCATTER_LOOP(uint64_t)
+    else
+        SCATTER_LOOP(int64_t)
 }
 
 bool ref_scatter_nd(RefCall *c) {
@@ -89,7 +101,9 @@ bool ref_scatter_nd(RefCall *c) {
     const int64_t depth = indices->dims[indices->rank - 1], rows = ref_product(0, indices->rank - 1, indices->dims);
     if (depth > base->rank) return ref_error(c, "an index of length %lld into rank %d", (long long)depth, base->rank);
     const int64_t inner = ref_product((int)depth, base->rank, base->dims);
-    if (tensor_count(updates) != rows * inner) return ref_error(c, "updates have %lld elements, the indices ask for %lld", (long long)tensor_count(updates), (long long)(rows * inner));
+    if (tensor_count(updates) != rows * inner)
+        return ref_error(c, "updates have %lld elements, the indices ask for %lld", (long long)tensor_count(updates),
+                         (long long)(rows * inner));
     const size_t size = dtype_size(base->dtype);
     const Wide w = ref_wide(base->dtype);
     if (mode != SCATTER_UPDATE && w == WIDE_NONE) return ref_error(c, "%s of %s", name, dtype_info(base->dtype)->text);
@@ -110,7 +124,8 @@ bool ref_scatter_nd(RefCall *c) {
         for (int64_t k = 0; k < depth; k++) {
             const int64_t index = tensor_get_i64(indices, r * depth + k);
             if (index < 0 || index >= base->dims[k])
-                return ref_error(c, "index %lld in row %lld does not lie in [0, %lld)", (long long)index, (long long)r, (long long)base->dims[k]);
+                return ref_error(c, "index %lld in row %lld does not lie in [0, %lld)", (long long)index, (long long)r,
+                                 (long long)base->dims[k]);
             at = at * base->dims[k] + index;
         }
         char *row = to + (size_t)(at * inner) * step;

@@ -1,5 +1,5 @@
-/* Host ops: calls the runtime's own function with the values as TfoptTensors. Outputs are blocks of the session; what else the
-   function allocates lives until the node is done, or, where a result holds strings, until the run is. */
+/* Host ops: calls the runtime's own function with the values as TfoptTensors. Outputs are blocks of the session; what
+   else the function allocates lives until the node is done, or, where a result holds strings, until the run is. */
 #include "ref/ref_internal.h"
 #include <string.h>
 
@@ -45,7 +45,8 @@ static TfoptTensor host_tensor(const Tensor *t) {
 /* Attributes as the ABI has them: numbers as 64-bit lists, types and dims as numbers. */
 static TfoptAttr host_attr(RefCall *c, const Attr *a) {
     TfoptAttr h = {.name = a->name, .n = 1};
-    const bool list = a->kind == ATTR_INTS || a->kind == ATTR_FLOATS || a->kind == ATTR_STRINGS || a->kind == ATTR_TYPES || a->kind == ATTR_DIMS;
+    const bool list = a->kind == ATTR_INTS || a->kind == ATTR_FLOATS || a->kind == ATTR_STRINGS ||
+                      a->kind == ATTR_TYPES || a->kind == ATTR_DIMS;
     if (list) h.n = (int32_t)a->n;
     if (a->kind == ATTR_FLOAT || a->kind == ATTR_FLOATS) {
         h.kind = list ? TFOPT_ATTR_FLOATS : TFOPT_ATTR_FLOAT;
@@ -62,10 +63,14 @@ static TfoptAttr host_attr(RefCall *c, const Attr *a) {
         h.kind = list ? TFOPT_ATTR_INTS : TFOPT_ATTR_INT;
         int64_t *v = NEW_ARRAY(c->arena, int64_t, h.n + 1);
         for (int32_t i = 0; i < h.n; i++) {
-            if (a->kind == ATTR_INTS) v[i] = a->v.ints[i];
-            else if (a->kind == ATTR_TYPES) v[i] = a->v.types[i];
-            else if (a->kind == ATTR_DIMS) v[i] = ref_dim(c, a->v.dims[i]);
-            else v[i] = a->kind == ATTR_TYPE ? (int64_t)a->v.type : a->v.i;
+            if (a->kind == ATTR_INTS)
+                v[i] = a->v.ints[i];
+            else if (a->kind == ATTR_TYPES)
+                v[i] = a->v.types[i];
+            else if (a->kind == ATTR_DIMS)
+                v[i] = ref_dim(c, a->v.dims[i]);
+            else
+                v[i] = a->kind == ATTR_TYPE ? (int64_t)a->v.type : a->v.i;
         }
         h.v.ints = v;
     }
@@ -83,15 +88,24 @@ bool ref_host(RefCall *c) {
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         const Value *v = value_at(c->g, n->outputs[i]);
         out[i] = (TfoptTensor){.dtype = (int32_t)v->dtype, .rank = v->shape.rank};
-        for (int k = 0; k < v->shape.rank; k++) out[i].dims[k] = dim_is_const(v->shape.dims[k]) ? v->shape.dims[k].value : -1;
+        for (int k = 0; k < v->shape.rank; k++)
+            out[i].dims[k] = dim_is_const(v->shape.dims[k]) ? v->shape.dims[k].value : -1;
         if (v->dtype == DTYPE_STRING && s) env.arena = s->run;
     }
     for (uint32_t i = 0; i < n->n_attrs; i++) attrs[i] = host_attr(c, &n->attrs[i]);
     RefHostState none = {NULL, NULL};
     RefHostState *state = s ? &s->host[(uint32_t)(n - s->g->nodes.data)] : &none;
-    TfoptHostCall call = {.inputs = in, .outputs = out, .attrs = attrs, .n_inputs = (int32_t)n->n_inputs, .n_outputs = (int32_t)n->n_outputs,
-                          .n_attrs = (int32_t)n->n_attrs, .state = &state->state, .free_state = &state->free_state, .env = &env,
-                          .alloc = host_alloc, .output = host_output};
+    TfoptHostCall call = {.inputs = in,
+                          .outputs = out,
+                          .attrs = attrs,
+                          .n_inputs = (int32_t)n->n_inputs,
+                          .n_outputs = (int32_t)n->n_outputs,
+                          .n_attrs = (int32_t)n->n_attrs,
+                          .state = &state->state,
+                          .free_state = &state->free_state,
+                          .env = &env,
+                          .alloc = host_alloc,
+                          .output = host_output};
     const int32_t status = n->host->function(&call);
     if (!s && none.state && none.free_state) none.free_state(none.state);
     if (status != TFOPT_OK) return ref_error(c, "%s", call.error[0] ? call.error : "the host operation failed");

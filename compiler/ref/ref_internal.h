@@ -1,11 +1,12 @@
-/* What the files of the reference evaluator share: buffers with reference counts, the session, and small helpers of ref_<op>. */
+/* What the files of the reference evaluator share: buffers with reference counts, the session, and small helpers of
+ * ref_<op>. */
 #ifndef TFOPT_REF_INTERNAL_H
 #define TFOPT_REF_INTERNAL_H
 #include "ref/ref.h"
 
 /* ---- ref.c: memory and regions
-   A block of memory shared by the values that alias it (reshape, loop-carried values passed on). Freed blocks go to lists by size
-   class, so a loop of a million iterations lives in the memory of two. */
+   A block of memory shared by the values that alias it (reshape, loop-carried values passed on). Freed blocks go to
+   lists by size class, so a loop of a million iterations lives in the memory of two. */
 typedef struct RefBuffer {
     struct RefBuffer *next_free, *next_all;
     uint32_t refs, size_class;
@@ -53,12 +54,16 @@ bool ref_run_region(RefSession *s, RegionId region, const RefSlot *args, RefSlot
 
 /* ---- helpers of ref_<op> */
 bool ref_error(RefCall *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static inline int64_t ref_dim(const RefCall *c, Dim d) { return dim_eval(&c->g->dims, d, c->symbols); }
+static inline int64_t ref_dim(const RefCall *c, Dim d) {
+    return dim_eval(&c->g->dims, d, c->symbols);
+}
 /* Values of an ints or dims attribute into out[0..max); returns how many, 0 when it is absent. */
 int ref_ints(const RefCall *c, const char *name, int64_t *out, int max);
 /* Bytes of count elements, or SIZE_MAX when they cannot be addressed. */
 size_t ref_bytes(DType t, int rank, const int64_t *dims);
-static inline void *ref_data(Tensor *t) { return (void *)(uintptr_t)t->data; }
+static inline void *ref_data(Tensor *t) {
+    return (void *)(uintptr_t)t->data;
+}
 /* Row-major strides in elements. */
 void ref_strides(int rank, const int64_t *dims, int64_t *strides);
 int64_t ref_product(int from, int to, const int64_t *dims);
@@ -73,7 +78,8 @@ void ref_load(DType t, const void *data, int64_t first, int64_t n, void *out);
 void ref_store(DType t, void *data, int64_t first, int64_t n, Wide w, const void *values);
 /* All of a tensor in its wide type: its own data when it has that type already. */
 const void *ref_widen(RefCall *c, const Tensor *t);
-/* Where to write a result in its wide type: the tensor's own data when it has that type; else scratch for ref_narrow_finish. */
+/* Where to write a result in its wide type: the tensor's own data when it has that type; else scratch for
+ * ref_narrow_finish. */
 void *ref_narrow_start(RefCall *c, Tensor *t);
 void ref_narrow_finish(Tensor *t, const void *values);
 #endif

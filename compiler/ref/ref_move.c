@@ -1,5 +1,5 @@
-/* Data movement: ops that copy elements of any size without looking at them. Each is a walk over the result with a stride of its own
-   in every dimension of the input; the innermost run is copied as a block where it is contiguous. */
+/* Data movement: ops that copy elements of any size without looking at them. Each is a walk over the result with a
+   stride of its own in every dimension of the input; the innermost run is copied as a block where it is contiguous. */
 #include "ref/ref_internal.h"
 #include <string.h>
 
@@ -63,7 +63,8 @@ bool ref_iota(RefCall *c) {
     Tensor *out = &c->out[0];
     const int64_t axis = node_int(c->n, "axis", 0);
     if (axis < 0 || axis >= out->rank) return ref_error(c, "axis %lld is out of range", (long long)axis);
-    const int64_t n = tensor_count(out), inner = ref_product((int)axis + 1, out->rank, out->dims), size = out->dims[axis];
+    const int64_t n = tensor_count(out), inner = ref_product((int)axis + 1, out->rank, out->dims),
+                  size = out->dims[axis];
     for (int64_t i = 0; i < n; i++) tensor_set_i64(out, i, i / inner % size);
     if (dtype_is_float(out->dtype)) {
         for (int64_t i = 0; i < n; i++) tensor_set_f64(out, i, (double)(i / inner % size));
@@ -92,7 +93,8 @@ bool ref_broadcast(RefCall *c) {
     ref_strides(in->rank, in->dims, strides);
     for (int i = 0; i < out->rank; i++) {
         const int64_t d = i < shift ? 1 : in->dims[i - shift];
-        if (d != 1 && d != out->dims[i]) return ref_error(c, "size %lld does not broadcast to %lld", (long long)d, (long long)out->dims[i]);
+        if (d != 1 && d != out->dims[i])
+            return ref_error(c, "size %lld does not broadcast to %lld", (long long)d, (long long)out->dims[i]);
         walk[i] = d == 1 ? 0 : strides[i - shift];
     }
     copy_walk(out, in, 0, walk);
@@ -133,7 +135,8 @@ bool ref_slice(RefCall *c) {
     for (int i = 0; i < in->rank; i++) {
         const int64_t last = begin[i] + (out->dims[i] - 1) * stride[i];
         if (begin[i] < 0 || begin[i] >= in->dims[i] || last < 0 || last >= in->dims[i])
-            return ref_error(c, "the slice %lld..%lld leaves dimension %d of size %lld", (long long)begin[i], (long long)last, i, (long long)in->dims[i]);
+            return ref_error(c, "the slice %lld..%lld leaves dimension %d of size %lld", (long long)begin[i],
+                             (long long)last, i, (long long)in->dims[i]);
         offset += begin[i] * walk[i];
         walk[i] *= stride[i];
     }
@@ -143,7 +146,8 @@ bool ref_slice(RefCall *c) {
 
 /* begin[i] clamped so that a block of sizes[i] lies inside dims[i]; false when it cannot. */
 static bool clamped_begin(RefCall *c, const Tensor *begin, const Tensor *whole, const int64_t *sizes, int64_t *out) {
-    if (tensor_count(begin) != whole->rank) return ref_error(c, "begin has %lld elements for rank %d", (long long)tensor_count(begin), whole->rank);
+    if (tensor_count(begin) != whole->rank)
+        return ref_error(c, "begin has %lld elements for rank %d", (long long)tensor_count(begin), whole->rank);
     for (int i = 0; i < whole->rank; i++) {
         const int64_t most = whole->dims[i] - sizes[i], b = tensor_get_i64(begin, i);
         if (most < 0) return ref_error(c, "a slice of size %lld is larger than dimension %d", (long long)sizes[i], i);
@@ -173,7 +177,8 @@ static void copy_into(Tensor *out, const Tensor *in, const int64_t *begin) {
     for (int64_t done = 0; done < count; done += row) {
         int64_t at = 0;
         for (int i = 0; i < in->rank; i++) at += (begin[i] + index[i]) * strides[i];
-        memcpy((char *)ref_data(out) + (size_t)at * size, (const char *)in->data + (size_t)done * size, (size_t)row * size);
+        memcpy((char *)ref_data(out) + (size_t)at * size, (const char *)in->data + (size_t)done * size,
+               (size_t)row * size);
         for (int i = in->rank - 2; i >= 0; i--) {
             if (++index[i] < in->dims[i]) break;
             index[i] = 0;
@@ -198,7 +203,8 @@ static void fill(Tensor *t, const void *element) {
     for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * size, element, size);
 }
 
-/* Index of the source of element i of a mirrored axis of size n; edge 1 for "reflect" (the border is not repeated), 0 for "symmetric". */
+/* Index of the source of element i of a mirrored axis of size n; edge 1 for "reflect" (the border is not repeated), 0
+ * for "symmetric". */
 static int64_t mirror(int64_t i, int64_t n, int64_t edge) {
     if (i < 0) return -i - 1 + edge;
     if (i >= n) return 2 * n - 1 - edge - i;
@@ -252,7 +258,9 @@ bool ref_concat(RefCall *c) {
         const Tensor *in = &c->in[k];
         if (in->rank != out->rank) return ref_error(c, "operands differ in rank");
         for (int i = 0; i < in->rank; i++) {
-            if (i != axis && in->dims[i] != out->dims[i]) return ref_error(c, "operand %u has size %lld in dimension %d, not %lld", k, (long long)in->dims[i], i, (long long)out->dims[i]);
+            if (i != axis && in->dims[i] != out->dims[i])
+                return ref_error(c, "operand %u has size %lld in dimension %d, not %lld", k, (long long)in->dims[i], i,
+                                 (long long)out->dims[i]);
         }
         const size_t piece = inner * (size_t)in->dims[axis];
         if (at + piece > row) return ref_error(c, "the operands are larger than the result");
@@ -271,7 +279,8 @@ static bool block_move(RefCall *c, const Tensor *space, const Tensor *batch, Ten
     ref_ints(c, "before", before, MAX_RANK);
     if (m + 1 > space->rank) return ref_error(c, "more blocks than dimensions");
     const int64_t blocks = ref_product(0, m, block), images = space->dims[0];
-    if (batch->dims[0] != images * blocks) return ref_error(c, "batch %lld is no multiple of the block size", (long long)batch->dims[0]);
+    if (batch->dims[0] != images * blocks)
+        return ref_error(c, "batch %lld is no multiple of the block size", (long long)batch->dims[0]);
     const size_t inner = (size_t)ref_product(m + 1, space->rank, space->dims) * dtype_size(out->dtype);
     const int64_t cells = ref_product(0, m + 1, batch->dims);
     int64_t strides[MAX_RANK], index[MAX_RANK] = {0};
@@ -286,8 +295,10 @@ static bool block_move(RefCall *c, const Tensor *space, const Tensor *batch, Ten
             at += p * strides[i + 1];
         }
         char *to = (char *)ref_data(out) + (size_t)(to_batch ? cell : at) * inner;
-        if (to_batch && !inside) memset(to, 0, inner);
-        else if (inside && inner) memcpy(to, (const char *)(to_batch ? space : batch)->data + (size_t)(to_batch ? at : cell) * inner, inner);
+        if (to_batch && !inside)
+            memset(to, 0, inner);
+        else if (inside && inner)
+            memcpy(to, (const char *)(to_batch ? space : batch)->data + (size_t)(to_batch ? at : cell) * inner, inner);
         for (int i = m; i >= 0; i--) {
             if (++index[i] < batch->dims[i]) break;
             index[i] = 0;

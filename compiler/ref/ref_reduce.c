@@ -1,4 +1,5 @@
-/* Reductions, scans, softmax and layer norm. Sums of floats accumulate in f64: this is the oracle, its error must not count. */
+/* Reductions, scans, softmax and layer norm. Sums of floats accumulate in f64: this is the oracle, its error must not
+ * count. */
 #include "ref/ref_internal.h"
 #include <float.h>
 #include <math.h>
@@ -9,22 +10,33 @@ static const char *const kind_names[N_KINDS] = {"sum", "prod", "max", "min", "me
 
 static double f64_join(ReduceKind k, double a, double x) {
     switch (k) {
-    case KIND_PROD: return a * x;
-    case KIND_MAX: return isnan(a) ? a : isnan(x) || x > a ? x : a;
-    case KIND_MIN: return isnan(a) ? a : isnan(x) || x < a ? x : a;
-    default: return a + x;
+    case KIND_PROD:
+        return a * x;
+    case KIND_MAX:
+        return isnan(a) ? a : isnan(x) || x > a ? x : a;
+    case KIND_MIN:
+        return isnan(a) ? a : isnan(x) || x < a ? x : a;
+    default:
+        return a + x;
     }
 }
 
 static int64_t s64_join(ReduceKind k, bool is_signed, int64_t a, int64_t x) {
-    const bool less = is_signed ? x < a : (uint64_t)x < (uint64_t)a, more = is_signed ? x > a : (uint64_t)x > (uint64_t)a;
+    const bool less = is_signed ? x < a : (uint64_t)x < (uint64_t)a,
+               more = is_signed ? x > a : (uint64_t)x > (uint64_t)a;
     switch (k) {
-    case KIND_PROD: return (int64_t)((uint64_t)a * (uint64_t)x);
-    case KIND_MAX: return more ? x : a;
-    case KIND_MIN: return less ? x : a;
-    case KIND_ALL: return a && x;
-    case KIND_ANY: return a || x;
-    default: return (int64_t)((uint64_t)a + (uint64_t)x);
+    case KIND_PROD:
+        return (int64_t)((uint64_t)a * (uint64_t)x);
+    case KIND_MAX:
+        return more ? x : a;
+    case KIND_MIN:
+        return less ? x : a;
+    case KIND_ALL:
+        return a && x;
+    case KIND_ANY:
+        return a || x;
+    default:
+        return (int64_t)((uint64_t)a + (uint64_t)x);
     }
 }
 
@@ -59,7 +71,8 @@ static void join_f(ReduceKind k, Wide w, const void *row, int64_t n, double *acc
         for (int64_t i = 0; i < n; i++) s[i & 3] += (double)f[i];
         *acc += (s[0] + s[1]) + (s[2] + s[3]);
     } else {
-        for (int64_t i = 0; i < n; i++) acc[each ? i : 0] = f64_join(k, acc[each ? i : 0], w == WIDE_F32 ? (double)f[i] : d[i]);
+        for (int64_t i = 0; i < n; i++)
+            acc[each ? i : 0] = f64_join(k, acc[each ? i : 0], w == WIDE_F32 ? (double)f[i] : d[i]);
     }
 }
 
@@ -82,8 +95,10 @@ bool ref_reduce(RefCall *c) {
     for (int i = 0; i < n_axes; i++) reduced[axes[i]] = true;
     for (int i = in->rank - 1; i >= 0; i--) {
         strides[i] = reduced[i] ? 0 : kept_stride;
-        if (reduced[i]) reduced_count *= in->dims[i];
-        else kept_stride *= in->dims[i];
+        if (reduced[i])
+            reduced_count *= in->dims[i];
+        else
+            kept_stride *= in->dims[i];
     }
     /* The innermost run of dims that are all kept or all reduced is one row. */
     int outer = in->rank;
@@ -95,14 +110,19 @@ bool ref_reduce(RefCall *c) {
     double *facc = NEW_ARRAY(c->arena, double, n_out + 1);
     int64_t *iacc = (int64_t *)facc;
     for (int64_t i = 0; i < n_out; i++) {
-        if (is_float) facc[i] = f64_start(kind);
-        else iacc[i] = s64_start(kind, in->dtype);
+        if (is_float)
+            facc[i] = f64_start(kind);
+        else
+            iacc[i] = s64_start(kind, in->dtype);
     }
     int64_t index[MAX_RANK] = {0}, at = 0;
     for (int64_t done = 0; done < n_in; done += row) {
         const char *from = (const char *)data + (size_t)done * ref_wide_size(w);
-        if (is_float) join_f(kind, w, from, row, facc + at, each);
-        else join_i(kind == KIND_MEAN ? KIND_SUM : kind, is_signed, (const int64_t *)(const void *)from, row, iacc + at, each);
+        if (is_float)
+            join_f(kind, w, from, row, facc + at, each);
+        else
+            join_i(kind == KIND_MEAN ? KIND_SUM : kind, is_signed, (const int64_t *)(const void *)from, row, iacc + at,
+                   each);
         for (int i = outer - 1; i >= 0; i--) {
             at += strides[i];
             if (++index[i] < in->dims[i]) break;
@@ -112,9 +132,12 @@ bool ref_reduce(RefCall *c) {
     }
     if (kind == KIND_MEAN) {
         for (int64_t i = 0; i < n_out; i++) {
-            if (is_float) facc[i] /= (double)reduced_count;
-            else if (reduced_count == 0) return ref_error(c, "the mean of no integers");
-            else iacc[i] = is_signed ? iacc[i] / reduced_count : (int64_t)((uint64_t)iacc[i] / (uint64_t)reduced_count);
+            if (is_float)
+                facc[i] /= (double)reduced_count;
+            else if (reduced_count == 0)
+                return ref_error(c, "the mean of no integers");
+            else
+                iacc[i] = is_signed ? iacc[i] / reduced_count : (int64_t)((uint64_t)iacc[i] / (uint64_t)reduced_count);
         }
     }
     ref_store(out->dtype, ref_data(out), 0, n_out, is_float ? WIDE_F64 : w, facc);
@@ -126,8 +149,10 @@ bool ref_arg_reduce(RefCall *c) {
     const int64_t axis = node_int(c->n, "axis", 0);
     const bool largest = strcmp(node_string(c->n, "kind", "max"), "max") == 0;
     const Wide w = ref_wide(in->dtype);
-    if (w == WIDE_NONE || axis < 0 || axis >= in->rank) return ref_error(c, "cannot search %s along axis %lld", dtype_info(in->dtype)->text, (long long)axis);
-    const int64_t outer = ref_product(0, (int)axis, in->dims), size = in->dims[axis], inner = ref_product((int)axis + 1, in->rank, in->dims);
+    if (w == WIDE_NONE || axis < 0 || axis >= in->rank)
+        return ref_error(c, "cannot search %s along axis %lld", dtype_info(in->dtype)->text, (long long)axis);
+    const int64_t outer = ref_product(0, (int)axis, in->dims), size = in->dims[axis],
+                  inner = ref_product((int)axis + 1, in->rank, in->dims);
     if (size == 0 && outer > 0 && inner > 0) return ref_error(c, "dimension %lld to search is empty", (long long)axis);
     const void *data = ref_widen(c, in);
     for (int64_t o = 0; o < outer; o++) {
@@ -144,8 +169,9 @@ bool ref_arg_reduce(RefCall *c) {
                 } else {
                     const int64_t x = ((const int64_t *)data)[at];
                     if (k == 0) best_i = x;
-                    const bool better = w == WIDE_S64 ? (largest ? x > best_i : x < best_i)
-                                                      : (largest ? (uint64_t)x > (uint64_t)best_i : (uint64_t)x < (uint64_t)best_i);
+                    const bool better =
+                        w == WIDE_S64 ? (largest ? x > best_i : x < best_i)
+                                      : (largest ? (uint64_t)x > (uint64_t)best_i : (uint64_t)x < (uint64_t)best_i);
                     if (better) best_i = x, best = k;
                 }
             }
@@ -172,7 +198,8 @@ bool ref_cumulate(RefCall *c) {
     const Wide w = ref_wide(in->dtype);
     if (w == WIDE_NONE) return ref_error(c, "%s of %s", kind, dtype_info(in->dtype)->text);
     if (in->rank == 0) return ref_error(c, "a scalar has no axis to run along");
-    const int64_t outer = ref_product(0, (int)axis, in->dims), size = in->dims[axis], inner = ref_product((int)axis + 1, in->rank, in->dims);
+    const int64_t outer = ref_product(0, (int)axis, in->dims), size = in->dims[axis],
+                  inner = ref_product((int)axis + 1, in->rank, in->dims);
     const void *data = ref_widen(c, in);
     void *result = ref_narrow_start(c, out);
     const bool is_float = w == WIDE_F32 || w == WIDE_F64;
@@ -188,8 +215,10 @@ bool ref_cumulate(RefCall *c) {
                     const double x = w == WIDE_F32 ? (double)((const float *)data)[at] : ((const double *)data)[at];
                     f = prod ? f * x : lse ? log_add_exp(f, x) : f + x;
                     const double y = exclusive ? before_f : f;
-                    if (w == WIDE_F32) ((float *)result)[at] = (float)y;
-                    else ((double *)result)[at] = y;
+                    if (w == WIDE_F32)
+                        ((float *)result)[at] = (float)y;
+                    else
+                        ((double *)result)[at] = y;
                 } else {
                     const uint64_t x = ((const uint64_t *)data)[at];
                     u = prod ? u * x : u + x;
@@ -206,7 +235,8 @@ static bool softmax_rows(RefCall *c, bool logarithm) {
     const Tensor *in = &c->in[0];
     Tensor *out = &c->out[0];
     const Wide w = ref_wide(in->dtype);
-    if ((w != WIDE_F32 && w != WIDE_F64) || in->rank == 0) return ref_error(c, "softmax of %s rank %d", dtype_info(in->dtype)->text, in->rank);
+    if ((w != WIDE_F32 && w != WIDE_F64) || in->rank == 0)
+        return ref_error(c, "softmax of %s rank %d", dtype_info(in->dtype)->text, in->rank);
     const int64_t row = in->dims[in->rank - 1], rows = ref_product(0, in->rank - 1, in->dims);
     const void *data = ref_widen(c, in);
     void *result = ref_narrow_start(c, out);
@@ -249,8 +279,10 @@ bool ref_layer_norm(RefCall *c) {
     Tensor *out = &c->out[0];
     const int64_t row = in->rank ? in->dims[in->rank - 1] : 1, rows = tensor_count(in) / (row ? row : 1);
     const double epsilon = node_float(c->n, "epsilon", 0);
-    if (!dtype_is_float(in->dtype) || tensor_count(&c->in[1]) != row || tensor_count(&c->in[2]) != row) return ref_error(c, "operands do not fit");
-    double *scale = NEW_ARRAY(c->arena, double, row + 1), *offset = NEW_ARRAY(c->arena, double, row + 1), *x = NEW_ARRAY(c->arena, double, row + 1);
+    if (!dtype_is_float(in->dtype) || tensor_count(&c->in[1]) != row || tensor_count(&c->in[2]) != row)
+        return ref_error(c, "operands do not fit");
+    double *scale = NEW_ARRAY(c->arena, double, row + 1), *offset = NEW_ARRAY(c->arena, double, row + 1),
+           *x = NEW_ARRAY(c->arena, double, row + 1);
     for (int64_t i = 0; i < row; i++) {
         scale[i] = tensor_get_f64(&c->in[1], i);
         offset[i] = tensor_get_f64(&c->in[2], i);

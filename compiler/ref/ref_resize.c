@@ -38,17 +38,22 @@ bool ref_resize(RefCall *c) {
     Tensor *out = &c->out[0];
     const bool nearest = strcmp(node_string(c->n, "kind", "bilinear"), "nearest") == 0;
     const bool align = node_int(c->n, "align_corners", 0) != 0, half_pixel = node_int(c->n, "half_pixel", 0) != 0;
-    const int64_t images = in->dims[0], in_h = in->dims[1], in_w = in->dims[2], channels = in->dims[3], h = out->dims[1], w = out->dims[2];
+    const int64_t images = in->dims[0], in_h = in->dims[1], in_w = in->dims[2], channels = in->dims[3],
+                  h = out->dims[1], w = out->dims[2];
     if (tensor_count(out) == 0) return true;
     if (in_h < 1 || in_w < 1) return ref_error(c, "an image without pixels");
-    const Tap *rows = axis_taps(c, in_h, h, nearest, align, half_pixel), *columns = axis_taps(c, in_w, w, nearest, align, half_pixel);
+    const Tap *rows = axis_taps(c, in_h, h, nearest, align, half_pixel),
+              *columns = axis_taps(c, in_w, w, nearest, align, half_pixel);
     if (nearest) {
         const size_t pixel = (size_t)channels * dtype_size(in->dtype);
         char *to = ref_data(out);
         for (int64_t n = 0; n < images; n++) {
             for (int64_t y = 0; y < h; y++) {
                 for (int64_t x = 0; x < w; x++, to += pixel)
-                    memcpy(to, (const char *)in->data + (size_t)((n * in_h + rows[y].lower) * in_w + columns[x].lower) * pixel, pixel);
+                    memcpy(to,
+                           (const char *)in->data +
+                               (size_t)((n * in_h + rows[y].lower) * in_w + columns[x].lower) * pixel,
+                           pixel);
             }
         }
         return true;
@@ -64,7 +69,8 @@ bool ref_resize(RefCall *c) {
     float *to = ref_data(out);
     for (int64_t n = 0; n < images; n++) {
         for (int64_t y = 0; y < h; y++) {
-            const float *top = from + (n * in_h + rows[y].lower) * in_w * channels, *bottom = from + (n * in_h + rows[y].upper) * in_w * channels;
+            const float *top = from + (n * in_h + rows[y].lower) * in_w * channels,
+                        *bottom = from + (n * in_h + rows[y].upper) * in_w * channels;
             for (int64_t x = 0; x < w; x++) {
                 const int64_t left = columns[x].lower * channels, right = columns[x].upper * channels;
                 for (int64_t k = 0; k < channels; k++) {

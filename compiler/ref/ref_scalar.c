@@ -1,6 +1,6 @@
-/* Scalar ops with NumPy broadcasting. Operands are read in chunks of the innermost merged dimension, converted to the wide type
-   (f32 and f64 are read in place), and handed to a tight loop: one C function an op and wide type, made from scalar_float.def and
-   scalar_int.def. */
+/* Scalar ops with NumPy broadcasting. Operands are read in chunks of the innermost merged dimension, converted to the
+   wide type (f32 and f64 are read in place), and handed to a tight loop: one C function an op and wide type, made from
+   scalar_float.def and scalar_int.def. */
 #include "ref/ref_internal.h"
 #include <string.h>
 #include <tgmath.h>
@@ -116,41 +116,46 @@ LOOP1(u64_logical_not, uint64_t, uint64_t, x == 0)
 
 /* One row an op; NULL: the op does not take that type. */
 static ChunkFn *const chunk_functions[4][N_OPS] = {
-    [WIDE_F32] = {
+    [WIDE_F32] =
+        {
 #define FLOAT1(id, expression) [OP_##id] = f32_##id,
 #define FLOAT2 FLOAT1
 #define TEST1 FLOAT1
 #define TEST2 FLOAT1
 #include "ref/scalar_float.def"
 #undef FLOAT1
-    },
-    [WIDE_F64] = {
+        },
+    [WIDE_F64] =
+        {
 #define FLOAT1(id, expression) [OP_##id] = f64_##id,
 #include "ref/scalar_float.def"
 #undef FLOAT1
 #undef FLOAT2
 #undef TEST1
 #undef TEST2
-    },
-    [WIDE_S64] = {
+        },
+    [WIDE_S64] =
+        {
 #define INT1(id, expression) [OP_##id] = s64_##id,
 #define INT2 INT1
 #define TEST2 INT1
 #include "ref/scalar_int.def"
 #undef INT1
-    },
-    [WIDE_U64] = {
+        },
+    [WIDE_U64] =
+        {
 #define INT1(id, expression) [OP_##id] = u64_##id,
 #include "ref/scalar_int.def"
 #undef INT1
 #undef INT2
 #undef TEST2
-    },
+        },
 };
 
 /* ---- broadcasting */
 
-/* The iteration space after merging: dims[rank - 1] is the innermost; strides in elements, 0 where an operand is broadcast. */
+/* The iteration space after merging: dims[rank - 1] is the innermost; strides in elements, 0 where an operand is
+ * broadcast. */
 typedef struct {
     int rank;
     int64_t dims[MAX_RANK];
@@ -217,7 +222,8 @@ static const void *chunk_load(const Tensor *t, Wide w, int64_t first, int64_t st
     return buffer;
 }
 
-/* What integer operands need before the loop may run: divisors that are not 0, exponents that are not negative, shifts in range. */
+/* What integer operands need before the loop may run: divisors that are not 0, exponents that are not negative, shifts
+ * in range. */
 static bool check_operand(RefCall *c, Wide w, int64_t n, const void **b, void *buffer) {
     const OpId op = c->n->op;
     const int64_t *v = *b;
@@ -232,7 +238,8 @@ static bool check_operand(RefCall *c, Wide w, int64_t n, const void **b, void *b
     } else if (op == OP_SHL || op == OP_SHR) {
         const int64_t most = dtype_info(c->in[1].dtype)->bits - 1;
         int64_t *clamped = buffer;
-        for (int64_t i = 0; i < n; i++) clamped[i] = w == WIDE_S64 && v[i] < 0 ? 0 : (uint64_t)v[i] > (uint64_t)most ? most : v[i];
+        for (int64_t i = 0; i < n; i++)
+            clamped[i] = w == WIDE_S64 && v[i] < 0 ? 0 : (uint64_t)v[i] > (uint64_t)most ? most : v[i];
         *b = clamped;
     }
     return true;
@@ -251,7 +258,8 @@ static bool select_elements(RefCall *c) {
         const uint8_t *condition = (const uint8_t *)c->in[0].data + offsets[0];
         for (int64_t i = 0; i < row; i++, at++) {
             const int k = condition[i * *s[0]] ? 1 : 2;
-            memcpy((char *)ref_data(out) + (size_t)at * size, (const char *)c->in[k].data + (size_t)(offsets[k] + i * *s[k]) * size, size);
+            memcpy((char *)ref_data(out) + (size_t)at * size,
+                   (const char *)c->in[k].data + (size_t)(offsets[k] + i * *s[k]) * size, size);
         }
     } while (walk_next(&w, 3, index, offsets));
     return true;
@@ -266,7 +274,8 @@ static bool cast_elements(RefCall *c) {
         return true;
     }
     const Wide w = ref_wide(in->dtype);
-    if (w == WIDE_NONE || ref_wide(out->dtype) == WIDE_NONE) return ref_error(c, "no conversion from %s to %s", dtype_info(in->dtype)->text, dtype_info(out->dtype)->text);
+    if (w == WIDE_NONE || ref_wide(out->dtype) == WIDE_NONE)
+        return ref_error(c, "no conversion from %s to %s", dtype_info(in->dtype)->text, dtype_info(out->dtype)->text);
     uint64_t buffer[CHUNK];
     for (int64_t i = 0; i < n; i += CHUNK) {
         const int64_t count = n - i < CHUNK ? n - i : CHUNK;
@@ -288,7 +297,8 @@ bool ref_scalar(RefCall *c) {
     const Wide wide = ref_wide(in[0].dtype);
     ChunkFn *f = wide == WIDE_NONE ? NULL : chunk_functions[wide][op];
     if (in[0].dtype == DTYPE_BOOL && op == OP_NOT) f = u64_logical_not;
-    if (!f || (n == 2 && in[1].dtype != in[0].dtype)) return ref_error(c, "%s does not take %s", op_info(op)->text, dtype_info(in[0].dtype)->text);
+    if (!f || (n == 2 && in[1].dtype != in[0].dtype))
+        return ref_error(c, "%s does not take %s", op_info(op)->text, dtype_info(in[0].dtype)->text);
     Walk w;
     if (!walk_init(&w, out, n, in)) return ref_error(c, "shapes do not broadcast");
     const bool is_test = op_info(op)->result_is_bool;
@@ -307,7 +317,8 @@ bool ref_scalar(RefCall *c) {
             const void *b = n == 2 ? chunk_load(&in[1], wide, offsets[1] + i * sb, sb, count, buffers[1]) : NULL;
             if (is_int && n == 2 && !check_operand(c, wide, count, &b, buffers[1])) return false;
             if (bits) {
-                const uint64_t mask = dtype_size(in[0].dtype) == 8 ? UINT64_MAX : ((uint64_t)1 << (8 * dtype_size(in[0].dtype))) - 1;
+                const uint64_t mask =
+                    dtype_size(in[0].dtype) == 8 ? UINT64_MAX : ((uint64_t)1 << (8 * dtype_size(in[0].dtype))) - 1;
                 for (int64_t k = 0; k < count; k++) buffers[0][k] = ((const uint64_t *)a)[k] & mask;
                 a = buffers[0];
             }

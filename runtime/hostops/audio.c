@@ -14,7 +14,8 @@ static uint32_t little_endian(const char *p, int n) {
 int32_t tfopt_host_decode_wav(TfoptHostCall *call) {
     if (tfopt_elements(&call->inputs[0]) != 1) return tfopt_invalid(call, "contents must be a scalar");
     const TfoptString s = ((const TfoptString *)call->inputs[0].data)[0];
-    if (s.size < 12 || memcmp(s.data, "RIFF", 4) != 0 || memcmp(s.data + 8, "WAVE", 4) != 0) return tfopt_invalid(call, "Header mismatch: Expected RIFF and WAVE");
+    if (s.size < 12 || memcmp(s.data, "RIFF", 4) != 0 || memcmp(s.data + 8, "WAVE", 4) != 0)
+        return tfopt_invalid(call, "Header mismatch: Expected RIFF and WAVE");
     int64_t channels = 0, samples = -1;
     uint32_t rate = 0;
     const char *data = NULL;
@@ -24,7 +25,8 @@ int32_t tfopt_host_decode_wav(TfoptHostCall *call) {
         if (memcmp(s.data + at, "fmt ", 4) == 0 && size >= 16 && left >= 16) {
             channels = little_endian(body + 2, 2);
             rate = little_endian(body + 4, 4);
-            if (little_endian(body, 2) != 1 || little_endian(body + 14, 2) != 16 || channels < 1) return tfopt_invalid(call, "Bad audio format for WAV: Expected 16-bit PCM");
+            if (little_endian(body, 2) != 1 || little_endian(body + 14, 2) != 16 || channels < 1)
+                return tfopt_invalid(call, "Bad audio format for WAV: Expected 16-bit PCM");
         } else if (memcmp(s.data + at, "data", 4) == 0 && channels > 0) {
             data = body;
             samples = (int64_t)((size < left ? size : left) / 2) / channels;
@@ -34,7 +36,8 @@ int32_t tfopt_host_decode_wav(TfoptHostCall *call) {
         if (at > s.size) break;
     }
     if (!data) return tfopt_invalid(call, "No data chunk found in WAV");
-    const int64_t want_channels = tfopt_call_int(call, "desired_channels", -1), want_samples = tfopt_call_int(call, "desired_samples", -1);
+    const int64_t want_channels = tfopt_call_int(call, "desired_channels", -1),
+                  want_samples = tfopt_call_int(call, "desired_samples", -1);
     const int64_t dims[2] = {want_samples < 0 ? samples : want_samples, want_channels < 0 ? channels : want_channels};
     float *out = tfopt_host_output(call, 0, 2, dims);
     int32_t *out_rate = tfopt_output_scalar(call, 1);
@@ -77,19 +80,24 @@ int32_t tfopt_host_audio_spectrogram(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const int64_t window = tfopt_call_int(call, "window_size", 0), stride = tfopt_call_int(call, "stride", 0);
     const bool squared = tfopt_call_int(call, "magnitude_squared", 0) != 0;
-    if (t->rank != 2 || window < 2 || stride < 1 || window > INT64_C(1) << 30) return tfopt_invalid(call, "input must be [samples, channels], window_size at least 2, stride at least 1");
+    if (t->rank != 2 || window < 2 || stride < 1 || window > INT64_C(1) << 30)
+        return tfopt_invalid(call, "input must be [samples, channels], window_size at least 2, stride at least 1");
     int64_t n = 1;
     while (n < window) n *= 2;
-    const int64_t samples = t->dims[0], channels = t->dims[1], frames = samples < window ? 0 : 1 + (samples - window) / stride, bins = n / 2 + 1, dims[3] = {channels, frames, bins};
+    const int64_t samples = t->dims[0], channels = t->dims[1],
+                  frames = samples < window ? 0 : 1 + (samples - window) / stride, bins = n / 2 + 1,
+                  dims[3] = {channels, frames, bins};
     float *out = tfopt_host_output(call, 0, 3, dims);
     TfoptComplex *x = tfopt_call_alloc(call, n, sizeof *x), *roots = tfopt_call_alloc(call, n, sizeof *roots);
     double *hann = tfopt_call_alloc(call, window, sizeof *hann);
     if (!out || !x || !roots || !hann) return tfopt_no_memory(call);
     for (int64_t i = 0; i < window; i++) hann[i] = 0.5 - 0.5 * cos(2 * PI * (double)i / (double)window);
-    for (int64_t k = 0; k < n; k++) roots[k] = CMPLX(cos(2 * PI * (double)k / (double)n), -sin(2 * PI * (double)k / (double)n));
+    for (int64_t k = 0; k < n; k++)
+        roots[k] = CMPLX(cos(2 * PI * (double)k / (double)n), -sin(2 * PI * (double)k / (double)n));
     for (int64_t c = 0; c < channels; c++) {
         for (int64_t f = 0; f < frames; f++) {
-            for (int64_t i = 0; i < n; i++) x[i] = i < window ? tfopt_real_at(t, (f * stride + i) * channels + c) * hann[i] : 0;
+            for (int64_t i = 0; i < n; i++)
+                x[i] = i < window ? tfopt_real_at(t, (f * stride + i) * channels + c) * hann[i] : 0;
             power_of_two_fft(x, n, roots);
             for (int64_t k = 0; k < bins; k++) {
                 const double power = creal(x[k]) * creal(x[k]) + cimag(x[k]) * cimag(x[k]);
@@ -107,11 +115,17 @@ static double to_mel(double frequency) {
 /* (spectrogram [channels, frames, bins], sample_rate) */
 int32_t tfopt_host_mfcc(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
-    const int64_t bands = tfopt_call_int(call, "filterbank_channel_count", 40), coefficients = tfopt_call_int(call, "dct_coefficient_count", 13);
-    const double low = tfopt_call_float(call, "lower_frequency_limit", 20), high = tfopt_call_float(call, "upper_frequency_limit", 4000), rate = tfopt_real_at(&call->inputs[1], 0);
-    if (t->rank != 3 || t->dims[2] < 2 || bands < 1 || bands > 100000 || coefficients < 1 || coefficients > bands || !(rate > 0) || !(low >= 0) || !(high > low)) return tfopt_invalid(call, "spectrogram or limits out of range");
+    const int64_t bands = tfopt_call_int(call, "filterbank_channel_count", 40),
+                  coefficients = tfopt_call_int(call, "dct_coefficient_count", 13);
+    const double low = tfopt_call_float(call, "lower_frequency_limit", 20),
+                 high = tfopt_call_float(call, "upper_frequency_limit", 4000),
+                 rate = tfopt_real_at(&call->inputs[1], 0);
+    if (t->rank != 3 || t->dims[2] < 2 || bands < 1 || bands > 100000 || coefficients < 1 || coefficients > bands ||
+        !(rate > 0) || !(low >= 0) || !(high > low))
+        return tfopt_invalid(call, "spectrogram or limits out of range");
     const int64_t bins = t->dims[2], dims[3] = {t->dims[0], t->dims[1], coefficients};
-    const double mel_low = to_mel(low), spacing = (to_mel(high) - mel_low) / (double)(bands + 1), hz = 0.5 * rate / (double)(bins - 1);
+    const double mel_low = to_mel(low), spacing = (to_mel(high) - mel_low) / (double)(bands + 1),
+                 hz = 0.5 * rate / (double)(bins - 1);
     const double first_bin = 1.5 + low / hz, last_bin = high / hz;
     if (last_bin >= (double)bins) return tfopt_invalid(call, "upper_frequency_limit is over half the sample rate");
     const int64_t start = (int64_t)first_bin, end = (int64_t)last_bin;
@@ -133,22 +147,27 @@ int32_t tfopt_host_mfcc(TfoptHostCall *call) {
         }
         for (int64_t c = 0; c < coefficients; c++) {
             double v = 0;
-            for (int64_t k = 0; k < bands; k++) v += sqrt(2.0 / (double)bands) * cos((double)c * PI / (double)bands * ((double)k + 0.5)) * log(fmax(sum[k], 1e-12));
+            for (int64_t k = 0; k < bands; k++)
+                v += sqrt(2.0 / (double)bands) * cos((double)c * PI / (double)bands * ((double)k + 0.5)) *
+                     log(fmax(sum[k], 1e-12));
             tfopt_set_real(&call->outputs[0], frame * coefficients + c, v);
         }
     }
     return TFOPT_OK;
 }
 
-/* (inputs [time, batch, classes], sequence_length) -> indices, values, shape of the sparse labels, -log probability [batch, 1] */
+/* (inputs [time, batch, classes], sequence_length) -> indices, values, shape of the sparse labels, -log probability
+ * [batch, 1] */
 int32_t tfopt_host_ctc_greedy_decoder(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *lengths = &call->inputs[1];
-    if (t->rank != 3 || t->dims[2] < 1 || tfopt_elements(lengths) != t->dims[1]) return tfopt_invalid(call, "inputs must be [time, batch, classes] and sequence_length [batch]");
+    if (t->rank != 3 || t->dims[2] < 1 || tfopt_elements(lengths) != t->dims[1])
+        return tfopt_invalid(call, "inputs must be [time, batch, classes] and sequence_length [batch]");
     const int64_t steps = t->dims[0], batch = t->dims[1], classes = t->dims[2];
     const bool merge = tfopt_call_int(call, "merge_repeated", 0) != 0;
     int64_t blank = tfopt_call_int(call, "blank_index", -1), n = 0, longest = 0;
     if (blank < 0) blank += classes;
-    int64_t *labels = tfopt_call_alloc(call, steps * batch + 1, sizeof *labels), *counts = tfopt_call_zeroed(call, batch + 1, sizeof *counts);
+    int64_t *labels = tfopt_call_alloc(call, steps * batch + 1, sizeof *labels),
+            *counts = tfopt_call_zeroed(call, batch + 1, sizeof *counts);
     const int64_t score_dims[2] = {batch, 1};
     if (!labels || !counts || !tfopt_host_output(call, 3, 2, score_dims)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < batch; b++) {
@@ -173,7 +192,8 @@ int32_t tfopt_host_ctc_greedy_decoder(TfoptHostCall *call) {
         tfopt_set_real(&call->outputs[3], b, score);
     }
     const int64_t dims[2] = {n, 2};
-    int64_t *indices = tfopt_host_output(call, 0, 2, dims), *values = tfopt_output_1d(call, 1, n), *shape = tfopt_output_1d(call, 2, 2);
+    int64_t *indices = tfopt_host_output(call, 0, 2, dims), *values = tfopt_output_1d(call, 1, n),
+            *shape = tfopt_output_1d(call, 2, 2);
     if (!indices || !values || !shape) return tfopt_no_memory(call);
     for (int64_t b = 0; b < batch; b++) {
         for (int64_t i = 0; i < counts[b]; i++) {

@@ -1,5 +1,6 @@
-/* Bessel functions, in double: J and Y are the C library's; I by its power series and, for large arguments, its asymptotic one; K by the
-   trapezoidal rule on its integral, which converges exponentially. The "e" forms are scaled by exp(-|x|) or exp(x). */
+/* Bessel functions, in double: J and Y are the C library's; I by its power series and, for large arguments, its
+   asymptotic one; K by the trapezoidal rule on its integral, which converges exponentially. The "e" forms are scaled by
+   exp(-|x|) or exp(x). */
 #include "hostops/special.h"
 #include <math.h>
 
@@ -53,28 +54,76 @@ static double scaled_k(int n, double x) {
 }
 
 /* What TensorFlow gives at the edges: NaN at infinity, minus infinity left of 0. */
-static double bessel_j0(double x) { return isinf(x) ? NAN : j0(x); }
-static double bessel_j1(double x) { return isinf(x) ? NAN : j1(x); }
-static double bessel_y0(double x) { return isnan(x) ? x : x <= 0 ? -INFINITY : isinf(x) ? NAN : y0(x); }
-static double bessel_y1(double x) { return isnan(x) ? x : x == 0 ? NAN : x < 0 ? -INFINITY : isinf(x) ? NAN : y1(x); }
-static double bessel_i0e(double x) { return scaled_i(0, fabs(x)); }
-static double bessel_i0(double x) { return scaled_i(0, fabs(x)) * exp(fabs(x)); }
-static double bessel_i1e(double x) { return copysign(scaled_i(1, fabs(x)), x); }
-static double bessel_i1(double x) { return copysign(scaled_i(1, fabs(x)) * exp(fabs(x)), x); }
-static double bessel_k0e(double x) { return scaled_k(0, x); }
-static double bessel_k0(double x) { return x <= 0 ? INFINITY : scaled_k(0, x) * exp(-x); }
-static double bessel_k1e(double x) { return scaled_k(1, x); }
-static double bessel_k1(double x) { return x <= 0 ? INFINITY : scaled_k(1, x) * exp(-x); }
+static double bessel_j0(double x) {
+    return isinf(x) ? NAN : j0(x);
+}
+static double bessel_j1(double x) {
+    return isinf(x) ? NAN : j1(x);
+}
+static double bessel_y0(double x) {
+    return isnan(x) ? x : x <= 0 ? -INFINITY : isinf(x) ? NAN : y0(x);
+}
+static double bessel_y1(double x) {
+    return isnan(x) ? x : x == 0 ? NAN : x < 0 ? -INFINITY : isinf(x) ? NAN : y1(x);
+}
+static double bessel_i0e(double x) {
+    return scaled_i(0, fabs(x));
+}
+static double bessel_i0(double x) {
+    return scaled_i(0, fabs(x)) * exp(fabs(x));
+}
+static double bessel_i1e(double x) {
+    return copysign(scaled_i(1, fabs(x)), x);
+}
+static double bessel_i1(double x) {
+    return copysign(scaled_i(1, fabs(x)) * exp(fabs(x)), x);
+}
+static double bessel_k0e(double x) {
+    return scaled_k(0, x);
+}
+static double bessel_k0(double x) {
+    return x <= 0 ? INFINITY : scaled_k(0, x) * exp(-x);
+}
+static double bessel_k1e(double x) {
+    return scaled_k(1, x);
+}
+static double bessel_k1(double x) {
+    return x <= 0 ? INFINITY : scaled_k(1, x) * exp(-x);
+}
 
-int32_t tfopt_host_bessel_i0(TfoptHostCall *call) { return tfopt_special1(call, bessel_i0); }
-int32_t tfopt_host_bessel_i0e(TfoptHostCall *call) { return tfopt_special1(call, bessel_i0e); }
-int32_t tfopt_host_bessel_i1(TfoptHostCall *call) { return tfopt_special_growing(call, bessel_i1); }
-int32_t tfopt_host_bessel_i1e(TfoptHostCall *call) { return tfopt_special1(call, bessel_i1e); }
-int32_t tfopt_host_bessel_k0(TfoptHostCall *call) { return tfopt_special1(call, bessel_k0); }
-int32_t tfopt_host_bessel_k0e(TfoptHostCall *call) { return tfopt_special1(call, bessel_k0e); }
-int32_t tfopt_host_bessel_k1(TfoptHostCall *call) { return tfopt_special1(call, bessel_k1); }
-int32_t tfopt_host_bessel_k1e(TfoptHostCall *call) { return tfopt_special1(call, bessel_k1e); }
-int32_t tfopt_host_bessel_j0(TfoptHostCall *call) { return tfopt_special1(call, bessel_j0); }
-int32_t tfopt_host_bessel_j1(TfoptHostCall *call) { return tfopt_special1(call, bessel_j1); }
-int32_t tfopt_host_bessel_y0(TfoptHostCall *call) { return tfopt_special1(call, bessel_y0); }
-int32_t tfopt_host_bessel_y1(TfoptHostCall *call) { return tfopt_special1(call, bessel_y1); }
+int32_t tfopt_host_bessel_i0(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_i0);
+}
+int32_t tfopt_host_bessel_i0e(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_i0e);
+}
+int32_t tfopt_host_bessel_i1(TfoptHostCall *call) {
+    return tfopt_special_growing(call, bessel_i1);
+}
+int32_t tfopt_host_bessel_i1e(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_i1e);
+}
+int32_t tfopt_host_bessel_k0(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_k0);
+}
+int32_t tfopt_host_bessel_k0e(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_k0e);
+}
+int32_t tfopt_host_bessel_k1(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_k1);
+}
+int32_t tfopt_host_bessel_k1e(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_k1e);
+}
+int32_t tfopt_host_bessel_j0(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_j0);
+}
+int32_t tfopt_host_bessel_j1(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_j1);
+}
+int32_t tfopt_host_bessel_y0(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_y0);
+}
+int32_t tfopt_host_bessel_y1(TfoptHostCall *call) {
+    return tfopt_special1(call, bessel_y1);
+}

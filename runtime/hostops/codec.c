@@ -1,5 +1,5 @@
-/* Images from bytes: JPEG by libjpeg, PNG by libpng, BMP by hand, and DecodeCompressed by zlib. Only models that decode link these
-   libraries. Sizes are checked against what memory can hold before anything is decoded. */
+/* Images from bytes: JPEG by libjpeg, PNG by libpng, BMP by hand, and DecodeCompressed by zlib. Only models that decode
+   link these libraries. Sizes are checked against what memory can hold before anything is decoded. */
 #include "hostops/text.h"
 #include <png.h>
 #include <setjmp.h>
@@ -18,7 +18,9 @@ typedef struct {
 static const int64_t LARGEST_SIDE = INT64_C(1) << 27;
 
 static void *image_memory(TfoptHostCall *call, const Image *image) {
-    if (image->height <= 0 || image->width <= 0 || image->height >= LARGEST_SIDE || image->width >= LARGEST_SIDE || image->channels > 4) return NULL;
+    if (image->height <= 0 || image->width <= 0 || image->height >= LARGEST_SIDE || image->width >= LARGEST_SIDE ||
+        image->channels > 4)
+        return NULL;
     return tfopt_call_alloc(call, image->height * image->width, (uint64_t)image->channels * (image->wide ? 2 : 1));
 }
 
@@ -89,9 +91,13 @@ static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions
         for (int64_t x = 0; info.out_color_space == JCS_CMYK && x < image->width; x++) {
             uint8_t rgb[3];
             const int k = line[4 * x + 3];
-            for (int c = 0; c < 3; c++) rgb[c] = (uint8_t)(info.saw_Adobe_marker ? k * line[4 * x + c] / 255 : (255 - line[4 * x + c]) * (255 - k) / 255);
-            if (channels == 3) memcpy(to + 3 * x, rgb, 3);
-            else to[x] = (uint8_t)((rgb[0] * 299 + rgb[1] * 587 + rgb[2] * 114 + 500) / 1000);
+            for (int c = 0; c < 3; c++)
+                rgb[c] = (uint8_t)(info.saw_Adobe_marker ? k * line[4 * x + c] / 255
+                                                         : (255 - line[4 * x + c]) * (255 - k) / 255);
+            if (channels == 3)
+                memcpy(to + 3 * x, rgb, 3);
+            else
+                to[x] = (uint8_t)((rgb[0] * 299 + rgb[1] * 587 + rgb[2] * 114 + 500) / 1000);
         }
     }
     const long warnings = error.base.num_warnings;
@@ -102,10 +108,14 @@ static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions
 }
 
 static JpegOptions jpeg_options(const TfoptHostCall *call) {
-    JpegOptions o = {.channels = (int)tfopt_call_int(call, "channels", 0), .ratio = (int)tfopt_call_int(call, "ratio", 1), .fancy = tfopt_call_int(call, "fancy_upscaling", 1) != 0,
-                     .recover = tfopt_call_int(call, "try_recover_truncated", 0) != 0, .dct = JDCT_DEFAULT};
+    JpegOptions o = {.channels = (int)tfopt_call_int(call, "channels", 0),
+                     .ratio = (int)tfopt_call_int(call, "ratio", 1),
+                     .fancy = tfopt_call_int(call, "fancy_upscaling", 1) != 0,
+                     .recover = tfopt_call_int(call, "try_recover_truncated", 0) != 0,
+                     .dct = JDCT_DEFAULT};
     /* DecodeImage has no such attribute and is fast. */
-    if (!tfopt_call_attr(call, "dct_method") || tfopt_call_string_is(call, "dct_method", "INTEGER_FAST")) o.dct = JDCT_IFAST;
+    if (!tfopt_call_attr(call, "dct_method") || tfopt_call_string_is(call, "dct_method", "INTEGER_FAST"))
+        o.dct = JDCT_IFAST;
     if (tfopt_call_string_is(call, "dct_method", "INTEGER_ACCURATE")) o.dct = JDCT_ISLOW;
     return o;
 }
@@ -144,12 +154,20 @@ static int32_t decode_png(TfoptHostCall *call, TfoptString s, const int wanted, 
     png_set_read_fn(png, &source, png_bytes);
     png_read_info(png, info);
     const int type = png_get_color_type(png, info), depth = png_get_bit_depth(png, info);
-    const bool alpha = type & PNG_COLOR_MASK_ALPHA, transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0, gray = !(type & PNG_COLOR_MASK_COLOR);
-    const int channels = wanted ? wanted : type == PNG_COLOR_TYPE_PALETTE ? (transparent ? 4 : 3) : (int)png_get_channels(png, info);
-    *image = (Image){.height = png_get_image_height(png, info), .width = png_get_image_width(png, info), .channels = channels, .wide = wide};
+    const bool alpha = type & PNG_COLOR_MASK_ALPHA, transparent = png_get_valid(png, info, PNG_INFO_tRNS) != 0,
+               gray = !(type & PNG_COLOR_MASK_COLOR);
+    const int channels = wanted                           ? wanted
+                         : type == PNG_COLOR_TYPE_PALETTE ? (transparent ? 4 : 3)
+                                                          : (int)png_get_channels(png, info);
+    *image = (Image){.height = png_get_image_height(png, info),
+                     .width = png_get_image_width(png, info),
+                     .channels = channels,
+                     .wide = wide};
     if (channels % 2 == 0) {
-        if (!alpha && transparent) png_set_tRNS_to_alpha(png);
-        else if (!alpha) png_set_add_alpha(png, (1u << depth) - 1, PNG_FILLER_AFTER);
+        if (!alpha && transparent)
+            png_set_tRNS_to_alpha(png);
+        else if (!alpha)
+            png_set_add_alpha(png, (1u << depth) - 1, PNG_FILLER_AFTER);
     } else if (alpha || transparent) {
         png_set_strip_alpha(png);
     }
@@ -163,7 +181,8 @@ static int32_t decode_png(TfoptHostCall *call, TfoptString s, const int wanted, 
     if (channels >= 3 && gray) png_set_gray_to_rgb(png);
     png_read_update_info(png, info);
     image->data = image_memory(call, image);
-    const size_t row_bytes = png_get_rowbytes(png, info), want = (size_t)image->width * (size_t)channels * (wide && depth > 8 ? 2 : 1);
+    const size_t row_bytes = png_get_rowbytes(png, info),
+                 want = (size_t)image->width * (size_t)channels * (wide && depth > 8 ? 2 : 1);
     if (!image->data || row_bytes != want) {
         png_destroy_read_struct(&png, &info, NULL);
         return image->data ? tfopt_invalid(call, "Invalid PNG data") : tfopt_no_memory(call);
@@ -174,7 +193,8 @@ static int32_t decode_png(TfoptHostCall *call, TfoptString s, const int wanted, 
     png_destroy_read_struct(&png, &info, NULL);
     if (wide && depth <= 8) { /* 8 bits spread over 16, from the end on */
         const uint8_t *from = image->data;
-        for (int64_t i = image->height * image->width * channels - 1; i >= 0; i--) ((uint16_t *)image->data)[i] = (uint16_t)(from[i] * 257);
+        for (int64_t i = image->height * image->width * channels - 1; i >= 0; i--)
+            ((uint16_t *)image->data)[i] = (uint16_t)(from[i] * 257);
     }
     return TFOPT_OK;
 }
@@ -188,12 +208,16 @@ static int64_t little_endian(const char *p, int n) {
 
 static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int channels, Image *image) {
     if (s.size < 32) return tfopt_invalid(call, "Incomplete bmp content");
-    const int64_t start = little_endian(s.data + 10, 4), width = little_endian(s.data + 18, 4), signed_height = little_endian(s.data + 22, 4), bits = little_endian(s.data + 28, 2);
-    const int64_t height = signed_height < 0 ? -signed_height : signed_height, depth = bits / 8, row = (width * depth + 3) / 4 * 4;
+    const int64_t start = little_endian(s.data + 10, 4), width = little_endian(s.data + 18, 4),
+                  signed_height = little_endian(s.data + 22, 4), bits = little_endian(s.data + 28, 2);
+    const int64_t height = signed_height < 0 ? -signed_height : signed_height, depth = bits / 8,
+                  row = (width * depth + 3) / 4 * 4;
     *image = (Image){.height = height, .width = width, .channels = depth};
-    if ((depth != 1 && depth != 3 && depth != 4) || (channels && channels != depth) || start < 0 || width <= 0 || height <= 0 || width > LARGEST_SIDE || height > LARGEST_SIDE)
+    if ((depth != 1 && depth != 3 && depth != 4) || (channels && channels != depth) || start < 0 || width <= 0 ||
+        height <= 0 || width > LARGEST_SIDE || height > LARGEST_SIDE)
         return tfopt_invalid(call, "this kind of bmp is not supported");
-    if ((uint64_t)start > s.size || (uint64_t)(row * (height - 1) + width * depth) > s.size - (uint64_t)start) return tfopt_invalid(call, "Incomplete bmp content");
+    if ((uint64_t)start > s.size || (uint64_t)(row * (height - 1) + width * depth) > s.size - (uint64_t)start)
+        return tfopt_invalid(call, "Incomplete bmp content");
     image->data = image_memory(call, image);
     if (!image->data) return tfopt_no_memory(call);
     uint8_t *to = image->data;
@@ -216,11 +240,17 @@ static int32_t write_image(TfoptHostCall *call, const Image *image) {
     const int32_t dtype = call->outputs[0].dtype;
     const uint8_t *narrow = image->data;
     const uint16_t *wide = image->data;
-    if (dtype == TFOPT_U8 && !image->wide) memcpy(out, narrow, (size_t)n);
-    else if (dtype == TFOPT_U16 && image->wide) memcpy(out, wide, (size_t)n * 2);
-    else if (dtype == TFOPT_U16) for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i] = (uint16_t)(narrow[i] * 257);
-    else if (dtype == TFOPT_F32) for (int64_t i = 0; i < n; i++) ((float *)out)[i] = image->wide ? (float)wide[i] * (1.0f / 65535.0f) : (float)narrow[i] * (1.0f / 255.0f);
-    else return tfopt_invalid(call, "images are uint8, uint16 or float32");
+    if (dtype == TFOPT_U8 && !image->wide)
+        memcpy(out, narrow, (size_t)n);
+    else if (dtype == TFOPT_U16 && image->wide)
+        memcpy(out, wide, (size_t)n * 2);
+    else if (dtype == TFOPT_U16)
+        for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i] = (uint16_t)(narrow[i] * 257);
+    else if (dtype == TFOPT_F32)
+        for (int64_t i = 0; i < n; i++)
+            ((float *)out)[i] = image->wide ? (float)wide[i] * (1.0f / 65535.0f) : (float)narrow[i] * (1.0f / 255.0f);
+    else
+        return tfopt_invalid(call, "images are uint8, uint16 or float32");
     return TFOPT_OK;
 }
 
@@ -230,11 +260,14 @@ static int32_t decode_any(TfoptHostCall *call, TfoptString s, Image *image) {
     if (channels < 0 || channels > 4) return tfopt_invalid(call, "channels must be 0, 1, 3 or 4");
     if (s.size >= 3 && memcmp(s.data, "\xff\xd8\xff", 3) == 0) {
         const JpegOptions o = jpeg_options(call);
-        if (channels != 0 && channels != 1 && channels != 3) return tfopt_invalid(call, "channels must be 0, 1 or 3 for JPEG");
-        if (o.ratio != 1 && o.ratio != 2 && o.ratio != 4 && o.ratio != 8) return tfopt_invalid(call, "ratio must be 1, 2, 4 or 8");
+        if (channels != 0 && channels != 1 && channels != 3)
+            return tfopt_invalid(call, "channels must be 0, 1 or 3 for JPEG");
+        if (o.ratio != 1 && o.ratio != 2 && o.ratio != 4 && o.ratio != 8)
+            return tfopt_invalid(call, "ratio must be 1, 2, 4 or 8");
         return decode_jpeg(call, s, &o, image);
     }
-    if (s.size >= 8 && memcmp(s.data, "\x89PNG\r\n\x1a\n", 8) == 0) return decode_png(call, s, channels, call->outputs[0].dtype != TFOPT_U8, image);
+    if (s.size >= 8 && memcmp(s.data, "\x89PNG\r\n\x1a\n", 8) == 0)
+        return decode_png(call, s, channels, call->outputs[0].dtype != TFOPT_U8, image);
     if (s.size >= 2 && memcmp(s.data, "BM", 2) == 0) return decode_bmp(call, s, channels, image);
     if (s.size >= 4 && memcmp(s.data, "GIF8", 4) == 0) return tfopt_invalid(call, "GIF images are not supported");
     return tfopt_invalid(call, "Unknown image file format. One of JPEG, PNG, BMP required.");
@@ -250,18 +283,22 @@ int32_t tfopt_host_decode_image(TfoptHostCall *call) {
 /* (contents, [y, x, height, width]) */
 int32_t tfopt_host_decode_and_crop_jpeg(TfoptHostCall *call) {
     Image image;
-    if (tfopt_elements(&call->inputs[0]) != 1 || tfopt_elements(&call->inputs[1]) != 4) return tfopt_invalid(call, "contents must be a scalar and crop_window have 4 elements");
+    if (tfopt_elements(&call->inputs[0]) != 1 || tfopt_elements(&call->inputs[1]) != 4)
+        return tfopt_invalid(call, "contents must be a scalar and crop_window have 4 elements");
     const int32_t status = decode_any(call, tfopt_strings(&call->inputs[0])[0], &image);
     if (status != TFOPT_OK) return status;
     int64_t crop[4];
     for (int i = 0; i < 4; i++) crop[i] = tfopt_int_at(&call->inputs[1], i);
-    if (crop[0] < 0 || crop[1] < 0 || crop[2] <= 0 || crop[3] <= 0 || crop[0] > image.height - crop[2] || crop[1] > image.width - crop[3] || image.wide)
+    if (crop[0] < 0 || crop[1] < 0 || crop[2] <= 0 || crop[3] <= 0 || crop[0] > image.height - crop[2] ||
+        crop[1] > image.width - crop[3] || image.wide)
         return tfopt_invalid(call, "crop_window lies outside of the image");
     Image part = {.height = crop[2], .width = crop[3], .channels = image.channels};
     part.data = image_memory(call, &part);
     if (!part.data) return tfopt_no_memory(call);
     for (int64_t y = 0; y < crop[2]; y++)
-        memcpy((uint8_t *)part.data + y * crop[3] * part.channels, (const uint8_t *)image.data + ((crop[0] + y) * image.width + crop[1]) * part.channels, (size_t)(crop[3] * part.channels));
+        memcpy((uint8_t *)part.data + y * crop[3] * part.channels,
+               (const uint8_t *)image.data + ((crop[0] + y) * image.width + crop[1]) * part.channels,
+               (size_t)(crop[3] * part.channels));
     return write_image(call, &part);
 }
 
@@ -285,7 +322,8 @@ int32_t tfopt_host_decode_compressed(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const TfoptString kind = tfopt_call_string(call, "compression_type", "");
     const bool zlib_stream = tfopt_string_equal(kind, "ZLIB"), gzip_stream = tfopt_string_equal(kind, "GZIP");
-    if (kind.size && !zlib_stream && !gzip_stream) return tfopt_invalid(call, "compression_type must be ZLIB, GZIP or empty");
+    if (kind.size && !zlib_stream && !gzip_stream)
+        return tfopt_invalid(call, "compression_type must be ZLIB, GZIP or empty");
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {

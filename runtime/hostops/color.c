@@ -89,7 +89,8 @@ int32_t tfopt_host_adjust_contrast(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     if (t->rank < 3) return tfopt_invalid(call, "images must have at least 3 dimensions");
     const double factor = tfopt_real_at(&call->inputs[1], 0);
-    const int64_t channels = t->dims[t->rank - 1], pixels = t->dims[t->rank - 2] * t->dims[t->rank - 3], images = tfopt_dims_product(t->dims, 0, t->rank - 3);
+    const int64_t channels = t->dims[t->rank - 1], pixels = t->dims[t->rank - 2] * t->dims[t->rank - 3],
+                  images = tfopt_dims_product(t->dims, 0, t->rank - 3);
     if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
     for (int64_t n = 0; n < images; n++) {
         for (int64_t k = 0; k < channels; k++) {

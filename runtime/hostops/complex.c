@@ -1,12 +1,14 @@
-/* Complex numbers: the ops of TensorFlow that the compiler's real scalar ops carry no further, under their TensorFlow names. Computed in
-   double complex, rounded once. Add and the comparisons take strings as well, since their rows are shared. */
+/* Complex numbers: the ops of TensorFlow that the compiler's real scalar ops carry no further, under their TensorFlow
+   names. Computed in double complex, rounded once. Add and the comparisons take strings as well, since their rows are
+   shared. */
 #include "hostops/complex.h"
 #include "hostops/broadcast.h"
 #include <math.h>
 #include <string.h>
 
 TfoptComplex tfopt_complex_at(const TfoptTensor *t, int64_t i) {
-    if (t->dtype == TFOPT_C64) return CMPLX((double)((const float *)t->data)[2 * i], (double)((const float *)t->data)[2 * i + 1]);
+    if (t->dtype == TFOPT_C64)
+        return CMPLX((double)((const float *)t->data)[2 * i], (double)((const float *)t->data)[2 * i + 1]);
     if (t->dtype == TFOPT_C128) return CMPLX(((const double *)t->data)[2 * i], ((const double *)t->data)[2 * i + 1]);
     return CMPLX(tfopt_real_at(t, i), 0);
 }
@@ -66,7 +68,7 @@ COMPLEX1(log, clog(x))
 COMPLEX1(log1p, complex_log1p(x))
 COMPLEX1(sqrt, csqrt(x))
 COMPLEX1(rsqrt, 1 / csqrt(x))
-COMPLEX1(square, x * x)
+COMPLEX1(square, x *x)
 COMPLEX1(reciprocal, 1 / x)
 COMPLEX1(sin, csin(x))
 COMPLEX1(cos, ccos(x))
@@ -97,8 +99,10 @@ int32_t tfopt_host_complex_cast(TfoptHostCall *call) {
     const int64_t n = tfopt_elements(t);
     for (int64_t i = 0; i < n; i++) {
         const TfoptComplex v = tfopt_complex_at(t, i);
-        if (out->dtype == TFOPT_BOOL) tfopt_set_int(out, i, v != 0);
-        else tfopt_set_complex(out, i, v);
+        if (out->dtype == TFOPT_BOOL)
+            tfopt_set_int(out, i, v != 0);
+        else
+            tfopt_set_complex(out, i, v);
     }
     return TFOPT_OK;
 }
@@ -123,7 +127,7 @@ static int32_t binary(TfoptHostCall *call, TfoptComplex (*f)(TfoptComplex, Tfopt
         return binary(call, value_of_##name);                                                                          \
     }
 COMPLEX2(sub, x - y)
-COMPLEX2(mul, x * y)
+COMPLEX2(mul, x *y)
 COMPLEX2(div, x / y)
 COMPLEX2(div_no_nan, y == 0 ? 0 : x / y)
 COMPLEX2(mul_no_nan, y == 0 ? 0 : x * y)
@@ -144,7 +148,8 @@ static int32_t join_strings(TfoptHostCall *call) {
     TfoptString *out = tfopt_host_output(call, 0, b.rank, b.dims);
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b)) {
-        const TfoptString x = ((const TfoptString *)call->inputs[0].data)[b.at[0]], y = ((const TfoptString *)call->inputs[1].data)[b.at[1]];
+        const TfoptString x = ((const TfoptString *)call->inputs[0].data)[b.at[0]],
+                          y = ((const TfoptString *)call->inputs[1].data)[b.at[1]];
         char *text = tfopt_call_alloc(call, (int64_t)(x.size + y.size), 1);
         if (!text) return tfopt_no_memory(call);
         if (x.size) memcpy(text, x.data, x.size);
@@ -235,7 +240,8 @@ static int32_t reduce(TfoptHostCall *call, ReduceKind kind) {
         }
     }
     const double count = stride ? (double)(n / stride) : 1;
-    for (int64_t i = 0; i < stride; i++) tfopt_set_complex(&call->outputs[0], i, kind == REDUCE_MEAN ? sums[i] / count : sums[i]);
+    for (int64_t i = 0; i < stride; i++)
+        tfopt_set_complex(&call->outputs[0], i, kind == REDUCE_MEAN ? sums[i] / count : sums[i]);
     return TFOPT_OK;
 }
 
@@ -255,7 +261,8 @@ static int32_t cumulate(TfoptHostCall *call, bool product) {
     const bool exclusive = tfopt_call_int(call, "exclusive", 0) != 0, reverse = tfopt_call_int(call, "reverse", 0) != 0;
     if (axis < 0) return tfopt_invalid(call, "axis is out of range");
     if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
-    const int64_t outer = tfopt_dims_product(t->dims, 0, axis), size = t->dims[axis], inner = tfopt_dims_product(t->dims, axis + 1, t->rank);
+    const int64_t outer = tfopt_dims_product(t->dims, 0, axis), size = t->dims[axis],
+                  inner = tfopt_dims_product(t->dims, axis + 1, t->rank);
     for (int64_t row = 0; row < outer * inner; row++) {
         TfoptComplex sum = product ? 1 : 0;
         for (int64_t k = 0; k < size; k++) {
@@ -275,13 +282,16 @@ int32_t tfopt_host_complex_cumprod(TfoptHostCall *call) {
     return cumulate(call, true);
 }
 
-/* ---- matrices: transpose_a/b of MatMul transpose, adj_x/y of BatchMatMul conjugate as well; x and y broadcast over the batch */
+/* ---- matrices: transpose_a/b of MatMul transpose, adj_x/y of BatchMatMul conjugate as well; x and y broadcast over
+ * the batch */
 int32_t tfopt_host_complex_matmul(TfoptHostCall *call) {
     const TfoptTensor *x = &call->inputs[0], *y = &call->inputs[1];
     const bool ax = tfopt_call_int(call, "adj_x", 0) != 0, ay = tfopt_call_int(call, "adj_y", 0) != 0;
-    const bool tx = ax || tfopt_call_int(call, "transpose_a", 0) != 0, ty = ay || tfopt_call_int(call, "transpose_b", 0) != 0;
+    const bool tx = ax || tfopt_call_int(call, "transpose_a", 0) != 0,
+               ty = ay || tfopt_call_int(call, "transpose_b", 0) != 0;
     if (x->rank < 2 || y->rank < 2) return tfopt_invalid(call, "matrices are needed");
-    const int64_t xr = x->dims[x->rank - 2], xc = x->dims[x->rank - 1], yr = y->dims[y->rank - 2], yc = y->dims[y->rank - 1];
+    const int64_t xr = x->dims[x->rank - 2], xc = x->dims[x->rank - 1], yr = y->dims[y->rank - 2],
+                  yc = y->dims[y->rank - 1];
     const int64_t m = tx ? xc : xr, k = tx ? xr : xc, n = ty ? yr : yc;
     if ((ty ? yc : yr) != k) return tfopt_invalid(call, "matrix sizes do not match");
     TfoptTensor batches[2] = {*x, *y};
@@ -314,7 +324,8 @@ int32_t tfopt_host_complex_matmul(TfoptHostCall *call) {
 int32_t tfopt_host_conjugate_transpose(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *perm = &call->inputs[1];
     if (tfopt_elements(perm) != t->rank) return tfopt_invalid(call, "perm must name every dimension");
-    int64_t strides[TFOPT_MAX_RANK], dims[TFOPT_MAX_RANK], walk[TFOPT_MAX_RANK], stride = 1, index[TFOPT_MAX_RANK] = {0};
+    int64_t strides[TFOPT_MAX_RANK], dims[TFOPT_MAX_RANK], walk[TFOPT_MAX_RANK], stride = 1,
+                                                                                 index[TFOPT_MAX_RANK] = {0};
     for (int32_t i = t->rank - 1; i >= 0; i--) {
         strides[i] = stride;
         stride *= t->dims[i];

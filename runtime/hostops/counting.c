@@ -18,7 +18,8 @@ int32_t tfopt_host_bincount(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *weights = &call->inputs[2];
     const int64_t size = tfopt_int_at(&call->inputs[1], 0), n = tfopt_elements(t);
     if (size < 0) return tfopt_invalid(call, "size must be non-negative");
-    if (tfopt_elements(weights) && tfopt_elements(weights) != n) return tfopt_invalid(call, "weights and arr differ in size");
+    if (tfopt_elements(weights) && tfopt_elements(weights) != n)
+        return tfopt_invalid(call, "weights and arr differ in size");
     void *out = tfopt_output_1d(call, 0, size);
     if (!out) return tfopt_no_memory(call);
     memset(out, 0, (size_t)size * tfopt_dtype_bytes(call->outputs[0].dtype));
@@ -31,11 +32,13 @@ int32_t tfopt_host_bincount(TfoptHostCall *call) {
 }
 
 /* Bins of `rows` rows: row_of[i], or one row when NULL. */
-static int32_t count_rows(TfoptHostCall *call, const TfoptTensor *values, const TfoptTensor *weights, int64_t size, int64_t rows, const int64_t *row_of, int32_t rank) {
+static int32_t count_rows(TfoptHostCall *call, const TfoptTensor *values, const TfoptTensor *weights, int64_t size,
+                          int64_t rows, const int64_t *row_of, int32_t rank) {
     const bool binary = tfopt_call_int(call, "binary_output", 0) != 0;
     const int64_t dims[2] = {rows, size}, n = tfopt_elements(values);
     if (size < 0) return tfopt_invalid(call, "size must be non-negative");
-    if (tfopt_elements(weights) && tfopt_elements(weights) != n) return tfopt_invalid(call, "weights and input differ in size");
+    if (tfopt_elements(weights) && tfopt_elements(weights) != n)
+        return tfopt_invalid(call, "weights and input differ in size");
     void *out = tfopt_host_output(call, 0, rank, rank == 2 ? dims : dims + 1);
     if (!out) return tfopt_no_memory(call);
     memset(out, 0, (size_t)tfopt_elements(&call->outputs[0]) * tfopt_dtype_bytes(call->outputs[0].dtype));
@@ -63,7 +66,8 @@ int32_t tfopt_host_sparse_bincount(TfoptHostCall *call) {
     const TfoptTensor *indices = &call->inputs[0], *values = &call->inputs[1], *shape = &call->inputs[2];
     const int64_t size = tfopt_int_at(&call->inputs[3], 0), n = tfopt_elements(values);
     if (tfopt_elements(shape) < 2) return count_rows(call, values, &call->inputs[4], size, 1, NULL, 1);
-    if (indices->rank != 2 || indices->dims[0] != n || tfopt_elements(shape) != 2) return tfopt_invalid(call, "indices and values do not fit");
+    if (indices->rank != 2 || indices->dims[0] != n || tfopt_elements(shape) != 2)
+        return tfopt_invalid(call, "indices and values do not fit");
     int64_t *row = tfopt_call_alloc(call, n + 1, sizeof *row);
     if (!row) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++) row[i] = tfopt_int_at(indices, i * indices->dims[1]);
@@ -72,10 +76,12 @@ int32_t tfopt_host_sparse_bincount(TfoptHostCall *call) {
 
 int32_t tfopt_host_ragged_bincount(TfoptHostCall *call) {
     const TfoptTensor *splits = &call->inputs[0], *values = &call->inputs[1];
-    const int64_t size = tfopt_int_at(&call->inputs[2], 0), n = tfopt_elements(values), rows = tfopt_elements(splits) - 1;
+    const int64_t size = tfopt_int_at(&call->inputs[2], 0), n = tfopt_elements(values),
+                  rows = tfopt_elements(splits) - 1;
     int64_t *row = tfopt_call_alloc(call, n + 1, sizeof *row);
     if (!row) return tfopt_no_memory(call);
-    if (rows < 0 || tfopt_int_at(splits, 0) != 0 || tfopt_int_at(splits, rows) != n) return tfopt_invalid(call, "splits do not cover the values");
+    if (rows < 0 || tfopt_int_at(splits, 0) != 0 || tfopt_int_at(splits, rows) != n)
+        return tfopt_invalid(call, "splits do not cover the values");
     for (int64_t r = 0, i = 0; r < rows; r++) {
         for (; i < n && i < tfopt_int_at(splits, r + 1); i++) row[i] = r;
     }

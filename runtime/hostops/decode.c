@@ -24,9 +24,14 @@ static int32_t decode_raw(TfoptHostCall *call, int64_t fixed) {
     const uint64_t size = tfopt_dtype_bytes(dtype);
     const bool swap = tfopt_call_int(call, "little_endian", 1) == 0;
     const int64_t n = tfopt_elements(t);
-    if (t->rank >= TFOPT_MAX_RANK || dtype == TFOPT_STRING || size == 0) return tfopt_invalid(call, "this type cannot be decoded");
+    if (t->rank >= TFOPT_MAX_RANK || dtype == TFOPT_STRING || size == 0)
+        return tfopt_invalid(call, "this type cannot be decoded");
     const uint64_t bytes = fixed >= 0 ? (uint64_t)fixed : n ? tfopt_strings(t)[0].size : 0;
-    if (bytes % size) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Input to DecodeRaw has length %llu that is not a multiple of %llu, the size of the type", (unsigned long long)bytes, (unsigned long long)size);
+    if (bytes % size)
+        return tfopt_call_fail(
+            call, TFOPT_INVALID_ARGUMENT,
+            "Input to DecodeRaw has length %llu that is not a multiple of %llu, the size of the type",
+            (unsigned long long)bytes, (unsigned long long)size);
     int64_t dims[TFOPT_MAX_RANK];
     for (int32_t i = 0; i < t->rank; i++) dims[i] = t->dims[i];
     dims[t->rank] = (int64_t)(bytes / size);
@@ -34,7 +39,11 @@ static int32_t decode_raw(TfoptHostCall *call, int64_t fixed) {
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++, out += bytes) {
         const TfoptString s = tfopt_strings(t)[i];
-        if (fixed < 0 && s.size != bytes) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "DecodeRaw requires input strings to all be the same size, but element %lld has size %llu != %llu", (long long)i, (unsigned long long)s.size, (unsigned long long)bytes);
+        if (fixed < 0 && s.size != bytes)
+            return tfopt_call_fail(
+                call, TFOPT_INVALID_ARGUMENT,
+                "DecodeRaw requires input strings to all be the same size, but element %lld has size %llu != %llu",
+                (long long)i, (unsigned long long)s.size, (unsigned long long)bytes);
         const uint64_t have = s.size < bytes ? s.size : bytes;
         memset(out + have, 0, bytes - have);
         if (have % unit_of(dtype)) return tfopt_invalid(call, "the input ends within an element");
@@ -55,7 +64,8 @@ int32_t tfopt_host_decode_padded_raw(TfoptHostCall *call) {
 /* ---- CSV: (records, defaults…), a column each */
 
 /* Splits one record; quotes are taken off. Returns the number of fields, -1 for a malformed one. */
-static int64_t split_record(TfoptHostCall *call, TfoptString s, char delimiter, bool quotes, TfoptString *fields, int64_t room) {
+static int64_t split_record(TfoptHostCall *call, TfoptString s, char delimiter, bool quotes, TfoptString *fields,
+                            int64_t room) {
     int64_t n = 0;
     uint64_t at = 0;
     while (s.size && (s.data[s.size - 1] == '\n' || s.data[s.size - 1] == '\r')) s.size--;
@@ -65,8 +75,10 @@ static int64_t split_record(TfoptHostCall *call, TfoptString s, char delimiter, 
             for (at++;; at++) {
                 if (at >= s.size) return -1;
                 if (s.data[at] == '"') {
-                    if (at + 1 < s.size && s.data[at + 1] == '"') at++;
-                    else break;
+                    if (at + 1 < s.size && s.data[at + 1] == '"')
+                        at++;
+                    else
+                        break;
                 }
                 tfopt_text_char(&text, s.data[at]);
             }
@@ -96,20 +108,25 @@ static bool store_field(const TfoptTensor *out, int64_t i, TfoptString s) {
     if (s.size == 0 || s.size >= sizeof text) return false;
     memcpy(text, s.data, s.size);
     text[s.size] = 0;
-    if (out->dtype == TFOPT_F32) tfopt_set_real(out, i, (double)strtof(text, &end));
-    else if (out->dtype == TFOPT_F64) tfopt_set_real(out, i, strtod(text, &end));
-    else tfopt_set_int(out, i, strtoll(text, &end, 10));
+    if (out->dtype == TFOPT_F32)
+        tfopt_set_real(out, i, (double)strtof(text, &end));
+    else if (out->dtype == TFOPT_F64)
+        tfopt_set_real(out, i, strtod(text, &end));
+    else
+        tfopt_set_int(out, i, strtoll(text, &end, 10));
     return *end == 0;
 }
 
 int32_t tfopt_host_decode_csv(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
-    const TfoptString delimiter = tfopt_call_string(call, "field_delim", ","), na = tfopt_call_string(call, "na_value", "");
+    const TfoptString delimiter = tfopt_call_string(call, "field_delim", ","),
+                      na = tfopt_call_string(call, "na_value", "");
     const bool quotes = tfopt_call_int(call, "use_quote_delim", 1) != 0;
     const TfoptAttr *select = tfopt_call_attr(call, "select_cols");
     const int32_t columns = call->n_outputs;
     const bool selected = select && select->kind == TFOPT_ATTR_INTS && select->n > 0;
-    if (delimiter.size != 1 || call->n_inputs != columns + 1 || (selected && select->n != columns)) return tfopt_invalid(call, "field_delim or record_defaults out of range");
+    if (delimiter.size != 1 || call->n_inputs != columns + 1 || (selected && select->n != columns))
+        return tfopt_invalid(call, "field_delim or record_defaults out of range");
     int64_t room = columns;
     for (int32_t c = 0; c < columns; c++) {
         if (selected && select->v.ints[c] + 1 > room) room = select->v.ints[c] + 1;
@@ -120,17 +137,24 @@ int32_t tfopt_host_decode_csv(TfoptHostCall *call) {
     if (!fields) return tfopt_no_memory(call);
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         const int64_t have = split_record(call, tfopt_strings(t)[i], delimiter.data[0], quotes, fields, room);
-        if (have < 0) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Unescaped quotes in record %lld", (long long)i);
-        if (selected ? have < room : have != columns) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Expect %d fields but have %lld in record %lld", columns, (long long)have, (long long)i);
+        if (have < 0)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Unescaped quotes in record %lld", (long long)i);
+        if (selected ? have < room : have != columns)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Expect %d fields but have %lld in record %lld",
+                                   columns, (long long)have, (long long)i);
         for (int32_t c = 0; c < columns; c++) {
             const TfoptString field = fields[selected ? select->v.ints[c] : c];
             const TfoptTensor *out = &call->outputs[c], *missing = &call->inputs[c + 1];
             if (field.size == 0 || (field.size == na.size && memcmp(field.data, na.data, na.size) == 0)) {
-                if (tfopt_elements(missing) != 1) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Field %d is required but missing in record %lld", c, (long long)i);
+                if (tfopt_elements(missing) != 1)
+                    return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT,
+                                           "Field %d is required but missing in record %lld", c, (long long)i);
                 const size_t size = tfopt_dtype_bytes(out->dtype);
                 memcpy((char *)out->data + (size_t)i * size, missing->data, size);
             } else if (!store_field(out, i, field)) {
-                return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Field %d in record %lld is not a valid number: %.*s", c, (long long)i, (int)(field.size < 40 ? field.size : 40), field.data);
+                return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT,
+                                       "Field %d in record %lld is not a valid number: %.*s", c, (long long)i,
+                                       (int)(field.size < 40 ? field.size : 40), field.data);
             }
         }
     }
@@ -140,9 +164,10 @@ int32_t tfopt_host_decode_csv(TfoptHostCall *call) {
 /* ---- TensorProto */
 
 /* TensorFlow's numbers of our element types. */
-static const uint8_t proto_types[TFOPT_N_DTYPES] = {[TFOPT_F32] = 1, [TFOPT_F64] = 2, [TFOPT_S32] = 3, [TFOPT_U8] = 4, [TFOPT_S16] = 5, [TFOPT_S8] = 6, [TFOPT_STRING] = 7,
-                                                    [TFOPT_C64] = 8, [TFOPT_S64] = 9, [TFOPT_BOOL] = 10, [TFOPT_BF16] = 14, [TFOPT_U16] = 17, [TFOPT_C128] = 18, [TFOPT_F16] = 19,
-                                                    [TFOPT_U32] = 22, [TFOPT_U64] = 23};
+static const uint8_t proto_types[TFOPT_N_DTYPES] = {
+    [TFOPT_F32] = 1,    [TFOPT_F64] = 2,  [TFOPT_S32] = 3,  [TFOPT_U8] = 4,    [TFOPT_S16] = 5,   [TFOPT_S8] = 6,
+    [TFOPT_STRING] = 7, [TFOPT_C64] = 8,  [TFOPT_S64] = 9,  [TFOPT_BOOL] = 10, [TFOPT_BF16] = 14, [TFOPT_U16] = 17,
+    [TFOPT_C128] = 18,  [TFOPT_F16] = 19, [TFOPT_U32] = 22, [TFOPT_U64] = 23};
 
 static void add_varint(TfoptText *t, uint64_t v) {
     for (; v >= 128; v >>= 7) tfopt_text_char(t, (char)(v | 128));
@@ -189,18 +214,35 @@ int32_t tfopt_host_serialize_tensor(TfoptHostCall *call) {
 /* Which repeated field holds the values of a type, and how it is written: v varint, f fixed. */
 static uint32_t value_field(int32_t dtype) {
     switch (dtype) {
-    case TFOPT_F32: return 5;
-    case TFOPT_F64: return 6;
-    case TFOPT_S32: case TFOPT_S16: case TFOPT_S8: case TFOPT_U16: case TFOPT_U8: return 7;
-    case TFOPT_STRING: return 8;
-    case TFOPT_C64: return 9;
-    case TFOPT_S64: return 10;
-    case TFOPT_BOOL: return 11;
-    case TFOPT_C128: return 12;
-    case TFOPT_F16: case TFOPT_BF16: return 13;
-    case TFOPT_U32: return 16;
-    case TFOPT_U64: return 17;
-    default: return 0;
+    case TFOPT_F32:
+        return 5;
+    case TFOPT_F64:
+        return 6;
+    case TFOPT_S32:
+    case TFOPT_S16:
+    case TFOPT_S8:
+    case TFOPT_U16:
+    case TFOPT_U8:
+        return 7;
+    case TFOPT_STRING:
+        return 8;
+    case TFOPT_C64:
+        return 9;
+    case TFOPT_S64:
+        return 10;
+    case TFOPT_BOOL:
+        return 11;
+    case TFOPT_C128:
+        return 12;
+    case TFOPT_F16:
+    case TFOPT_BF16:
+        return 13;
+    case TFOPT_U32:
+        return 16;
+    case TFOPT_U64:
+        return 17;
+    default:
+        return 0;
     }
 }
 
@@ -255,7 +297,8 @@ int32_t tfopt_host_parse_tensor(TfoptHostCall *call) {
     const uint64_t size = tfopt_dtype_bytes(dtype);
     memset(out, 0, (size_t)n * size);
     if (content.data) {
-        if (dtype == TFOPT_STRING || content.size != (uint64_t)n * size) return tfopt_invalid(call, "Could not parse `serialized` as TensorProto");
+        if (dtype == TFOPT_STRING || content.size != (uint64_t)n * size)
+            return tfopt_invalid(call, "Could not parse `serialized` as TensorProto");
         if (content.size) memcpy(out, content.data, content.size);
         return TFOPT_OK;
     }
@@ -269,7 +312,9 @@ int32_t tfopt_host_parse_tensor(TfoptHostCall *call) {
             continue;
         }
         TfoptWire packed = tfopt_wire(f.bytes);
-        const uint64_t fixed = dtype == TFOPT_F32 || dtype == TFOPT_C64 ? 4 : dtype == TFOPT_F64 || dtype == TFOPT_C128 ? 8 : 0;
+        const uint64_t fixed = dtype == TFOPT_F32 || dtype == TFOPT_C64    ? 4
+                               : dtype == TFOPT_F64 || dtype == TFOPT_C128 ? 8
+                                                                           : 0;
         while (i < numbers && (f.type != 2 || packed.p < packed.end)) {
             uint64_t v = f.value;
             if (f.type == 2 && !fixed && !tfopt_wire_varint(&packed, &v)) break;
@@ -285,6 +330,7 @@ int32_t tfopt_host_parse_tensor(TfoptHostCall *call) {
     }
     /* The last value stands for all that follow. */
     const uint64_t unit = numbers != n ? size / 2 : size, pair = numbers != n ? 2 : 1;
-    for (; i > 0 && i < numbers; i++) memcpy(out + (uint64_t)i * unit, out + (uint64_t)(i - (int64_t)pair) * unit, unit);
+    for (; i > 0 && i < numbers; i++)
+        memcpy(out + (uint64_t)i * unit, out + (uint64_t)(i - (int64_t)pair) * unit, unit);
     return TFOPT_OK;
 }

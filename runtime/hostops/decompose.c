@@ -1,5 +1,6 @@
-/* Decompositions: QR by Householder reflections (with Eigen's signs), singular values by one-sided Jacobi rotations, eigenvalues of
-   self-adjoint matrices by Jacobi rotations. Slower than LAPACK for large matrices, but exact to the last digits and without it. */
+/* Decompositions: QR by Householder reflections (with Eigen's signs), singular values by one-sided Jacobi rotations,
+   eigenvalues of self-adjoint matrices by Jacobi rotations. Slower than LAPACK for large matrices, but exact to the
+   last digits and without it. */
 #include "hostops/linalg.h"
 #include <math.h>
 #include <string.h>
@@ -36,9 +37,13 @@ static void householder(TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *q, 
 int32_t tfopt_host_qr(TfoptHostCall *call) {
     TfoptMatrices s = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &s)) return tfopt_invalid(call, "matrices are needed");
-    const int64_t m = s.rows, n = s.columns, least = m < n ? m : n, width = tfopt_call_int(call, "full_matrices", 0) ? m : least;
-    TfoptComplex *a = tfopt_call_alloc(call, m * n + 1, sizeof *a), *q = tfopt_call_alloc(call, m * m + 1, sizeof *q), *v = tfopt_call_alloc(call, m + 1, sizeof *v);
-    if (!a || !q || !v || !tfopt_matrix_output(call, 0, &call->inputs[0], 2, m, width) || !tfopt_matrix_output(call, 1, &call->inputs[0], 2, width, n)) return tfopt_no_memory(call);
+    const int64_t m = s.rows, n = s.columns, least = m < n ? m : n,
+                  width = tfopt_call_int(call, "full_matrices", 0) ? m : least;
+    TfoptComplex *a = tfopt_call_alloc(call, m * n + 1, sizeof *a), *q = tfopt_call_alloc(call, m * m + 1, sizeof *q),
+                 *v = tfopt_call_alloc(call, m + 1, sizeof *v);
+    if (!a || !q || !v || !tfopt_matrix_output(call, 0, &call->inputs[0], 2, m, width) ||
+        !tfopt_matrix_output(call, 1, &call->inputs[0], 2, width, n))
+        return tfopt_no_memory(call);
     for (int64_t b = 0; b < s.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * m * n, m * n, a);
         householder(a, m, n, q, v);
@@ -89,7 +94,8 @@ void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v
                 const double size = cabs(gamma);
                 if (size == 0 || size <= 1e-15 * sqrt(alpha * beta)) continue;
                 rotated = true;
-                const double zeta = (beta - alpha) / (2 * size), t = copysign(1, zeta) / (fabs(zeta) + sqrt(1 + zeta * zeta));
+                const double zeta = (beta - alpha) / (2 * size),
+                             t = copysign(1, zeta) / (fabs(zeta) + sqrt(1 + zeta * zeta));
                 const double c = 1 / sqrt(1 + t * t);
                 const TfoptComplex phase = gamma / size, sine = c * t * phase;
                 for (int64_t i = 0; i < m + n; i++) {
@@ -135,20 +141,27 @@ int32_t tfopt_host_svd(TfoptHostCall *call) {
     TfoptMatrices t = {0, 0, 0};
     if (!tfopt_matrices(&call->inputs[0], &t)) return tfopt_invalid(call, "matrices are needed");
     const int64_t m = t.rows, n = t.columns, least = m < n ? m : n, most = m > n ? m : n;
-    const bool vectors = tfopt_call_int(call, "compute_uv", 1) != 0, full = tfopt_call_int(call, "full_matrices", 0) != 0;
+    const bool vectors = tfopt_call_int(call, "compute_uv", 1) != 0,
+               full = tfopt_call_int(call, "full_matrices", 0) != 0;
     const int64_t uc = !vectors ? 0 : full ? m : least, vc = !vectors ? 0 : full ? n : least;
-    TfoptComplex *a = tfopt_call_alloc(call, m * n + 1, sizeof *a), *tall = tfopt_call_alloc(call, m * n + 1, sizeof *tall);
-    TfoptComplex *v = tfopt_call_alloc(call, least * least + 1, sizeof *v), *wide = tfopt_call_alloc(call, most * most + 1, sizeof *wide);
+    TfoptComplex *a = tfopt_call_alloc(call, m * n + 1, sizeof *a),
+                 *tall = tfopt_call_alloc(call, m * n + 1, sizeof *tall);
+    TfoptComplex *v = tfopt_call_alloc(call, least * least + 1, sizeof *v),
+                 *wide = tfopt_call_alloc(call, most * most + 1, sizeof *wide);
     double *s = tfopt_call_alloc(call, least + 1, sizeof *s);
-    if (!a || !tall || !v || !wide || !s || !tfopt_matrix_output(call, 0, &call->inputs[0], 1, least, 0)) return tfopt_no_memory(call);
-    if (vectors ? !tfopt_matrix_output(call, 1, &call->inputs[0], 2, m, uc) || !tfopt_matrix_output(call, 2, &call->inputs[0], 2, n, vc)
+    if (!a || !tall || !v || !wide || !s || !tfopt_matrix_output(call, 0, &call->inputs[0], 1, least, 0))
+        return tfopt_no_memory(call);
+    if (vectors ? !tfopt_matrix_output(call, 1, &call->inputs[0], 2, m, uc) ||
+                      !tfopt_matrix_output(call, 2, &call->inputs[0], 2, n, vc)
                 : !tfopt_output_1d(call, 1, 0) || !tfopt_output_1d(call, 2, 0))
         return tfopt_no_memory(call);
     for (int64_t b = 0; b < t.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * m * n, m * n, a);
         /* Of a wide matrix the adjoint is decomposed, and u and v change places. */
-        if (m >= n) memcpy(tall, a, (size_t)(m * n) * sizeof *a);
-        else tfopt_adjoint(a, m, n, tall);
+        if (m >= n)
+            memcpy(tall, a, (size_t)(m * n) * sizeof *a);
+        else
+            tfopt_adjoint(a, m, n, tall);
         tfopt_svd(tall, most, least, s, v);
         for (int64_t i = 0; i < least; i++) tfopt_set_complex(&call->outputs[0], b * least + i, s[i]);
         if (!vectors) continue;
@@ -166,12 +179,14 @@ int32_t tfopt_host_svd(TfoptHostCall *call) {
 
 int32_t tfopt_host_self_adjoint_eig(TfoptHostCall *call) {
     TfoptMatrices t = {0, 0, 0};
-    if (!tfopt_matrices(&call->inputs[0], &t) || t.rows != t.columns) return tfopt_invalid(call, "input matrices must be square");
+    if (!tfopt_matrices(&call->inputs[0], &t) || t.rows != t.columns)
+        return tfopt_invalid(call, "input matrices must be square");
     const int64_t n = t.rows;
     const bool vectors = tfopt_call_int(call, "compute_v", 1) != 0;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *v = tfopt_call_alloc(call, n * n + 1, sizeof *v);
     if (!a || !v || !tfopt_matrix_output(call, 0, &call->inputs[0], 1, n, 0)) return tfopt_no_memory(call);
-    if (vectors ? !tfopt_output_like(call, 1, &call->inputs[0]) : !tfopt_output_1d(call, 1, 0)) return tfopt_no_memory(call);
+    if (vectors ? !tfopt_output_like(call, 1, &call->inputs[0]) : !tfopt_output_1d(call, 1, 0))
+        return tfopt_no_memory(call);
     for (int64_t b = 0; b < t.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
         for (int64_t i = 0; i < n; i++) { /* the lower triangle counts */
@@ -188,7 +203,8 @@ int32_t tfopt_host_self_adjoint_eig(TfoptHostCall *call) {
                     const double size = cabs(g), dp = creal(a[p * n + p]), dq = creal(a[q * n + q]);
                     if (size == 0 || size <= 1e-17 * (fabs(dp) + fabs(dq))) continue;
                     rotated = true;
-                    const double zeta = (dq - dp) / (2 * size), tangent = copysign(1, zeta) / (fabs(zeta) + sqrt(1 + zeta * zeta));
+                    const double zeta = (dq - dp) / (2 * size),
+                                 tangent = copysign(1, zeta) / (fabs(zeta) + sqrt(1 + zeta * zeta));
                     const double c = 1 / sqrt(1 + tangent * tangent);
                     const TfoptComplex sine = c * tangent * (g / size);
                     for (int64_t i = 0; i < 2 * n; i++) { /* columns of a and v */

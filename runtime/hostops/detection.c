@@ -1,5 +1,5 @@
-/* Non-maximum suppression: the whole NonMaxSuppression family and CombinedNonMaxSuppression, with TensorFlow's order of ties (the
-   smaller box index first) and its lazy soft suppression. */
+/* Non-maximum suppression: the whole NonMaxSuppression family and CombinedNonMaxSuppression, with TensorFlow's order of
+   ties (the smaller box index first) and its lazy soft suppression. */
 #include "hostops/host.h"
 #include <math.h>
 #include <float.h>
@@ -62,7 +62,8 @@ typedef struct {
 } Suppression;
 
 /* Fills selected and their final scores; returns how many, -1 without memory. */
-static int64_t suppress(TfoptHostCall *call, const Suppression *s, const float *scores, int64_t *selected, float *selected_scores) {
+static int64_t suppress(TfoptHostCall *call, const Suppression *s, const float *scores, int64_t *selected,
+                        float *selected_scores) {
     Heap heap = {tfopt_call_alloc(call, s->n + 1, sizeof(Candidate)), 0};
     if (!heap.items) return -1;
     for (int64_t i = 0; i < s->n; i++) {
@@ -76,7 +77,8 @@ static int64_t suppress(TfoptHostCall *call, const Suppression *s, const float *
         const float original = next.score;
         bool dropped = false;
         for (int64_t j = count - 1; j >= next.begin; j--) {
-            const float similarity = s->boxes ? overlap(s->boxes + 4 * next.box, s->boxes + 4 * selected[j]) : s->overlaps[next.box * s->n + selected[j]];
+            const float similarity = s->boxes ? overlap(s->boxes + 4 * next.box, s->boxes + 4 * selected[j])
+                                              : s->overlaps[next.box * s->n + selected[j]];
             next.score *= soft || similarity <= s->similarity ? expf(scale * similarity * similarity) : 0;
             if (!soft && similarity > s->similarity) {
                 dropped = true;
@@ -104,14 +106,19 @@ typedef struct {
 static int32_t non_max_suppression(TfoptHostCall *call, Version v) {
     const TfoptTensor *boxes = &call->inputs[0], *scores = &call->inputs[1];
     const int64_t n = boxes->dims[0];
-    if (boxes->rank != 2 || scores->rank != 1 || scores->dims[0] != n || (v.overlaps ? boxes->dims[1] != n : boxes->dims[1] != 4))
+    if (boxes->rank != 2 || scores->rank != 1 || scores->dims[0] != n ||
+        (v.overlaps ? boxes->dims[1] != n : boxes->dims[1] != 4))
         return tfopt_invalid(call, "boxes must be [n, 4] and scores [n]");
     int32_t next = 3;
-    Suppression s = {.n = n, .most = tfopt_int_at(&call->inputs[2], 0), .similarity = (float)tfopt_call_float(call, "iou_threshold", 0.5), .score = -FLT_MAX};
+    Suppression s = {.n = n,
+                     .most = tfopt_int_at(&call->inputs[2], 0),
+                     .similarity = (float)tfopt_call_float(call, "iou_threshold", 0.5),
+                     .score = -FLT_MAX};
     if (v.iou_input) s.similarity = (float)tfopt_real_at(&call->inputs[next++], 0);
     if (v.score_input) s.score = (float)tfopt_real_at(&call->inputs[next++], 0);
     if (v.sigma_input) s.sigma = (float)tfopt_real_at(&call->inputs[next++], 0);
-    if (!v.overlaps && !(s.similarity >= 0 && s.similarity <= 1)) return tfopt_invalid(call, "iou_threshold must be in [0, 1]");
+    if (!v.overlaps && !(s.similarity >= 0 && s.similarity <= 1))
+        return tfopt_invalid(call, "iou_threshold must be in [0, 1]");
     if (!(s.sigma >= 0)) return tfopt_invalid(call, "soft_nms_sigma must be >= 0");
     if (s.most < 0) return tfopt_invalid(call, "max_output_size must be non-negative");
     const int64_t limit = s.most;
@@ -120,8 +127,10 @@ static int32_t non_max_suppression(TfoptHostCall *call, Version v) {
     int64_t *selected = tfopt_call_alloc(call, n + 1, sizeof *selected);
     float *selected_scores = tfopt_call_alloc(call, n + 1, sizeof *selected_scores);
     if (!f || !p || !selected || !selected_scores) return tfopt_no_memory(call);
-    if (v.overlaps) s.overlaps = f;
-    else s.boxes = f;
+    if (v.overlaps)
+        s.overlaps = f;
+    else
+        s.boxes = f;
     const int64_t count = suppress(call, &s, p, selected, selected_scores);
     if (count < 0) return tfopt_no_memory(call);
     const int64_t length = v.valid_output && tfopt_call_int(call, "pad_to_max_output_size", 0) ? limit : count;
@@ -131,7 +140,8 @@ static int32_t non_max_suppression(TfoptHostCall *call, Version v) {
     int32_t result = 1;
     if (v.scores_output) {
         if (!tfopt_output_1d(call, result, length)) return tfopt_no_memory(call);
-        for (int64_t i = 0; i < length; i++) tfopt_set_real(&call->outputs[result], i, i < count ? (double)selected_scores[i] : 0);
+        for (int64_t i = 0; i < length; i++)
+            tfopt_set_real(&call->outputs[result], i, i < count ? (double)selected_scores[i] : 0);
         result++;
     }
     if (v.valid_output) {
@@ -155,7 +165,10 @@ int32_t tfopt_host_non_max_suppression_v4(TfoptHostCall *call) {
     return non_max_suppression(call, (Version){.iou_input = true, .score_input = true, .valid_output = true});
 }
 int32_t tfopt_host_non_max_suppression_v5(TfoptHostCall *call) {
-    return non_max_suppression(call, (Version){.iou_input = true, .score_input = true, .sigma_input = true, .scores_output = true, .valid_output = true});
+    return non_max_suppression(
+        call,
+        (Version){
+            .iou_input = true, .score_input = true, .sigma_input = true, .scores_output = true, .valid_output = true});
 }
 int32_t tfopt_host_non_max_suppression_with_overlaps(TfoptHostCall *call) {
     return non_max_suppression(call, (Version){.overlaps = true, .iou_input = true, .score_input = true});
@@ -174,12 +187,18 @@ static bool higher(const void *context, int64_t a, int64_t b) {
 
 int32_t tfopt_host_combined_non_max_suppression(TfoptHostCall *call) {
     const TfoptTensor *boxes = &call->inputs[0], *scores = &call->inputs[1];
-    if (boxes->rank != 4 || scores->rank != 3 || boxes->dims[3] != 4) return tfopt_invalid(call, "boxes must be [batch, n, q, 4] and scores [batch, n, classes]");
+    if (boxes->rank != 4 || scores->rank != 3 || boxes->dims[3] != 4)
+        return tfopt_invalid(call, "boxes must be [batch, n, q, 4] and scores [batch, n, classes]");
     const int64_t batch = boxes->dims[0], n = boxes->dims[1], q = boxes->dims[2], classes = scores->dims[2];
-    if (scores->dims[0] != batch || scores->dims[1] != n || (q != 1 && q != classes)) return tfopt_invalid(call, "boxes and scores do not fit");
+    if (scores->dims[0] != batch || scores->dims[1] != n || (q != 1 && q != classes))
+        return tfopt_invalid(call, "boxes and scores do not fit");
     const int64_t per_class = tfopt_int_at(&call->inputs[2], 0), total = tfopt_int_at(&call->inputs[3], 0);
-    Suppression s = {.n = n, .most = per_class < n ? per_class : n, .similarity = (float)tfopt_real_at(&call->inputs[4], 0), .score = (float)tfopt_real_at(&call->inputs[5], 0)};
-    if (per_class <= 0 || total <= 0) return tfopt_invalid(call, "max_size_per_class and max_total_size must be positive");
+    Suppression s = {.n = n,
+                     .most = per_class < n ? per_class : n,
+                     .similarity = (float)tfopt_real_at(&call->inputs[4], 0),
+                     .score = (float)tfopt_real_at(&call->inputs[5], 0)};
+    if (per_class <= 0 || total <= 0)
+        return tfopt_invalid(call, "max_size_per_class and max_total_size must be positive");
     if (!(s.similarity >= 0 && s.similarity <= 1)) return tfopt_invalid(call, "iou_threshold must be in [0, 1]");
     const bool clip = tfopt_call_int(call, "clip_boxes", 1) != 0;
     int64_t all_classes;
@@ -191,11 +210,14 @@ int32_t tfopt_host_combined_non_max_suppression(TfoptHostCall *call) {
     int32_t *valid = tfopt_output_1d(call, 3, batch);
     int64_t capacity;
     if (__builtin_mul_overflow(s.most, classes, &capacity)) return tfopt_no_memory(call);
-    int64_t *selected = tfopt_call_alloc(call, s.most + 1, sizeof *selected), *order = tfopt_call_alloc(call, capacity + 1, sizeof *order);
+    int64_t *selected = tfopt_call_alloc(call, s.most + 1, sizeof *selected),
+            *order = tfopt_call_alloc(call, capacity + 1, sizeof *order);
     int64_t *found = tfopt_call_alloc(call, 2 * (capacity + 1), sizeof *found); /* (box, class) */
-    float *class_boxes = tfopt_call_alloc(call, 4 * n + 1, sizeof *class_boxes), *class_scores = tfopt_call_alloc(call, n + 1, sizeof *class_scores);
+    float *class_boxes = tfopt_call_alloc(call, 4 * n + 1, sizeof *class_boxes),
+          *class_scores = tfopt_call_alloc(call, n + 1, sizeof *class_scores);
     float *found_scores = tfopt_call_alloc(call, capacity + 1, sizeof *found_scores);
-    if (!out_boxes || !out_scores || !out_classes || !valid || !selected || !order || !found || !class_boxes || !class_scores || !found_scores)
+    if (!out_boxes || !out_scores || !out_classes || !valid || !selected || !order || !found || !class_boxes ||
+        !class_scores || !found_scores)
         return tfopt_no_memory(call);
     const float *b = boxes->data, *p = scores->data;
     for (int64_t image = 0; image < batch; image++, b += n * q * 4, p += n * classes) {

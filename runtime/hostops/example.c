@@ -1,5 +1,5 @@
-/* tf.Example: ParseExample in its three forms. The features of each example are found by one scan of its bytes, then each output is
-   filled from where they lie. */
+/* tf.Example: ParseExample in its three forms. The features of each example are found by one scan of its bytes, then
+   each output is filled from where they lie. */
 #include "hostops/wire.h"
 #include <string.h>
 
@@ -22,7 +22,8 @@ static bool feature_list(TfoptString feature, int32_t *dtype, TfoptString *list)
     return !w.bad;
 }
 
-/* Calls for each value of a list: writes value i to element first + i of t when t has memory; returns the count, -1 for bad bytes. */
+/* Calls for each value of a list: writes value i to element first + i of t when t has memory; returns the count, -1 for
+ * bad bytes. */
 static int64_t read_list(TfoptString list, int32_t dtype, const TfoptTensor *t, int64_t first, int64_t room) {
     TfoptWire w = tfopt_wire(list);
     TfoptField f;
@@ -42,7 +43,8 @@ static int64_t read_list(TfoptString list, int32_t dtype, const TfoptTensor *t, 
             if (!one && dtype == TFOPT_S64 && !tfopt_wire_varint(&packed, &v)) return -1;
             if (!one && dtype == TFOPT_F32) {
                 if (packed.end - packed.p < 4) return -1;
-                v = (uint64_t)packed.p[0] | (uint64_t)packed.p[1] << 8 | (uint64_t)packed.p[2] << 16 | (uint64_t)packed.p[3] << 24;
+                v = (uint64_t)packed.p[0] | (uint64_t)packed.p[1] << 8 | (uint64_t)packed.p[2] << 16 |
+                    (uint64_t)packed.p[3] << 24;
                 packed.p += 4;
             }
             if (t && n < room && dtype == TFOPT_S64) ((int64_t *)t->data)[first + n] = (int64_t)v;
@@ -77,7 +79,8 @@ static bool scan_example(TfoptString example, Feature *features, int32_t n) {
             }
             if (pair.bad) return false;
             for (int32_t i = 0; i < n; i++) {
-                if (features[i].key.size == key.size && memcmp(features[i].key.data, key.data, key.size) == 0) features[i].bytes = value;
+                if (features[i].key.size == key.size && memcmp(features[i].key.data, key.data, key.size) == 0)
+                    features[i].bytes = value;
             }
         }
         if (map.bad) return false;
@@ -89,14 +92,15 @@ static bool scan_example(TfoptString example, Feature *features, int32_t n) {
 typedef struct {
     int32_t n_sparse, n_dense, n_ragged;
     Feature *features;
-    const TfoptTensor *defaults;            /* n_dense */
-    const int64_t *dense_shapes[256];       /* rank, then dims */
+    const TfoptTensor *defaults;      /* n_dense */
+    const int64_t *dense_shapes[256]; /* rank, then dims */
     const TfoptTensor *serialized;
-    TfoptString *lists;                     /* [example][feature]; data NULL: absent */
+    TfoptString *lists; /* [example][feature]; data NULL: absent */
 } Request;
 
 static int32_t wrong(TfoptHostCall *call, int64_t example, const Feature *f, const char *why) {
-    return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Name: <unknown>, Feature: %.*s (example %lld): %s", (int)(f->key.size < 80 ? f->key.size : 80), f->key.data, (long long)example, why);
+    return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Name: <unknown>, Feature: %.*s (example %lld): %s",
+                           (int)(f->key.size < 80 ? f->key.size : 80), f->key.data, (long long)example, why);
 }
 
 static int32_t find_lists(TfoptHostCall *call, Request *r) {
@@ -105,7 +109,8 @@ static int32_t find_lists(TfoptHostCall *call, Request *r) {
     r->lists = tfopt_call_zeroed(call, n * all + 1, sizeof *r->lists);
     if (!r->lists) return tfopt_no_memory(call);
     for (int64_t e = 0; e < n; e++) {
-        if (!scan_example(tfopt_strings(r->serialized)[e], r->features, all)) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Could not parse example input %lld", (long long)e);
+        if (!scan_example(tfopt_strings(r->serialized)[e], r->features, all))
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Could not parse example input %lld", (long long)e);
         for (int32_t k = 0; k < all; k++) {
             int32_t dtype;
             TfoptString list = {"", 0};
@@ -146,7 +151,8 @@ static int32_t write_sparse(TfoptHostCall *call, const Request *r, int32_t k, in
     const int64_t n = tfopt_elements(r->serialized), total = count_values(r, k, counts);
     const bool batch = r->serialized->rank > 0;
     const int64_t dims[2] = {total, batch ? 2 : 1};
-    int64_t *indices = tfopt_host_output(call, k, 2, dims), *shape = tfopt_output_1d(call, 2 * r->n_sparse + k, dims[1]), longest = 0;
+    int64_t *indices = tfopt_host_output(call, k, 2, dims),
+            *shape = tfopt_output_1d(call, 2 * r->n_sparse + k, dims[1]), longest = 0;
     if (!indices || !shape || !tfopt_output_1d(call, r->n_sparse + k, total)) return tfopt_no_memory(call);
     for (int64_t e = 0; e < n; e++) {
         for (int64_t i = 0; i < counts[e]; i++) {
@@ -175,18 +181,22 @@ static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int
     if (shape[0] + 1 > TFOPT_MAX_RANK) return tfopt_invalid(call, "dense_shapes have too many dimensions");
     if (batch) dims[rank++] = n;
     for (int64_t i = 0; i < shape[0]; i++) {
-        if (shape[i + 1] < 0 && i > 0) return tfopt_invalid(call, "dense_shapes must be known but for the first dimension");
+        if (shape[i + 1] < 0 && i > 0)
+            return tfopt_invalid(call, "dense_shapes must be known but for the first dimension");
         if (!(variable && i == 0)) inner *= shape[i + 1];
         dims[rank++] = shape[i + 1];
     }
     count_values(r, k, counts);
     int64_t longest = 0;
     for (int64_t e = 0; e < n; e++) {
-        if (variable && (inner == 0 || counts[e] % inner)) return wrong(call, e, &r->features[k], "Number of values is no multiple of the stride.");
+        if (variable && (inner == 0 || counts[e] % inner))
+            return wrong(call, e, &r->features[k], "Number of values is no multiple of the stride.");
         if (counts[e] > longest) longest = counts[e];
         const bool absent = !r->lists[e * all + k].data;
-        if (!variable && absent && tfopt_elements(&r->defaults[d]) == 0 && inner > 0) return wrong(call, e, &r->features[k], "Feature is required but could not be found.");
-        if (!variable && !absent && counts[e] != inner) return wrong(call, e, &r->features[k], "Number of values is not that of the dense shape.");
+        if (!variable && absent && tfopt_elements(&r->defaults[d]) == 0 && inner > 0)
+            return wrong(call, e, &r->features[k], "Feature is required but could not be found.");
+        if (!variable && !absent && counts[e] != inner)
+            return wrong(call, e, &r->features[k], "Number of values is not that of the dense shape.");
     }
     const int64_t length = variable ? longest : inner;
     if (variable) dims[batch] = longest / inner;
@@ -198,7 +208,8 @@ static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int
         int64_t have = 0;
         if (list.data) have = read_list(list, r->features[k].dtype, out, e * length, length);
         if (have < length && n_default < 1) return wrong(call, e, &r->features[k], "no default value");
-        for (int64_t i = have; i < length; i++) copy_default(out, e * length + i, missing, n_default == 1 || variable ? 0 : i);
+        for (int64_t i = have; i < length; i++)
+            copy_default(out, e * length + i, missing, n_default == 1 || variable ? 0 : i);
     }
     return TFOPT_OK;
 }
@@ -206,7 +217,8 @@ static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int
 static int32_t write_ragged(TfoptHostCall *call, const Request *r, int32_t g, int64_t *counts) {
     const int32_t k = r->n_sparse + r->n_dense + g, first = 3 * r->n_sparse + r->n_dense;
     const int64_t n = tfopt_elements(r->serialized), total = count_values(r, k, counts);
-    if (!tfopt_output_1d(call, first + g, total) || !tfopt_output_1d(call, first + r->n_ragged + g, n + 1)) return tfopt_no_memory(call);
+    if (!tfopt_output_1d(call, first + g, total) || !tfopt_output_1d(call, first + r->n_ragged + g, n + 1))
+        return tfopt_no_memory(call);
     write_values(r, k, &call->outputs[first + g]);
     int64_t at = 0;
     tfopt_set_int(&call->outputs[first + r->n_ragged + g], 0, 0);
@@ -216,17 +228,21 @@ static int32_t write_ragged(TfoptHostCall *call, const Request *r, int32_t g, in
 
 /* Finishes a request whose keys, counts and defaults are set: types come from the attributes, like the dense shapes. */
 static int32_t parse(TfoptHostCall *call, Request *r) {
-    const TfoptAttr *sparse = tfopt_call_attr(call, "sparse_types"), *dense = tfopt_call_attr(call, "Tdense"), *ragged = tfopt_call_attr(call, "ragged_value_types");
+    const TfoptAttr *sparse = tfopt_call_attr(call, "sparse_types"), *dense = tfopt_call_attr(call, "Tdense"),
+                    *ragged = tfopt_call_attr(call, "ragged_value_types");
     const TfoptAttr *shapes = tfopt_call_attr(call, "dense_shapes");
     const int32_t results = 3 * r->n_sparse + r->n_dense + 2 * r->n_ragged;
-    if ((r->n_sparse && (!sparse || sparse->n != r->n_sparse)) || (r->n_dense && (!dense || dense->n != r->n_dense)) || (r->n_ragged && (!ragged || ragged->n != r->n_ragged)) ||
-        results != call->n_outputs || r->n_dense > 256 || r->serialized->rank > 1 || r->serialized->dtype != TFOPT_STRING)
+    if ((r->n_sparse && (!sparse || sparse->n != r->n_sparse)) || (r->n_dense && (!dense || dense->n != r->n_dense)) ||
+        (r->n_ragged && (!ragged || ragged->n != r->n_ragged)) || results != call->n_outputs || r->n_dense > 256 ||
+        r->serialized->rank > 1 || r->serialized->dtype != TFOPT_STRING)
         return tfopt_invalid(call, "attributes and inputs do not fit");
     for (int32_t k = 0; k < r->n_sparse; k++) r->features[k].dtype = (int32_t)sparse->v.ints[k];
     for (int32_t k = 0; k < r->n_dense; k++) r->features[r->n_sparse + k].dtype = (int32_t)dense->v.ints[k];
-    for (int32_t k = 0; k < r->n_ragged; k++) r->features[r->n_sparse + r->n_dense + k].dtype = (int32_t)ragged->v.ints[k];
+    for (int32_t k = 0; k < r->n_ragged; k++)
+        r->features[r->n_sparse + r->n_dense + k].dtype = (int32_t)ragged->v.ints[k];
     for (int32_t k = 0, at = 0; k < r->n_dense; k++) {
-        if (!shapes || at >= shapes->n || shapes->v.ints[at] < 0 || at + 1 + shapes->v.ints[at] > shapes->n) return tfopt_invalid(call, "dense_shapes must have known ranks");
+        if (!shapes || at >= shapes->n || shapes->v.ints[at] < 0 || at + 1 + shapes->v.ints[at] > shapes->n)
+            return tfopt_invalid(call, "dense_shapes must have known ranks");
         r->dense_shapes[k] = shapes->v.ints + at;
         at += 1 + (int32_t)shapes->v.ints[at];
     }
@@ -267,7 +283,8 @@ int32_t tfopt_host_parse_example(TfoptHostCall *call) {
     r->serialized = &call->inputs[0];
     r->n_sparse = (int32_t)tfopt_call_int(call, "Nsparse", 0);
     r->n_dense = (int32_t)tfopt_call_int(call, "Ndense", 0);
-    if (r->n_sparse < 0 || r->n_dense < 0 || call->n_inputs != 2 + r->n_sparse + 2 * r->n_dense) return tfopt_invalid(call, "attributes and inputs do not fit");
+    if (r->n_sparse < 0 || r->n_dense < 0 || call->n_inputs != 2 + r->n_sparse + 2 * r->n_dense)
+        return tfopt_invalid(call, "attributes and inputs do not fit");
     r->features = tfopt_call_zeroed(call, r->n_sparse + r->n_dense + 1, sizeof *r->features);
     if (!r->features) return tfopt_no_memory(call);
     for (int32_t i = 0; i < r->n_sparse + r->n_dense; i++) r->features[i].key = tfopt_strings(&call->inputs[2 + i])[0];

@@ -1,4 +1,5 @@
-/* Fourier transforms of 1 to 3 dimensions and any length: powers of two by radix 2, others by Bluestein's chirp, in double. */
+/* Fourier transforms of 1 to 3 dimensions and any length: powers of two by radix 2, others by Bluestein's chirp, in
+ * double. */
 #include "hostops/complex.h"
 #include <math.h>
 #include <string.h>
@@ -7,10 +8,10 @@ static const double PI = 3.14159265358979323846;
 
 /* Twiddles and work space for one length. */
 typedef struct {
-    int64_t n, size;         /* size: n, or the power of two that Bluestein's convolution needs */
-    TfoptComplex *roots;     /* exp(-2 pi i k / size), k < size / 2 */
-    TfoptComplex *chirp;     /* exp(-pi i k^2 / n) */
-    TfoptComplex *kernel;    /* transform of the conjugate chirp */
+    int64_t n, size;      /* size: n, or the power of two that Bluestein's convolution needs */
+    TfoptComplex *roots;  /* exp(-2 pi i k / size), k < size / 2 */
+    TfoptComplex *chirp;  /* exp(-pi i k^2 / n) */
+    TfoptComplex *kernel; /* transform of the conjugate chirp */
     TfoptComplex *work;
 } Plan;
 
@@ -47,7 +48,8 @@ static bool plan_init(TfoptHostCall *call, Plan *p, int64_t n) {
     }
     p->roots = tfopt_call_alloc(call, p->size / 2 + 1, sizeof *p->roots);
     if (!p->roots) return false;
-    for (int64_t k = 0; k < p->size / 2; k++) p->roots[k] = CMPLX(cos(2 * PI * (double)k / (double)p->size), -sin(2 * PI * (double)k / (double)p->size));
+    for (int64_t k = 0; k < p->size / 2; k++)
+        p->roots[k] = CMPLX(cos(2 * PI * (double)k / (double)p->size), -sin(2 * PI * (double)k / (double)p->size));
     if (p->size == n) return true;
     p->chirp = tfopt_call_alloc(call, n, sizeof *p->chirp);
     p->kernel = tfopt_call_zeroed(call, p->size, sizeof *p->kernel);
@@ -85,8 +87,10 @@ static void transform(const Plan *p, TfoptComplex *x, bool inverse) {
 }
 
 /* Along axis `axis` of a block of dims[0..rank); line holds one line. */
-static void transform_axis(const Plan *plan, TfoptComplex *line, TfoptComplex *data, const int64_t *dims, int32_t rank, int32_t axis, bool inverse) {
-    const int64_t n = dims[axis], inner = tfopt_dims_product(dims, axis + 1, rank), outer = tfopt_dims_product(dims, 0, axis);
+static void transform_axis(const Plan *plan, TfoptComplex *line, TfoptComplex *data, const int64_t *dims, int32_t rank,
+                           int32_t axis, bool inverse) {
+    const int64_t n = dims[axis], inner = tfopt_dims_product(dims, axis + 1, rank),
+                  outer = tfopt_dims_product(dims, 0, axis);
     for (int64_t row = 0; row < outer * inner && n > 1; row++) {
         TfoptComplex *x = data + row / inner * n * inner + row % inner;
         for (int64_t i = 0; i < n; i++) line[i] = x[i * inner];
@@ -96,7 +100,8 @@ static void transform_axis(const Plan *plan, TfoptComplex *line, TfoptComplex *d
 }
 
 /* Copies the block of `dims` at the origin between element arrays of different sizes; what the source lacks is 0. */
-static void copy_block(TfoptComplex *to, const int64_t *to_dims, const TfoptTensor *from, int64_t first, const int64_t *from_dims, int32_t rank) {
+static void copy_block(TfoptComplex *to, const int64_t *to_dims, const TfoptTensor *from, int64_t first,
+                       const int64_t *from_dims, int32_t rank) {
     const int64_t count = tfopt_dims_product(to_dims, 0, rank);
     for (int64_t i = 0; i < count; i++) {
         int64_t rest = i, at = 0, stride = 1;
@@ -116,7 +121,8 @@ typedef enum { FFT_FORWARD, FFT_INVERSE, FFT_REAL, FFT_REAL_INVERSE } FftKind;
 
 static int32_t fft(TfoptHostCall *call, int32_t axes, FftKind kind) {
     const TfoptTensor *t = &call->inputs[0];
-    if (t->rank < axes) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least %d dimensions", axes);
+    if (t->rank < axes)
+        return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least %d dimensions", axes);
     const int32_t lead = t->rank - axes;
     const int64_t *in_dims = t->dims + lead, batches = tfopt_dims_product(t->dims, 0, lead);
     int64_t lengths[3], half[3], out_dims[TFOPT_MAX_RANK];
@@ -140,27 +146,34 @@ static int32_t fft(TfoptHostCall *call, int32_t axes, FftKind kind) {
         longest = lengths[a] > longest ? lengths[a] : longest;
     }
     TfoptComplex *line = tfopt_call_alloc(call, longest, sizeof *line);
-    TfoptComplex *spectrum = kind == FFT_REAL_INVERSE ? tfopt_call_alloc(call, n / lengths[axes - 1] * half[axes - 1], sizeof *spectrum) : work;
+    TfoptComplex *spectrum = kind == FFT_REAL_INVERSE
+                                 ? tfopt_call_alloc(call, n / lengths[axes - 1] * half[axes - 1], sizeof *spectrum)
+                                 : work;
     if (!line || !spectrum) return tfopt_no_memory(call);
     const TfoptTensor *out = &call->outputs[0];
     const int64_t last = lengths[axes - 1], half_last = half[axes - 1];
     for (int64_t b = 0; b < batches; b++) {
         if (kind == FFT_REAL_INVERSE) {
-            /* The missing half of the last axis is the conjugate of the other: complete after the other axes are done. */
+            /* The missing half of the last axis is the conjugate of the other: complete after the other axes are done.
+             */
             copy_block(spectrum, half, t, b * in_count, in_dims, axes);
             for (int32_t a = 0; a < axes - 1; a++) transform_axis(&plans[a], line, spectrum, half, axes, a, true);
             for (int64_t row = 0; row < n / last; row++) {
-                for (int64_t k = 0; k < last; k++) work[row * last + k] = k < half_last ? spectrum[row * half_last + k] : conj(spectrum[row * half_last + last - k]);
+                for (int64_t k = 0; k < last; k++)
+                    work[row * last + k] =
+                        k < half_last ? spectrum[row * half_last + k] : conj(spectrum[row * half_last + last - k]);
             }
             transform_axis(&plans[axes - 1], line, work, lengths, axes, axes - 1, true);
             for (int64_t i = 0; i < n; i++) tfopt_set_real(out, b * n + i, creal(work[i]));
             continue;
         }
         copy_block(work, lengths, t, b * in_count, in_dims, axes);
-        for (int32_t a = axes - 1; a >= 0; a--) transform_axis(&plans[a], line, work, lengths, axes, a, kind == FFT_INVERSE);
+        for (int32_t a = axes - 1; a >= 0; a--)
+            transform_axis(&plans[a], line, work, lengths, axes, a, kind == FFT_INVERSE);
         if (kind == FFT_REAL) {
             const int64_t rows = n / last;
-            for (int64_t i = 0; i < rows * half_last; i++) tfopt_set_complex(out, b * rows * half_last + i, work[i / half_last * last + i % half_last]);
+            for (int64_t i = 0; i < rows * half_last; i++)
+                tfopt_set_complex(out, b * rows * half_last + i, work[i / half_last * last + i % half_last]);
         } else {
             for (int64_t i = 0; i < n; i++) tfopt_set_complex(out, b * n + i, work[i]);
         }
@@ -168,15 +181,39 @@ static int32_t fft(TfoptHostCall *call, int32_t axes, FftKind kind) {
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_fft(TfoptHostCall *call) { return fft(call, 1, FFT_FORWARD); }
-int32_t tfopt_host_fft2d(TfoptHostCall *call) { return fft(call, 2, FFT_FORWARD); }
-int32_t tfopt_host_fft3d(TfoptHostCall *call) { return fft(call, 3, FFT_FORWARD); }
-int32_t tfopt_host_ifft(TfoptHostCall *call) { return fft(call, 1, FFT_INVERSE); }
-int32_t tfopt_host_ifft2d(TfoptHostCall *call) { return fft(call, 2, FFT_INVERSE); }
-int32_t tfopt_host_ifft3d(TfoptHostCall *call) { return fft(call, 3, FFT_INVERSE); }
-int32_t tfopt_host_rfft(TfoptHostCall *call) { return fft(call, 1, FFT_REAL); }
-int32_t tfopt_host_rfft2d(TfoptHostCall *call) { return fft(call, 2, FFT_REAL); }
-int32_t tfopt_host_rfft3d(TfoptHostCall *call) { return fft(call, 3, FFT_REAL); }
-int32_t tfopt_host_irfft(TfoptHostCall *call) { return fft(call, 1, FFT_REAL_INVERSE); }
-int32_t tfopt_host_irfft2d(TfoptHostCall *call) { return fft(call, 2, FFT_REAL_INVERSE); }
-int32_t tfopt_host_irfft3d(TfoptHostCall *call) { return fft(call, 3, FFT_REAL_INVERSE); }
+int32_t tfopt_host_fft(TfoptHostCall *call) {
+    return fft(call, 1, FFT_FORWARD);
+}
+int32_t tfopt_host_fft2d(TfoptHostCall *call) {
+    return fft(call, 2, FFT_FORWARD);
+}
+int32_t tfopt_host_fft3d(TfoptHostCall *call) {
+    return fft(call, 3, FFT_FORWARD);
+}
+int32_t tfopt_host_ifft(TfoptHostCall *call) {
+    return fft(call, 1, FFT_INVERSE);
+}
+int32_t tfopt_host_ifft2d(TfoptHostCall *call) {
+    return fft(call, 2, FFT_INVERSE);
+}
+int32_t tfopt_host_ifft3d(TfoptHostCall *call) {
+    return fft(call, 3, FFT_INVERSE);
+}
+int32_t tfopt_host_rfft(TfoptHostCall *call) {
+    return fft(call, 1, FFT_REAL);
+}
+int32_t tfopt_host_rfft2d(TfoptHostCall *call) {
+    return fft(call, 2, FFT_REAL);
+}
+int32_t tfopt_host_rfft3d(TfoptHostCall *call) {
+    return fft(call, 3, FFT_REAL);
+}
+int32_t tfopt_host_irfft(TfoptHostCall *call) {
+    return fft(call, 1, FFT_REAL_INVERSE);
+}
+int32_t tfopt_host_irfft2d(TfoptHostCall *call) {
+    return fft(call, 2, FFT_REAL_INVERSE);
+}
+int32_t tfopt_host_irfft3d(TfoptHostCall *call) {
+    return fft(call, 3, FFT_REAL_INVERSE);
+}

@@ -43,14 +43,18 @@ static uint64_t hash_to_16(const char *s, uint64_t n) {
 }
 
 static uint64_t hash_to_32(const char *s, uint64_t n) {
-    const uint64_t mul = K2 + n * 2, a = fetch64(s) * K1, b = fetch64(s + 8), c = fetch64(s + n - 8) * mul, d = fetch64(s + n - 16) * K2;
+    const uint64_t mul = K2 + n * 2, a = fetch64(s) * K1, b = fetch64(s + 8), c = fetch64(s + n - 8) * mul,
+                   d = fetch64(s + n - 16) * K2;
     return hash16(rotate_right(a + b, 43) + rotate_right(c, 30) + d, a + rotate_right(b + K2, 18) + c, mul);
 }
 
 static uint64_t hash_to_64(const char *s, uint64_t n) {
-    const uint64_t mul = K2 + n * 2, a = fetch64(s) * K2, b = fetch64(s + 8), c = fetch64(s + n - 8) * mul, d = fetch64(s + n - 16) * K2;
-    const uint64_t y = rotate_right(a + b, 43) + rotate_right(c, 30) + d, z = hash16(y, a + rotate_right(b + K2, 18) + c, mul);
-    const uint64_t e = fetch64(s + 16) * mul, f = fetch64(s + 24), g = (y + fetch64(s + n - 32)) * mul, h = (z + fetch64(s + n - 24)) * mul;
+    const uint64_t mul = K2 + n * 2, a = fetch64(s) * K2, b = fetch64(s + 8), c = fetch64(s + n - 8) * mul,
+                   d = fetch64(s + n - 16) * K2;
+    const uint64_t y = rotate_right(a + b, 43) + rotate_right(c, 30) + d,
+                   z = hash16(y, a + rotate_right(b + K2, 18) + c, mul);
+    const uint64_t e = fetch64(s + 16) * mul, f = fetch64(s + 24), g = (y + fetch64(s + n - 32)) * mul,
+                   h = (z + fetch64(s + n - 24)) * mul;
     return hash16(rotate_right(e + f, 43) + rotate_right(g, 30) + h, e + rotate_right(f + a, 18) + g, mul);
 }
 
@@ -135,13 +139,16 @@ static void sip_round(uint64_t v[4]) {
 }
 
 uint64_t tfopt_siphash(TfoptString string, uint64_t key0, uint64_t key1) {
-    uint64_t v[4] = {key0 ^ 0x736f6d6570736575u, key1 ^ 0x646f72616e646f6du, key0 ^ 0x6c7967656e657261u, key1 ^ 0x7465646279746573u};
+    uint64_t v[4] = {key0 ^ 0x736f6d6570736575u, key1 ^ 0x646f72616e646f6du, key0 ^ 0x6c7967656e657261u,
+                     key1 ^ 0x7465646279746573u};
     uint64_t n = string.size;
     const char *s = string.data;
     for (;; s += 8, n -= 8) {
         uint64_t m = 0;
-        if (n >= 8) m = fetch64(s);
-        else if (n) memcpy(&m, s, n);
+        if (n >= 8)
+            m = fetch64(s);
+        else if (n)
+            memcpy(&m, s, n);
         if (n < 8) m |= string.size << 56;
         v[3] ^= m;
         sip_round(v);

@@ -55,9 +55,11 @@ void *tfopt_call_zeroed(TfoptHostCall *call, int64_t count, uint64_t size) {
 
 uint64_t tfopt_dtype_bytes(int32_t dtype) {
     static const uint8_t bytes[TFOPT_N_DTYPES] = {
-        [TFOPT_F32] = 4, [TFOPT_F64] = 8, [TFOPT_F16] = 2, [TFOPT_BF16] = 2, [TFOPT_F8E4M3] = 1, [TFOPT_F8E5M2] = 1, [TFOPT_S4] = 1,
-        [TFOPT_S8] = 1, [TFOPT_U8] = 1, [TFOPT_S16] = 2, [TFOPT_U16] = 2, [TFOPT_S32] = 4, [TFOPT_U32] = 4, [TFOPT_S64] = 8, [TFOPT_U64] = 8,
-        [TFOPT_BOOL] = 1, [TFOPT_STRING] = 16, [TFOPT_C64] = 8, [TFOPT_C128] = 16, [TFOPT_RESOURCE] = 8, [TFOPT_VARIANT] = 8};
+        [TFOPT_F32] = 4,    [TFOPT_F64] = 8,     [TFOPT_F16] = 2, [TFOPT_BF16] = 2,  [TFOPT_F8E4M3] = 1,
+        [TFOPT_F8E5M2] = 1, [TFOPT_S4] = 1,      [TFOPT_S8] = 1,  [TFOPT_U8] = 1,    [TFOPT_S16] = 2,
+        [TFOPT_U16] = 2,    [TFOPT_S32] = 4,     [TFOPT_U32] = 4, [TFOPT_S64] = 8,   [TFOPT_U64] = 8,
+        [TFOPT_BOOL] = 1,   [TFOPT_STRING] = 16, [TFOPT_C64] = 8, [TFOPT_C128] = 16, [TFOPT_RESOURCE] = 8,
+        [TFOPT_VARIANT] = 8};
     return dtype >= 0 && dtype < TFOPT_N_DTYPES ? bytes[dtype] : 0;
 }
 
@@ -103,51 +105,91 @@ static uint16_t float_to_bfloat(float f) {
 
 double tfopt_real_at(const TfoptTensor *t, int64_t i) {
     switch (t->dtype) {
-    case TFOPT_F32: return (double)((const float *)t->data)[i];
-    case TFOPT_F64: return ((const double *)t->data)[i];
-    case TFOPT_F16: return (double)tfopt_half_to_float(((const uint16_t *)t->data)[i]);
-    case TFOPT_BF16: return (double)bfloat_to_float(((const uint16_t *)t->data)[i]);
-    case TFOPT_U64: return (double)((const uint64_t *)t->data)[i];
-    default: return (double)tfopt_int_at(t, i);
+    case TFOPT_F32:
+        return (double)((const float *)t->data)[i];
+    case TFOPT_F64:
+        return ((const double *)t->data)[i];
+    case TFOPT_F16:
+        return (double)tfopt_half_to_float(((const uint16_t *)t->data)[i]);
+    case TFOPT_BF16:
+        return (double)bfloat_to_float(((const uint16_t *)t->data)[i]);
+    case TFOPT_U64:
+        return (double)((const uint64_t *)t->data)[i];
+    default:
+        return (double)tfopt_int_at(t, i);
     }
 }
 
 int64_t tfopt_int_at(const TfoptTensor *t, int64_t i) {
     switch (t->dtype) {
-    case TFOPT_S4: return (int8_t)(((const uint8_t *)t->data)[i] << 4) >> 4;
-    case TFOPT_S8: return ((const int8_t *)t->data)[i];
-    case TFOPT_U8: return ((const uint8_t *)t->data)[i];
-    case TFOPT_BOOL: return ((const uint8_t *)t->data)[i] != 0;
-    case TFOPT_S16: return ((const int16_t *)t->data)[i];
-    case TFOPT_U16: return ((const uint16_t *)t->data)[i];
-    case TFOPT_S32: return ((const int32_t *)t->data)[i];
-    case TFOPT_U32: return ((const uint32_t *)t->data)[i];
-    case TFOPT_S64: case TFOPT_U64: return ((const int64_t *)t->data)[i];
-    case TFOPT_F32: case TFOPT_F64: case TFOPT_F16: case TFOPT_BF16: {
+    case TFOPT_S4:
+        return (int8_t)(((const uint8_t *)t->data)[i] << 4) >> 4;
+    case TFOPT_S8:
+        return ((const int8_t *)t->data)[i];
+    case TFOPT_U8:
+        return ((const uint8_t *)t->data)[i];
+    case TFOPT_BOOL:
+        return ((const uint8_t *)t->data)[i] != 0;
+    case TFOPT_S16:
+        return ((const int16_t *)t->data)[i];
+    case TFOPT_U16:
+        return ((const uint16_t *)t->data)[i];
+    case TFOPT_S32:
+        return ((const int32_t *)t->data)[i];
+    case TFOPT_U32:
+        return ((const uint32_t *)t->data)[i];
+    case TFOPT_S64:
+    case TFOPT_U64:
+        return ((const int64_t *)t->data)[i];
+    case TFOPT_F32:
+    case TFOPT_F64:
+    case TFOPT_F16:
+    case TFOPT_BF16: {
         const double v = tfopt_real_at(t, i);
         return v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN;
     }
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
 void tfopt_set_real(const TfoptTensor *t, int64_t i, double v) {
     switch (t->dtype) {
-    case TFOPT_F32: ((float *)t->data)[i] = (float)v; break;
-    case TFOPT_F64: ((double *)t->data)[i] = v; break;
-    case TFOPT_F16: ((uint16_t *)t->data)[i] = tfopt_float_to_half((float)v); break;
-    case TFOPT_BF16: ((uint16_t *)t->data)[i] = float_to_bfloat((float)v); break;
-    default: tfopt_set_int(t, i, v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN); break;
+    case TFOPT_F32:
+        ((float *)t->data)[i] = (float)v;
+        break;
+    case TFOPT_F64:
+        ((double *)t->data)[i] = v;
+        break;
+    case TFOPT_F16:
+        ((uint16_t *)t->data)[i] = tfopt_float_to_half((float)v);
+        break;
+    case TFOPT_BF16:
+        ((uint16_t *)t->data)[i] = float_to_bfloat((float)v);
+        break;
+    default:
+        tfopt_set_int(t, i, v >= -0x1p63 && v < 0x1p63 ? (int64_t)v : INT64_MIN);
+        break;
     }
 }
 
 void tfopt_set_int(const TfoptTensor *t, int64_t i, int64_t v) {
     switch (tfopt_is_float_type(t->dtype) ? 0 : tfopt_dtype_bytes(t->dtype)) {
-    case 1: ((uint8_t *)t->data)[i] = t->dtype == TFOPT_BOOL ? v != 0 : (uint8_t)v; break;
-    case 2: ((uint16_t *)t->data)[i] = (uint16_t)v; break;
-    case 4: ((uint32_t *)t->data)[i] = (uint32_t)v; break;
-    case 8: ((uint64_t *)t->data)[i] = (uint64_t)v; break;
-    default: tfopt_set_real(t, i, (double)v); break;
+    case 1:
+        ((uint8_t *)t->data)[i] = t->dtype == TFOPT_BOOL ? v != 0 : (uint8_t)v;
+        break;
+    case 2:
+        ((uint16_t *)t->data)[i] = (uint16_t)v;
+        break;
+    case 4:
+        ((uint32_t *)t->data)[i] = (uint32_t)v;
+        break;
+    case 8:
+        ((uint64_t *)t->data)[i] = (uint64_t)v;
+        break;
+    default:
+        tfopt_set_real(t, i, (double)v);
+        break;
     }
 }
 
@@ -184,9 +226,11 @@ bool tfopt_sort_indices(TfoptHostCall *call, int64_t n, int64_t *indices, TfoptL
     if (!to) return false;
     for (int64_t width = 1; width < n; width *= 2) {
         for (int64_t start = 0; start < n; start += 2 * width) {
-            const int64_t middle = start + width < n ? start + width : n, end = start + 2 * width < n ? start + 2 * width : n;
+            const int64_t middle = start + width < n ? start + width : n,
+                          end = start + 2 * width < n ? start + 2 * width : n;
             int64_t a = start, b = middle;
-            for (int64_t k = start; k < end; k++) to[k] = a < middle && (b >= end || !less(context, from[b], from[a])) ? from[a++] : from[b++];
+            for (int64_t k = start; k < end; k++)
+                to[k] = a < middle && (b >= end || !less(context, from[b], from[a])) ? from[a++] : from[b++];
         }
         int64_t *swap = from;
         from = to;

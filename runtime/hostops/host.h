@@ -1,5 +1,5 @@
-/* What host functions share: access to attributes and elements, memory, failure. They see tfopt_abi.h and libm, nothing of the
-   compiler. Every function is listed in hostops.def and prototyped here from it. */
+/* What host functions share: access to attributes and elements, memory, failure. They see tfopt_abi.h and libm, nothing
+   of the compiler. Every function is listed in hostops.def and prototyped here from it. */
 #ifndef TFOPT_HOSTOPS_HOST_H
 #define TFOPT_HOSTOPS_HOST_H
 #include "tfopt_abi.h"
@@ -12,7 +12,8 @@
 
 /* ---- host.c */
 /* Sets the error text; returns status, for `return tfopt_call_fail(…)`. */
-int32_t tfopt_call_fail(TfoptHostCall *call, int32_t status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+int32_t tfopt_call_fail(TfoptHostCall *call, int32_t status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* An attribute by TensorFlow's name, or NULL; the typed ones return `missing` when it is absent. */
 const TfoptAttr *tfopt_call_attr(const TfoptHostCall *call, const char *name);
 int64_t tfopt_call_int(const TfoptHostCall *call, const char *name, int64_t missing);
@@ -29,7 +30,8 @@ double tfopt_real_at(const TfoptTensor *t, int64_t i);
 int64_t tfopt_int_at(const TfoptTensor *t, int64_t i);
 void tfopt_set_real(const TfoptTensor *t, int64_t i, double v);
 void tfopt_set_int(const TfoptTensor *t, int64_t i, int64_t v);
-/* All of a tensor as f64 / f32 / s64 in scratch memory (the tensor's own data where it has that type). NULL: no memory. */
+/* All of a tensor as f64 / f32 / s64 in scratch memory (the tensor's own data where it has that type). NULL: no memory.
+ */
 const double *tfopt_as_f64(TfoptHostCall *call, const TfoptTensor *t);
 const float *tfopt_as_f32(TfoptHostCall *call, const TfoptTensor *t);
 const int64_t *tfopt_as_s64(TfoptHostCall *call, const TfoptTensor *t);

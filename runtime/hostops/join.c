@@ -8,8 +8,10 @@ int32_t tfopt_host_string_join(TfoptHostCall *call) {
     const TfoptTensor *like = &call->inputs[0];
     for (int32_t k = 0; k < call->n_inputs; k++) {
         if (call->inputs[k].rank == 0) continue;
-        if (like->rank == 0) like = &call->inputs[k];
-        else if (!tfopt_same_dims(like, &call->inputs[k])) return tfopt_invalid(call, "input shapes do not match");
+        if (like->rank == 0)
+            like = &call->inputs[k];
+        else if (!tfopt_same_dims(like, &call->inputs[k]))
+            return tfopt_invalid(call, "input shapes do not match");
     }
     TfoptString *out = tfopt_output_like(call, 0, like);
     if (!out) return tfopt_no_memory(call);
@@ -94,7 +96,9 @@ int32_t tfopt_host_unsorted_segment_join(TfoptHostCall *call) {
     for (int64_t r = 0; r < rows; r++) {
         const int64_t id = tfopt_int_at(ids, r);
         if (id < 0) continue;
-        if (id >= segments) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id, (long long)segments);
+        if (id >= segments)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id,
+                                   (long long)segments);
         for (int64_t k = 0; k < inner; k++) {
             TfoptText *text = &texts[id * inner + k];
             const TfoptString s = tfopt_strings(t)[r * inner + k];
@@ -208,7 +212,8 @@ int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
             continue;
         }
         for (;;) {
-            const char *found = most >= 0 && cuts >= most ? NULL : memmem(s.data + at, s.size - at, separator.data, separator.size);
+            const char *found =
+                most >= 0 && cuts >= most ? NULL : memmem(s.data + at, s.size - at, separator.data, separator.size);
             const uint64_t end = found ? (uint64_t)(found - s.data) : s.size;
             if (!add_part(&p, r, s.data + at, end - at)) return tfopt_no_memory(call);
             if (!found) break;
@@ -222,24 +227,30 @@ int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
 /* ---- n-grams of ragged rows */
 int32_t tfopt_host_string_ngrams(TfoptHostCall *call) {
     const TfoptTensor *data = &call->inputs[0], *splits = &call->inputs[1];
-    const TfoptString separator = tfopt_call_string(call, "separator", ""), left = tfopt_call_string(call, "left_pad", ""), right = tfopt_call_string(call, "right_pad", "");
+    const TfoptString separator = tfopt_call_string(call, "separator", ""),
+                      left = tfopt_call_string(call, "left_pad", ""), right = tfopt_call_string(call, "right_pad", "");
     const TfoptAttr *widths = tfopt_call_attr(call, "ngram_widths");
     const int64_t pad_width = tfopt_call_int(call, "pad_width", 0), rows = tfopt_elements(splits) - 1;
     const bool preserve = tfopt_call_int(call, "preserve_short_sequences", 0) != 0;
-    if (!widths || widths->kind != TFOPT_ATTR_INTS || rows < 0) return tfopt_invalid(call, "ngram_widths and data_splits are needed");
+    if (!widths || widths->kind != TFOPT_ATTR_INTS || rows < 0)
+        return tfopt_invalid(call, "ngram_widths and data_splits are needed");
     if (!tfopt_output_1d(call, 1, rows + 1)) return tfopt_no_memory(call);
     Parts p = {.call = call};
     tfopt_set_int(&call->outputs[1], 0, 0);
     for (int64_t r = 0; r < rows; r++) {
         const int64_t first = tfopt_int_at(splits, r), length = tfopt_int_at(splits, r + 1) - first;
-        if (first < 0 || length < 0 || first + length > tfopt_elements(data)) return tfopt_invalid(call, "data_splits out of range");
+        if (first < 0 || length < 0 || first + length > tfopt_elements(data))
+            return tfopt_invalid(call, "data_splits out of range");
         const int64_t before = p.n;
         for (int32_t w = 0; w <= widths->n; w++) {
             int64_t width = w < widths->n ? widths->v.ints[w] : length + 2 * pad_width;
             /* A row too short for any n-gram may be kept whole. */
             if (w == widths->n && (!preserve || p.n != before || length == 0)) break;
             if (width < 1) return tfopt_invalid(call, "ngram_widths must be positive");
-            int64_t pad = w == widths->n ? pad_width : pad_width < 0 ? width - 1 : pad_width < width - 1 ? pad_width : width - 1;
+            int64_t pad = w == widths->n          ? pad_width
+                          : pad_width < 0         ? width - 1
+                          : pad_width < width - 1 ? pad_width
+                                                  : width - 1;
             if (w == widths->n) {
                 if (pad_width < 0) break;
                 pad = pad_width;
@@ -248,7 +259,9 @@ int32_t tfopt_host_string_ngrams(TfoptHostCall *call) {
             for (int64_t start = 0; start + width <= length + 2 * pad; start++) {
                 TfoptText text = {.call = call};
                 for (int64_t k = start; k < start + width; k++) {
-                    const TfoptString s = k < pad ? left : k >= pad + length ? right : tfopt_strings(data)[first + k - pad];
+                    const TfoptString s = k < pad             ? left
+                                          : k >= pad + length ? right
+                                                              : tfopt_strings(data)[first + k - pad];
                     if (k > start) tfopt_text_add(&text, separator.data, separator.size);
                     tfopt_text_add(&text, s.data, s.size);
                 }
@@ -307,20 +320,24 @@ static void print_tensor(TfoptText *out, const TfoptTensor *t, int32_t dim, int6
             for (int32_t k = 0; k <= dim && dim + 1 < t->rank; k++) tfopt_text_char(out, ' ');
             if (dim + 1 == t->rank) tfopt_text_char(out, ' ');
         }
-        if (hidden) tfopt_text_print(out, "...");
-        else print_tensor(out, t, dim + 1, first + i * inner, summarize);
+        if (hidden)
+            tfopt_text_print(out, "...");
+        else
+            print_tensor(out, t, dim + 1, first + i * inner, summarize);
     }
     tfopt_text_char(out, ']');
 }
 
 int32_t tfopt_host_string_format(TfoptHostCall *call) {
-    const TfoptString template = tfopt_call_string(call, "template", "%s"), placeholder = tfopt_call_string(call, "placeholder", "%s");
+    const TfoptString template = tfopt_call_string(call, "template", "%s"),
+                      placeholder = tfopt_call_string(call, "placeholder", "%s");
     const int64_t summarize = tfopt_call_int(call, "summarize", 3);
     TfoptText text = {.call = call};
     int32_t next = 0;
     uint64_t at = 0;
     while (at < template.size) {
-        if (placeholder.size && next < call->n_inputs && template.size - at >= placeholder.size && memcmp(template.data + at, placeholder.data, placeholder.size) == 0) {
+        if (placeholder.size && next < call->n_inputs && template.size - at >= placeholder.size &&
+            memcmp(template.data + at, placeholder.data, placeholder.size) == 0) {
             print_tensor(&text, &call->inputs[next++], 0, 0, summarize);
             at += placeholder.size;
         } else {

@@ -1,4 +1,5 @@
-/* Solvers: LU with partial pivoting, Cholesky, triangular and tridiagonal systems, inverses, determinants, least squares. */
+/* Solvers: LU with partial pivoting, Cholesky, triangular and tridiagonal systems, inverses, determinants, least
+ * squares. */
 #include "hostops/linalg.h"
 #include <math.h>
 #include <string.h>
@@ -17,7 +18,8 @@ void tfopt_matrix_store(const TfoptTensor *t, int64_t first, int64_t count, cons
     for (int64_t i = 0; i < count; i++) tfopt_set_complex(t, first + i, v[i]);
 }
 
-void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *like, int32_t rank, int64_t rows, int64_t columns) {
+void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *like, int32_t rank, int64_t rows,
+                          int64_t columns) {
     int64_t dims[TFOPT_MAX_RANK];
     int32_t n = like->rank - 2;
     for (int32_t k = 0; k < n; k++) dims[k] = like->dims[k];
@@ -58,7 +60,8 @@ int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
     return singular ? 0 : sign;
 }
 
-void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k, TfoptComplex *work) {
+void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k,
+                    TfoptComplex *work) {
     for (int64_t c = 0; c < k; c++) {
         for (int64_t i = 0; i < n; i++) {
             TfoptComplex v = b[perm[i] * k + c];
@@ -92,7 +95,8 @@ void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int
 /* ---- ops */
 
 static int32_t square_input(TfoptHostCall *call, TfoptMatrices *m) {
-    if (!tfopt_matrices(&call->inputs[0], m) || m->rows != m->columns) return tfopt_invalid(call, "input matrices must be square");
+    if (!tfopt_matrices(&call->inputs[0], m) || m->rows != m->columns)
+        return tfopt_invalid(call, "input matrices must be square");
     return TFOPT_OK;
 }
 
@@ -108,7 +112,8 @@ int32_t tfopt_host_cholesky(TfoptHostCall *call) {
         for (int64_t j = 0; j < n; j++) {
             double d = creal(a[j * n + j]);
             for (int64_t k = 0; k < j; k++) d -= creal(a[j * n + k] * conj(a[j * n + k]));
-            if (!(d > 0)) return tfopt_invalid(call, "Cholesky decomposition was not successful. The input might not be valid.");
+            if (!(d > 0))
+                return tfopt_invalid(call, "Cholesky decomposition was not successful. The input might not be valid.");
             d = sqrt(d);
             a[j * n + j] = d;
             for (int64_t i = j + 1; i < n; i++) {
@@ -129,12 +134,14 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
-    if (rhs && (!tfopt_matrices(rhs, &r) || r.rows != n || r.batches != m.batches)) return tfopt_invalid(call, "matrix and rhs do not fit");
+    if (rhs && (!tfopt_matrices(rhs, &r) || r.rows != n || r.batches != m.batches))
+        return tfopt_invalid(call, "matrix and rhs do not fit");
     const int64_t k = rhs ? r.columns : n;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *t = tfopt_call_alloc(call, n * n + 1, sizeof *t);
     TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x), *work = tfopt_call_alloc(call, n + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, n + 1, sizeof *perm);
-    if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, rhs ? rhs : &call->inputs[0])) return tfopt_no_memory(call);
+    if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, rhs ? rhs : &call->inputs[0]))
+        return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
         if (adjoint) {
@@ -199,7 +206,9 @@ int32_t tfopt_host_lu(TfoptHostCall *call) {
     const int64_t n = m.rows;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a);
     int64_t *perm = tfopt_call_alloc(call, n + 1, sizeof *perm);
-    if (!a || !perm || !tfopt_output_like(call, 0, &call->inputs[0]) || !tfopt_matrix_output(call, 1, &call->inputs[0], 1, n, 0)) return tfopt_no_memory(call);
+    if (!a || !perm || !tfopt_output_like(call, 0, &call->inputs[0]) ||
+        !tfopt_matrix_output(call, 1, &call->inputs[0], 1, n, 0))
+        return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
         if (tfopt_lu(a, n, perm) == 0) return tfopt_invalid(call, "Input matrix is not invertible.");
@@ -233,7 +242,8 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
-    if (!tfopt_matrices(rhs, &r) || r.rows != m.rows || (r.batches != m.batches && m.batches != 1 && r.batches != 1)) return tfopt_invalid(call, "matrix and rhs do not fit");
+    if (!tfopt_matrices(rhs, &r) || r.rows != m.rows || (r.batches != m.batches && m.batches != 1 && r.batches != 1))
+        return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
     const int64_t n = m.rows, k = r.columns, batches = m.batches > r.batches ? m.batches : r.batches;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
@@ -242,7 +252,8 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     for (int64_t b = 0; b < batches; b++) {
         tfopt_matrix_load(&call->inputs[0], (m.batches == 1 ? 0 : b) * n * n, n * n, a);
         tfopt_matrix_load(rhs, (r.batches == 1 ? 0 : b) * n * k, n * k, x);
-        if (!solve_triangular(a, n, lower, adjoint, x, k)) return tfopt_invalid(call, "Input matrix is not invertible.");
+        if (!solve_triangular(a, n, lower, adjoint, x, k))
+            return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
     }
     return TFOPT_OK;
@@ -252,25 +263,36 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
 int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
     const TfoptTensor *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
-    if (!tfopt_matrices(&call->inputs[0], &m) || !tfopt_matrices(rhs, &r) || r.rows != m.rows || r.batches != m.batches) return tfopt_invalid(call, "matrix and rhs do not fit");
+    if (!tfopt_matrices(&call->inputs[0], &m) || !tfopt_matrices(rhs, &r) || r.rows != m.rows || r.batches != m.batches)
+        return tfopt_invalid(call, "matrix and rhs do not fit");
     const double l2 = call->n_inputs > 2 ? tfopt_real_at(&call->inputs[2], 0) : 0;
     const bool fast = tfopt_call_int(call, "fast", 1) != 0, tall = m.rows >= m.columns;
     const int64_t rows = m.rows, n = m.columns, k = r.columns, small = tall ? n : rows, large = tall ? rows : n;
-    TfoptComplex *a = tfopt_call_alloc(call, rows * n + 1, sizeof *a), *ah = tfopt_call_alloc(call, rows * n + 1, sizeof *ah);
-    TfoptComplex *b = tfopt_call_alloc(call, rows * k + 1, sizeof *b), *g = tfopt_call_alloc(call, small * small + 1, sizeof *g);
-    TfoptComplex *x = tfopt_call_alloc(call, large * k + 1, sizeof *x), *y = tfopt_call_alloc(call, large * k + 1, sizeof *y), *work = tfopt_call_alloc(call, small + 1, sizeof *work);
+    TfoptComplex *a = tfopt_call_alloc(call, rows * n + 1, sizeof *a),
+                 *ah = tfopt_call_alloc(call, rows * n + 1, sizeof *ah);
+    TfoptComplex *b = tfopt_call_alloc(call, rows * k + 1, sizeof *b),
+                 *g = tfopt_call_alloc(call, small * small + 1, sizeof *g);
+    TfoptComplex *x = tfopt_call_alloc(call, large * k + 1, sizeof *x),
+                 *y = tfopt_call_alloc(call, large * k + 1, sizeof *y),
+                 *work = tfopt_call_alloc(call, small + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, small + 1, sizeof *perm);
     double *s = tfopt_call_alloc(call, small + 1, sizeof *s);
-    if (!a || !ah || !b || !g || !x || !y || !work || !perm || !s || !tfopt_matrix_output(call, 0, &call->inputs[0], 2, n, k)) return tfopt_no_memory(call);
+    if (!a || !ah || !b || !g || !x || !y || !work || !perm || !s ||
+        !tfopt_matrix_output(call, 0, &call->inputs[0], 2, n, k))
+        return tfopt_no_memory(call);
     for (int64_t batch = 0; batch < m.batches; batch++) {
         tfopt_matrix_load(&call->inputs[0], batch * rows * n, rows * n, a);
         tfopt_matrix_load(rhs, batch * rows * k, rows * k, b);
         tfopt_adjoint(a, rows, n, ah);
         if (fast) {
-            if (tall) tfopt_multiply(ah, a, n, rows, n, g);
-            else tfopt_multiply(a, ah, rows, n, rows, g);
+            if (tall)
+                tfopt_multiply(ah, a, n, rows, n, g);
+            else
+                tfopt_multiply(a, ah, rows, n, rows, g);
             for (int64_t i = 0; i < small; i++) g[i * small + i] += l2;
-            if (tfopt_lu(g, small, perm) == 0) return tfopt_invalid(call, "Input matrix was rank deficient or ill-conditioned. Try setting fast=False or provide a larger l2_regularizer > 0.");
+            if (tfopt_lu(g, small, perm) == 0)
+                return tfopt_invalid(call, "Input matrix was rank deficient or ill-conditioned. Try setting fast=False "
+                                           "or provide a larger l2_regularizer > 0.");
             if (tall) {
                 tfopt_multiply(ah, b, n, rows, k, x);
                 tfopt_lu_solve(g, perm, n, x, k, work);
@@ -296,14 +318,18 @@ int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
-/* ---- tridiagonal: rows of `diagonals` are above, on and below the diagonal; the last of the first and the first of the last are unused */
+/* ---- tridiagonal: rows of `diagonals` are above, on and below the diagonal; the last of the first and the first of
+ * the last are unused */
 int32_t tfopt_host_tridiagonal_solve(TfoptHostCall *call) {
     const TfoptTensor *bands = &call->inputs[0], *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
-    if (!tfopt_matrices(bands, &m) || m.rows != 3 || !tfopt_matrices(rhs, &r) || r.rows != m.columns || r.batches != m.batches) return tfopt_invalid(call, "diagonals must be [..., 3, m] and rhs [..., m, k]");
+    if (!tfopt_matrices(bands, &m) || m.rows != 3 || !tfopt_matrices(rhs, &r) || r.rows != m.columns ||
+        r.batches != m.batches)
+        return tfopt_invalid(call, "diagonals must be [..., 3, m] and rhs [..., m, k]");
     const bool pivoting = tfopt_call_int(call, "partial_pivoting", 1) != 0;
     const int64_t n = m.columns, k = r.columns;
-    TfoptComplex *d = tfopt_call_alloc(call, 3 * n + 1, sizeof *d), *u = tfopt_call_zeroed(call, 3 * n + 3, sizeof *u), *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
+    TfoptComplex *d = tfopt_call_alloc(call, 3 * n + 1, sizeof *d), *u = tfopt_call_zeroed(call, 3 * n + 3, sizeof *u),
+                 *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
     if (!d || !u || !x || !tfopt_output_like(call, 0, rhs)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(bands, b * 3 * n, 3 * n, d);
@@ -325,7 +351,8 @@ int32_t tfopt_host_tridiagonal_solve(TfoptHostCall *call) {
                     x[(i + 1) * k + c] = swap;
                 }
             }
-            if (u[3 * i] == 0) return tfopt_invalid(call, "The first element of diagonals is zero, or the matrix is not invertible.");
+            if (u[3 * i] == 0)
+                return tfopt_invalid(call, "The first element of diagonals is zero, or the matrix is not invertible.");
             if (i + 1 == n) break;
             const TfoptComplex f = low[0] / u[3 * i];
             u[3 * i + 3] = low[1] - f * u[3 * i + 1];
@@ -347,11 +374,14 @@ int32_t tfopt_host_tridiagonal_solve(TfoptHostCall *call) {
 }
 
 int32_t tfopt_host_tridiagonal_matmul(TfoptHostCall *call) {
-    const TfoptTensor *upper = &call->inputs[0], *main_ = &call->inputs[1], *lower = &call->inputs[2], *rhs = &call->inputs[3];
+    const TfoptTensor *upper = &call->inputs[0], *main_ = &call->inputs[1], *lower = &call->inputs[2],
+                      *rhs = &call->inputs[3];
     TfoptMatrices r = {0, 0, 0};
     if (!tfopt_matrices(rhs, &r)) return tfopt_invalid(call, "rhs must be a matrix");
     const int64_t n = r.rows, k = r.columns;
-    if (tfopt_elements(upper) != r.batches * n || tfopt_elements(main_) != r.batches * n || tfopt_elements(lower) != r.batches * n) return tfopt_invalid(call, "the diagonals do not fit rhs");
+    if (tfopt_elements(upper) != r.batches * n || tfopt_elements(main_) != r.batches * n ||
+        tfopt_elements(lower) != r.batches * n)
+        return tfopt_invalid(call, "the diagonals do not fit rhs");
     if (!tfopt_output_like(call, 0, rhs)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < r.batches; b++) {
         for (int64_t i = 0; i < n; i++) {
@@ -371,7 +401,9 @@ int32_t tfopt_host_tridiagonal_matmul(TfoptHostCall *call) {
 int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *bands = &call->inputs[0], *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
-    if (!tfopt_matrices(bands, &m) || !tfopt_matrices(rhs, &r) || r.rows != m.columns || (r.batches != m.batches && m.batches != 1)) return tfopt_invalid(call, "matrix and rhs do not fit");
+    if (!tfopt_matrices(bands, &m) || !tfopt_matrices(rhs, &r) || r.rows != m.columns ||
+        (r.batches != m.batches && m.batches != 1))
+        return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
     const int64_t n = m.columns, k = r.columns;
     TfoptComplex *a = tfopt_call_zeroed(call, n * n + 1, sizeof *a), *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
@@ -386,7 +418,8 @@ int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
             }
         }
         tfopt_matrix_load(rhs, b * n * k, n * k, x);
-        if (!solve_triangular(a, n, lower, adjoint, x, k)) return tfopt_invalid(call, "Input matrix is not invertible.");
+        if (!solve_triangular(a, n, lower, adjoint, x, k))
+            return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
     }
     return TFOPT_OK;

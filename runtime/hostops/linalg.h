@@ -11,11 +11,14 @@ bool tfopt_matrices(const TfoptTensor *t, TfoptMatrices *out); /* false: rank be
 void tfopt_matrix_load(const TfoptTensor *t, int64_t first, int64_t count, TfoptComplex *out);
 void tfopt_matrix_store(const TfoptTensor *t, int64_t first, int64_t count, const TfoptComplex *v);
 /* Output i: the batch dims of `like`, then the sizes given. */
-void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *like, int32_t rank, int64_t rows, int64_t columns);
-/* a[n,n] becomes L and U with partial pivoting, perm[i] the row that came to i. Returns the sign of the permutation; 0 with a zero pivot. */
+void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *like, int32_t rank, int64_t rows,
+                          int64_t columns);
+/* a[n,n] becomes L and U with partial pivoting, perm[i] the row that came to i. Returns the sign of the permutation; 0
+ * with a zero pivot. */
 int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm);
 /* Solves L U x = P b for k right sides in place. */
-void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k, TfoptComplex *work);
+void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k,
+                    TfoptComplex *work);
 /* conj(a) transposed, [m,n] -> [n,m]. */
 void tfopt_adjoint(const TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *out);
 /* out[m,n] = a[m,k] b[k,n] */

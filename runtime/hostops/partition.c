@@ -4,19 +4,25 @@
 
 int32_t tfopt_host_reverse_sequence(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *lengths = &call->inputs[1];
-    const int32_t seq = tfopt_axis(tfopt_call_int(call, "seq_dim", 0), t->rank), batch = tfopt_axis(tfopt_call_int(call, "batch_dim", 0), t->rank);
-    if (seq < 0 || batch < 0 || seq == batch) return tfopt_invalid(call, "seq_dim and batch_dim must be two dimensions of input");
-    if (tfopt_elements(lengths) != t->dims[batch]) return tfopt_invalid(call, "one length is needed for each element of the batch");
+    const int32_t seq = tfopt_axis(tfopt_call_int(call, "seq_dim", 0), t->rank),
+                  batch = tfopt_axis(tfopt_call_int(call, "batch_dim", 0), t->rank);
+    if (seq < 0 || batch < 0 || seq == batch)
+        return tfopt_invalid(call, "seq_dim and batch_dim must be two dimensions of input");
+    if (tfopt_elements(lengths) != t->dims[batch])
+        return tfopt_invalid(call, "one length is needed for each element of the batch");
     char *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
     const int64_t steps = t->dims[seq], n = tfopt_elements(t);
     for (int64_t b = 0; b < t->dims[batch]; b++) {
         const int64_t length = tfopt_int_at(lengths, b);
-        if (length < 0 || length > steps) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "seq_lens(%lld) must be in [0, %lld]", (long long)b, (long long)steps);
+        if (length < 0 || length > steps)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "seq_lens(%lld) must be in [0, %lld]", (long long)b,
+                                   (long long)steps);
     }
     /* Blocks below both dims move as a whole. */
     const int32_t last = seq > batch ? seq : batch;
-    const int64_t inner = tfopt_dims_product(t->dims, last + 1, t->rank), seq_stride = tfopt_dims_product(t->dims, seq + 1, t->rank) / inner * (inner > 0);
+    const int64_t inner = tfopt_dims_product(t->dims, last + 1, t->rank),
+                  seq_stride = tfopt_dims_product(t->dims, seq + 1, t->rank) / inner * (inner > 0);
     const int64_t batch_stride = tfopt_dims_product(t->dims, batch + 1, t->rank) / (inner ? inner : 1);
     const size_t piece = (size_t)inner * tfopt_dtype_bytes(t->dtype);
     for (int64_t i = 0; n > 0 && i < n / inner; i++) {
@@ -31,7 +37,8 @@ int32_t tfopt_host_dynamic_partition(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *partitions = &call->inputs[1];
     if (partitions->rank > t->rank) return tfopt_invalid(call, "partitions must be a prefix of the data's shape");
     for (int32_t i = 0; i < partitions->rank; i++) {
-        if (partitions->dims[i] != t->dims[i]) return tfopt_invalid(call, "partitions must be a prefix of the data's shape");
+        if (partitions->dims[i] != t->dims[i])
+            return tfopt_invalid(call, "partitions must be a prefix of the data's shape");
     }
     const int64_t n = tfopt_elements(partitions), inner = tfopt_dims_product(t->dims, partitions->rank, t->rank);
     const size_t piece = (size_t)inner * tfopt_dtype_bytes(t->dtype);
@@ -40,7 +47,9 @@ int32_t tfopt_host_dynamic_partition(TfoptHostCall *call) {
     if (!counts || !to) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++) {
         const int64_t p = tfopt_int_at(partitions, i);
-        if (p < 0 || p >= call->n_outputs) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "partitions[%lld] = %lld is not in [0, %d)", (long long)i, (long long)p, call->n_outputs);
+        if (p < 0 || p >= call->n_outputs)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "partitions[%lld] = %lld is not in [0, %d)",
+                                   (long long)i, (long long)p, call->n_outputs);
         counts[p]++;
     }
     for (int32_t p = 0; p < call->n_outputs; p++) {
@@ -66,11 +75,14 @@ int32_t tfopt_host_dynamic_stitch(TfoptHostCall *call) {
         const int64_t n = tfopt_elements(indices);
         if (indices->rank > data->rank) return tfopt_invalid(call, "indices must be a prefix of the data's shape");
         for (int32_t i = 0; i < indices->rank; i++) {
-            if (indices->dims[i] != data->dims[i]) return tfopt_invalid(call, "indices must be a prefix of the data's shape");
+            if (indices->dims[i] != data->dims[i])
+                return tfopt_invalid(call, "indices must be a prefix of the data's shape");
         }
         for (int64_t i = 0; i < n; i++) {
             const int64_t at = tfopt_int_at(indices, i);
-            if (at < 0 || at > INT32_MAX - 1) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "indices[%lld] = %lld is out of range", (long long)i, (long long)at);
+            if (at < 0 || at > INT32_MAX - 1)
+                return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "indices[%lld] = %lld is out of range",
+                                       (long long)i, (long long)at);
             if (at + 1 > rows) rows = at + 1;
         }
     }
@@ -86,8 +98,10 @@ int32_t tfopt_host_dynamic_stitch(TfoptHostCall *call) {
     for (int32_t p = 0; p < pairs; p++) {
         const TfoptTensor *indices = &call->inputs[p], *data = &call->inputs[pairs + p];
         const int64_t n = tfopt_elements(indices);
-        if (tfopt_dims_product(data->dims, indices->rank, data->rank) != inner) return tfopt_invalid(call, "the data's rows differ in size");
-        for (int64_t i = 0; i < n && piece; i++) memcpy(out + (size_t)tfopt_int_at(indices, i) * piece, (const char *)data->data + (size_t)i * piece, piece);
+        if (tfopt_dims_product(data->dims, indices->rank, data->rank) != inner)
+            return tfopt_invalid(call, "the data's rows differ in size");
+        for (int64_t i = 0; i < n && piece; i++)
+            memcpy(out + (size_t)tfopt_int_at(indices, i) * piece, (const char *)data->data + (size_t)i * piece, piece);
     }
     return TFOPT_OK;
 }

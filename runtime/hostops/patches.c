@@ -1,4 +1,5 @@
-/* Windows over images that no kernel of ours computes: MaxPoolWithArgmax, ExtractImagePatches, ExtractVolumePatches, Dilation2D. */
+/* Windows over images that no kernel of ours computes: MaxPoolWithArgmax, ExtractImagePatches, ExtractVolumePatches,
+ * Dilation2D. */
 #include "hostops/host.h"
 #include <math.h>
 #include <string.h>
@@ -73,12 +74,17 @@ static int32_t extract_patches(TfoptHostCall *call, int32_t axes) {
     Axis a[3] = {{1, 1, 1, 1, 1, 0}};
     for (int32_t i = 0; i < axes; i++) {
         Axis *axis = &a[3 - axes + i];
-        *axis = (Axis){.in = t->dims[1 + i], .kernel = attr_at(call, "ksizes", 1 + i), .stride = attr_at(call, "strides", 1 + i), .rate = attr_at(call, "rates", 1 + i)};
+        *axis = (Axis){.in = t->dims[1 + i],
+                       .kernel = attr_at(call, "ksizes", 1 + i),
+                       .stride = attr_at(call, "strides", 1 + i),
+                       .rate = attr_at(call, "rates", 1 + i)};
         if (!axis_init(call, axis)) return tfopt_invalid(call, "window out of range");
     }
     const int64_t channels = t->dims[t->rank - 1];
     int64_t taps, depth;
-    if (__builtin_mul_overflow(a[0].kernel * a[1].kernel, a[2].kernel, &taps) || __builtin_mul_overflow(taps, channels, &depth)) return tfopt_no_memory(call);
+    if (__builtin_mul_overflow(a[0].kernel * a[1].kernel, a[2].kernel, &taps) ||
+        __builtin_mul_overflow(taps, channels, &depth))
+        return tfopt_no_memory(call);
     int64_t dims[5] = {t->dims[0]};
     for (int32_t i = 0; i < axes; i++) dims[1 + i] = a[3 - axes + i].out;
     dims[1 + axes] = depth;
@@ -89,7 +95,8 @@ static int32_t extract_patches(TfoptHostCall *call, int32_t axes) {
         for (int64_t cell = 0; cell < a[0].out * a[1].out * a[2].out; cell++) {
             const int64_t o[3] = {cell / a[2].out / a[1].out, cell / a[2].out % a[1].out, cell % a[2].out};
             for (int64_t tap = 0; tap < taps; tap++, out += piece) {
-                const int64_t k[3] = {tap / a[2].kernel / a[1].kernel, tap / a[2].kernel % a[1].kernel, tap % a[2].kernel};
+                const int64_t k[3] = {tap / a[2].kernel / a[1].kernel, tap / a[2].kernel % a[1].kernel,
+                                      tap % a[2].kernel};
                 int64_t at = n;
                 bool inside = true;
                 for (int i = 0; i < 3; i++) {
@@ -97,8 +104,10 @@ static int32_t extract_patches(TfoptHostCall *call, int32_t axes) {
                     inside = inside && p >= 0 && p < a[i].in;
                     at = at * a[i].in + p;
                 }
-                if (inside) memcpy(out, (const char *)t->data + (size_t)at * piece, piece);
-                else memset(out, 0, piece);
+                if (inside)
+                    memcpy(out, (const char *)t->data + (size_t)at * piece, piece);
+                else
+                    memset(out, 0, piece);
             }
         }
     }
@@ -114,9 +123,16 @@ int32_t tfopt_host_extract_volume_patches(TfoptHostCall *call) {
 
 int32_t tfopt_host_dilation2d(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *filter = &call->inputs[1];
-    if (t->rank != 4 || filter->rank != 3 || filter->dims[2] != t->dims[3]) return tfopt_invalid(call, "input must be [b,h,w,c] and filter [h,w,c]");
-    Axis y = {.in = t->dims[1], .kernel = filter->dims[0], .stride = attr_at(call, "strides", 1), .rate = attr_at(call, "rates", 1)};
-    Axis x = {.in = t->dims[2], .kernel = filter->dims[1], .stride = attr_at(call, "strides", 2), .rate = attr_at(call, "rates", 2)};
+    if (t->rank != 4 || filter->rank != 3 || filter->dims[2] != t->dims[3])
+        return tfopt_invalid(call, "input must be [b,h,w,c] and filter [h,w,c]");
+    Axis y = {.in = t->dims[1],
+              .kernel = filter->dims[0],
+              .stride = attr_at(call, "strides", 1),
+              .rate = attr_at(call, "rates", 1)};
+    Axis x = {.in = t->dims[2],
+              .kernel = filter->dims[1],
+              .stride = attr_at(call, "strides", 2),
+              .rate = attr_at(call, "rates", 2)};
     if (!axis_init(call, &y) || !axis_init(call, &x)) return tfopt_invalid(call, "window out of range");
     const int64_t channels = t->dims[3], dims[4] = {t->dims[0], y.out, x.out, channels};
     if (!tfopt_host_output(call, 0, 4, dims)) return tfopt_no_memory(call);
@@ -132,7 +148,8 @@ int32_t tfopt_host_dilation2d(TfoptHostCall *call) {
                     for (int64_t j = 0; j < x.kernel; j++) {
                         const int64_t py = top + i * y.rate, px = left + j * x.rate;
                         if (py < 0 || px < 0 || py >= y.in || px >= x.in) continue;
-                        const int64_t at = ((n * y.in + py) * x.in + px) * channels + k, f = (i * x.kernel + j) * channels + k;
+                        const int64_t at = ((n * y.in + py) * x.in + px) * channels + k,
+                                      f = (i * x.kernel + j) * channels + k;
                         if (reals) {
                             const double v = tfopt_real_at(t, at) + tfopt_real_at(filter, f);
                             if (v > best) best = v;
@@ -142,8 +159,10 @@ int32_t tfopt_host_dilation2d(TfoptHostCall *call) {
                         }
                     }
                 }
-                if (reals) tfopt_set_real(&call->outputs[0], to, best);
-                else tfopt_set_int(&call->outputs[0], to, best_int);
+                if (reals)
+                    tfopt_set_real(&call->outputs[0], to, best);
+                else
+                    tfopt_set_int(&call->outputs[0], to, best_int);
             }
         }
     }

@@ -1,5 +1,5 @@
-/* Philox and the conversions from its words to uniform and normal numbers, as TensorFlow's CPU kernels do them: the same seeds give the
-   same numbers up to rounding of sin, cos and log. */
+/* Philox and the conversions from its words to uniform and normal numbers, as TensorFlow's CPU kernels do them: the
+   same seeds give the same numbers up to rounding of sin, cos and log. */
 #include "hostops/random.h"
 #include <math.h>
 #include <stdlib.h>
@@ -10,7 +10,8 @@ void tfopt_philox_next(TfoptPhilox *p, uint32_t out[4]) {
     memcpy(c, p->counter, sizeof c);
     for (int round = 0; round < 10; round++) {
         const uint64_t a = (uint64_t)0xD2511F53u * c[0], b = (uint64_t)0xCD9E8D57u * c[2];
-        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ key[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ key[1], (uint32_t)a};
+        const uint32_t next[4] = {(uint32_t)(b >> 32) ^ c[1] ^ key[0], (uint32_t)b, (uint32_t)(a >> 32) ^ c[3] ^ key[1],
+                                  (uint32_t)a};
         memcpy(c, next, sizeof c);
         key[0] += 0x9E3779B9u;
         key[1] += 0xBB67AE85u;
@@ -45,7 +46,8 @@ TfoptPhilox *tfopt_philox_state(TfoptHostCall *call) {
 
 TfoptPhilox tfopt_philox_from_seed(const TfoptTensor *seed) {
     const uint64_t a = (uint64_t)tfopt_int_at(seed, 0), b = (uint64_t)tfopt_int_at(seed, 1);
-    TfoptPhilox scramble = {{(uint32_t)a, (uint32_t)(a >> 32), (uint32_t)b, (uint32_t)(b >> 32)}, {0x3ec8f720u, 0x02461e29u}};
+    TfoptPhilox scramble = {{(uint32_t)a, (uint32_t)(a >> 32), (uint32_t)b, (uint32_t)(b >> 32)},
+                            {0x3ec8f720u, 0x02461e29u}};
     uint32_t mix[4];
     tfopt_philox_next(&scramble, mix);
     return (TfoptPhilox){{0, 0, mix[2], mix[3]}, {mix[0], mix[1]}};
@@ -84,8 +86,10 @@ static void normal_doubles(const uint32_t *w, double *out) {
 /* One group of results from one block of words. */
 static int group_of_block(int32_t dtype, TfoptDistribution d, const uint32_t *w, double *out) {
     if (dtype == TFOPT_F64) {
-        if (d == TFOPT_NORMAL) normal_doubles(w, out);
-        else for (int i = 0; i < 2; i++) out[i] = words_to_double(w[2 * i], w[2 * i + 1]);
+        if (d == TFOPT_NORMAL)
+            normal_doubles(w, out);
+        else
+            for (int i = 0; i < 2; i++) out[i] = words_to_double(w[2 * i], w[2 * i + 1]);
         return 2;
     }
     for (int i = 0; i < 4; i++) {

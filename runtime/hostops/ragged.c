@@ -7,9 +7,11 @@
 int32_t tfopt_host_ragged_range(TfoptHostCall *call) {
     int64_t rows = 1;
     for (int32_t k = 0; k < 3; k++) {
-        if (call->inputs[k].rank > 1) return tfopt_invalid(call, "starts, limits and deltas must be scalars or vectors");
+        if (call->inputs[k].rank > 1)
+            return tfopt_invalid(call, "starts, limits and deltas must be scalars or vectors");
         if (call->inputs[k].rank == 0) continue;
-        if (rows != 1 && call->inputs[k].dims[0] != rows) return tfopt_invalid(call, "starts, limits and deltas differ in length");
+        if (rows != 1 && call->inputs[k].dims[0] != rows)
+            return tfopt_invalid(call, "starts, limits and deltas differ in length");
         rows = call->inputs[k].dims[0];
     }
     if (!tfopt_output_1d(call, 0, rows + 1)) return tfopt_no_memory(call);
@@ -31,8 +33,10 @@ int32_t tfopt_host_ragged_range(TfoptHostCall *call) {
         for (int64_t i = 0; at < end; i++, at++) {
             const TfoptTensor *start = &call->inputs[0], *delta = &call->inputs[2];
             const int64_t a = start->rank ? r : 0, d = delta->rank ? r : 0;
-            if (reals) tfopt_set_real(&call->outputs[1], at, tfopt_real_at(start, a) + (double)i * tfopt_real_at(delta, d));
-            else tfopt_set_int(&call->outputs[1], at, tfopt_int_at(start, a) + i * tfopt_int_at(delta, d));
+            if (reals)
+                tfopt_set_real(&call->outputs[1], at, tfopt_real_at(start, a) + (double)i * tfopt_real_at(delta, d));
+            else
+                tfopt_set_int(&call->outputs[1], at, tfopt_int_at(start, a) + i * tfopt_int_at(delta, d));
         }
     }
     return TFOPT_OK;
@@ -71,7 +75,9 @@ int32_t tfopt_host_ragged_gather(TfoptHostCall *call) {
     for (int64_t i = 0; i < n; i++) {
         from[i] = tfopt_int_at(indices, i);
         to[i] = from[i] + 1;
-        if (from[i] < 0 || from[i] >= rows) return tfopt_call_fail(call, TFOPT_OUT_OF_RANGE, "indices[%lld] = %lld is not in [0, %lld)", (long long)i, (long long)from[i], (long long)rows);
+        if (from[i] < 0 || from[i] >= rows)
+            return tfopt_call_fail(call, TFOPT_OUT_OF_RANGE, "indices[%lld] = %lld is not in [0, %lld)", (long long)i,
+                                   (long long)from[i], (long long)rows);
     }
     /* A list of row ranges: at each level they become the ranges of the level below. */
     int64_t ranges = n;
@@ -123,7 +129,8 @@ int32_t tfopt_host_ragged_to_sparse(TfoptHostCall *call) {
     int64_t *indices = tfopt_host_output(call, 0, 2, dims), *shape = tfopt_output_1d(call, 2, rank);
     int64_t *row = tfopt_call_zeroed(call, depth + 1, sizeof *row);
     if (!indices || !shape || !row || !tfopt_output_1d(call, 1, n * inner)) return tfopt_no_memory(call);
-    for (int32_t k = 0; k < rank; k++) shape[k] = k == 0 ? tfopt_elements(&call->inputs[0]) - 1 : k > depth ? values->dims[k - depth] : 0;
+    for (int32_t k = 0; k < rank; k++)
+        shape[k] = k == 0 ? tfopt_elements(&call->inputs[0]) - 1 : k > depth ? values->dims[k - depth] : 0;
     for (int32_t d = 0; d < depth; d++) {
         const TfoptTensor *splits = &call->inputs[d];
         for (int64_t r = 0; r + 1 < tfopt_elements(splits); r++) {
@@ -156,7 +163,8 @@ int32_t tfopt_host_ragged_to_sparse(TfoptHostCall *call) {
 int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
     const TfoptTensor *wanted = &call->inputs[0], *values = &call->inputs[1], *missing = &call->inputs[2];
     const TfoptAttr *types = tfopt_call_attr(call, "row_partition_types");
-    if (!types || types->kind != TFOPT_ATTR_STRINGS || types->n != call->n_inputs - 3 || values->rank < 1) return tfopt_invalid(call, "row_partition_types are needed");
+    if (!types || types->kind != TFOPT_ATTR_STRINGS || types->n != call->n_inputs - 3 || values->rank < 1)
+        return tfopt_invalid(call, "row_partition_types are needed");
     const bool first_dim = types->n > 0 && types->v.strings[0].size == 14; /* "FIRST_DIM_SIZE" */
     const int32_t depth = types->n - first_dim;
     if (depth < 1 || depth + values->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "no row partitions");
@@ -174,9 +182,12 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
         for (int64_t i = 0; i < n; i++) {
             const int64_t v = tfopt_int_at(p, i);
             if (v < 0 || (ids && v >= rows[d])) return tfopt_invalid(call, "a row partition is out of range");
-            if (ids) splits[d][v + 1]++;
-            else if (lengths) splits[d][i + 1] = v;
-            else splits[d][i] = v;
+            if (ids)
+                splits[d][v + 1]++;
+            else if (lengths)
+                splits[d][i + 1] = v;
+            else
+                splits[d][i] = v;
         }
         for (int64_t r = 0; r < rows[d]; r++) {
             if (ids || lengths) splits[d][r + 1] += splits[d][r];
@@ -185,7 +196,8 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
         below = splits[d][rows[d]];
     }
     for (int32_t d = 0; d < depth; d++) {
-        if (splits[d][rows[d]] > (d + 1 < depth ? rows[d + 1] : values->dims[0])) return tfopt_invalid(call, "a row partition is out of range");
+        if (splits[d][rows[d]] > (d + 1 < depth ? rows[d + 1] : values->dims[0]))
+            return tfopt_invalid(call, "a row partition is out of range");
     }
     const int32_t rank = depth + values->rank;
     int64_t dims[TFOPT_MAX_RANK];
@@ -196,12 +208,15 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
             const int64_t length = splits[k - 1][r + 1] - splits[k - 1][r];
             if (length > dims[k]) dims[k] = length;
         }
-        if (wanted->rank == 1 && tfopt_elements(wanted) == rank && tfopt_int_at(wanted, k) >= 0) dims[k] = tfopt_int_at(wanted, k);
+        if (wanted->rank == 1 && tfopt_elements(wanted) == rank && tfopt_int_at(wanted, k) >= 0)
+            dims[k] = tfopt_int_at(wanted, k);
     }
     if (!tfopt_host_output(call, 0, rank, dims)) return tfopt_no_memory(call);
     const TfoptTensor *out = &call->outputs[0];
-    const int64_t inner = tfopt_dims_product(dims, depth + 1, rank), count = tfopt_elements(out), default_size = tfopt_elements(missing);
-    if (inner != tfopt_dims_product(values->dims, 1, values->rank) || (default_size != 1 && default_size != inner)) return tfopt_invalid(call, "values or default do not fit the shape");
+    const int64_t inner = tfopt_dims_product(dims, depth + 1, rank), count = tfopt_elements(out),
+                  default_size = tfopt_elements(missing);
+    if (inner != tfopt_dims_product(values->dims, 1, values->rank) || (default_size != 1 && default_size != inner))
+        return tfopt_invalid(call, "values or default do not fit the shape");
     for (int64_t i = 0; i < count; i++) {
         int64_t rest = i / (inner ? inner : 1), at[TFOPT_MAX_RANK];
         for (int32_t k = depth; k >= 0; k--) {
@@ -214,8 +229,10 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
             inside = at[d + 1] < splits[d][row + 1] - splits[d][row];
             row = splits[d][row] + at[d + 1];
         }
-        if (inside) tfopt_copy_element(out, i, values, row * inner + i % inner);
-        else tfopt_copy_element(out, i, missing, default_size == 1 ? 0 : i % inner);
+        if (inside)
+            tfopt_copy_element(out, i, values, row * inner + i % inner);
+        else
+            tfopt_copy_element(out, i, missing, default_size == 1 ? 0 : i % inner);
     }
     return TFOPT_OK;
 }

@@ -1,5 +1,5 @@
-/* Random ops: stateful ones keep their generator in the session, stateless ones make it from a seed input. Uniform and normal numbers are
-   TensorFlow's own for the same seeds; the rest have the right distribution. */
+/* Random ops: stateful ones keep their generator in the session, stateless ones make it from a seed input. Uniform and
+   normal numbers are TensorFlow's own for the same seeds; the rest have the right distribution. */
 #include "hostops/random.h"
 #include <math.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 static int32_t shaped_output(TfoptHostCall *call, const TfoptTensor *shape, const TfoptTensor *tail) {
     int64_t dims[TFOPT_MAX_RANK];
     const int64_t rank = tfopt_elements(shape);
-    if (shape->rank != 1 || rank + (tail ? tail->rank : 0) > TFOPT_MAX_RANK) return tfopt_invalid(call, "shape must be a vector of at most 12 sizes");
+    if (shape->rank != 1 || rank + (tail ? tail->rank : 0) > TFOPT_MAX_RANK)
+        return tfopt_invalid(call, "shape must be a vector of at most 12 sizes");
     for (int64_t i = 0; i < rank; i++) {
         dims[i] = tfopt_int_at(shape, i);
         if (dims[i] < 0) return tfopt_invalid(call, "shape must not be negative");
@@ -45,8 +46,10 @@ static int32_t stateless_generator(TfoptHostCall *call, bool v2, TfoptPhilox *ou
     }
     const TfoptTensor *key = &call->inputs[1], *counter = &call->inputs[2];
     if (tfopt_elements(key) < 1 || tfopt_elements(counter) < 1) return tfopt_invalid(call, "key and counter are empty");
-    const uint64_t k = (uint64_t)tfopt_int_at(key, 0), c0 = (uint64_t)tfopt_int_at(counter, 0), c1 = tfopt_elements(counter) > 1 ? (uint64_t)tfopt_int_at(counter, 1) : 0;
-    *out = (TfoptPhilox){{(uint32_t)c0, (uint32_t)(c0 >> 32), (uint32_t)c1, (uint32_t)(c1 >> 32)}, {(uint32_t)k, (uint32_t)(k >> 32)}};
+    const uint64_t k = (uint64_t)tfopt_int_at(key, 0), c0 = (uint64_t)tfopt_int_at(counter, 0),
+                   c1 = tfopt_elements(counter) > 1 ? (uint64_t)tfopt_int_at(counter, 1) : 0;
+    *out = (TfoptPhilox){{(uint32_t)c0, (uint32_t)(c0 >> 32), (uint32_t)c1, (uint32_t)(c1 >> 32)},
+                         {(uint32_t)k, (uint32_t)(k >> 32)}};
     return TFOPT_OK;
 }
 
@@ -74,31 +77,52 @@ static void fill_ints(const TfoptTensor *t, const TfoptPhilox *start, int64_t lo
     }
 }
 
-static int32_t check_range(TfoptHostCall *call, const TfoptTensor *low, const TfoptTensor *high, int64_t *out_low, uint64_t *out_range) {
+static int32_t check_range(TfoptHostCall *call, const TfoptTensor *low, const TfoptTensor *high, int64_t *out_low,
+                           uint64_t *out_range) {
     const int64_t a = tfopt_int_at(low, 0), b = tfopt_int_at(high, 0);
     const bool is_unsigned = low->dtype == TFOPT_U64;
-    if (is_unsigned ? (uint64_t)a >= (uint64_t)b : a >= b) return tfopt_invalid(call, "minval must be smaller than maxval");
+    if (is_unsigned ? (uint64_t)a >= (uint64_t)b : a >= b)
+        return tfopt_invalid(call, "minval must be smaller than maxval");
     *out_low = a;
     *out_range = (uint64_t)b - (uint64_t)a;
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_random_uniform(TfoptHostCall *call) { return stateful(call, TFOPT_UNIFORM); }
-int32_t tfopt_host_random_normal(TfoptHostCall *call) { return stateful(call, TFOPT_NORMAL); }
-int32_t tfopt_host_random_truncated_normal(TfoptHostCall *call) { return stateful(call, TFOPT_TRUNCATED_NORMAL); }
-int32_t tfopt_host_stateless_uniform(TfoptHostCall *call) { return stateless(call, TFOPT_UNIFORM, false); }
-int32_t tfopt_host_stateless_normal(TfoptHostCall *call) { return stateless(call, TFOPT_NORMAL, false); }
-int32_t tfopt_host_stateless_truncated_normal(TfoptHostCall *call) { return stateless(call, TFOPT_TRUNCATED_NORMAL, false); }
-int32_t tfopt_host_stateless_uniform_v2(TfoptHostCall *call) { return stateless(call, TFOPT_UNIFORM, true); }
-int32_t tfopt_host_stateless_normal_v2(TfoptHostCall *call) { return stateless(call, TFOPT_NORMAL, true); }
-int32_t tfopt_host_stateless_truncated_normal_v2(TfoptHostCall *call) { return stateless(call, TFOPT_TRUNCATED_NORMAL, true); }
+int32_t tfopt_host_random_uniform(TfoptHostCall *call) {
+    return stateful(call, TFOPT_UNIFORM);
+}
+int32_t tfopt_host_random_normal(TfoptHostCall *call) {
+    return stateful(call, TFOPT_NORMAL);
+}
+int32_t tfopt_host_random_truncated_normal(TfoptHostCall *call) {
+    return stateful(call, TFOPT_TRUNCATED_NORMAL);
+}
+int32_t tfopt_host_stateless_uniform(TfoptHostCall *call) {
+    return stateless(call, TFOPT_UNIFORM, false);
+}
+int32_t tfopt_host_stateless_normal(TfoptHostCall *call) {
+    return stateless(call, TFOPT_NORMAL, false);
+}
+int32_t tfopt_host_stateless_truncated_normal(TfoptHostCall *call) {
+    return stateless(call, TFOPT_TRUNCATED_NORMAL, false);
+}
+int32_t tfopt_host_stateless_uniform_v2(TfoptHostCall *call) {
+    return stateless(call, TFOPT_UNIFORM, true);
+}
+int32_t tfopt_host_stateless_normal_v2(TfoptHostCall *call) {
+    return stateless(call, TFOPT_NORMAL, true);
+}
+int32_t tfopt_host_stateless_truncated_normal_v2(TfoptHostCall *call) {
+    return stateless(call, TFOPT_TRUNCATED_NORMAL, true);
+}
 
 int32_t tfopt_host_random_uniform_int(TfoptHostCall *call) {
     int64_t low = 0;
     uint64_t range = 0;
     TfoptPhilox p;
     int32_t status = shaped_output(call, &call->inputs[0], NULL);
-    if (status == TFOPT_OK && tfopt_elements(&call->outputs[0]) > 0) status = check_range(call, &call->inputs[1], &call->inputs[2], &low, &range);
+    if (status == TFOPT_OK && tfopt_elements(&call->outputs[0]) > 0)
+        status = check_range(call, &call->inputs[1], &call->inputs[2], &low, &range);
     if (status != TFOPT_OK || tfopt_elements(&call->outputs[0]) == 0) return status;
     if (!take_stateful(call, &p)) return tfopt_no_memory(call);
     fill_ints(&call->outputs[0], &p, low, range);
@@ -119,10 +143,18 @@ static int32_t stateless_int(TfoptHostCall *call, bool v2, bool full) {
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_stateless_int(TfoptHostCall *call) { return stateless_int(call, false, false); }
-int32_t tfopt_host_stateless_int_v2(TfoptHostCall *call) { return stateless_int(call, true, false); }
-int32_t tfopt_host_stateless_full_int(TfoptHostCall *call) { return stateless_int(call, false, true); }
-int32_t tfopt_host_stateless_full_int_v2(TfoptHostCall *call) { return stateless_int(call, true, true); }
+int32_t tfopt_host_stateless_int(TfoptHostCall *call) {
+    return stateless_int(call, false, false);
+}
+int32_t tfopt_host_stateless_int_v2(TfoptHostCall *call) {
+    return stateless_int(call, true, false);
+}
+int32_t tfopt_host_stateless_full_int(TfoptHostCall *call) {
+    return stateless_int(call, false, true);
+}
+int32_t tfopt_host_stateless_full_int_v2(TfoptHostCall *call) {
+    return stateless_int(call, true, true);
+}
 
 int32_t tfopt_host_stateless_key_counter(TfoptHostCall *call) {
     const TfoptPhilox p = tfopt_philox_from_seed(&call->inputs[0]);
@@ -169,8 +201,10 @@ static int32_t multinomial(TfoptHostCall *call, const TfoptPhilox *p, int64_t sa
             int64_t low = 0, high = classes - 1;
             while (low < high) {
                 const int64_t middle = (low + high) / 2;
-                if (sums[middle] > x) high = middle;
-                else low = middle + 1;
+                if (sums[middle] > x)
+                    high = middle;
+                else
+                    low = middle + 1;
             }
             tfopt_set_int(&call->outputs[0], r * samples + k, low);
         }
@@ -181,7 +215,8 @@ static int32_t multinomial(TfoptHostCall *call, const TfoptPhilox *p, int64_t sa
 static int32_t multinomial_output(TfoptHostCall *call) {
     const TfoptTensor *logits = &call->inputs[0];
     const int64_t samples = tfopt_int_at(&call->inputs[1], 0);
-    if (logits->rank != 2 || samples < 0 || (logits->dims[1] < 1 && logits->dims[0] > 0)) return tfopt_invalid(call, "logits must be [batch, classes] and num_samples >= 0");
+    if (logits->rank != 2 || samples < 0 || (logits->dims[1] < 1 && logits->dims[0] > 0))
+        return tfopt_invalid(call, "logits must be [batch, classes] and num_samples >= 0");
     const int64_t dims[2] = {logits->dims[0], samples};
     return tfopt_host_output(call, 0, 2, dims) ? TFOPT_OK : tfopt_no_memory(call);
 }
@@ -216,7 +251,8 @@ static int32_t shuffle(TfoptHostCall *call, const TfoptPhilox *p) {
         order[i] = order[k];
         order[k] = moved;
     }
-    for (int64_t i = 0; i < n && piece; i++) memcpy(out + (size_t)i * piece, (const char *)t->data + (size_t)order[i] * piece, piece);
+    for (int64_t i = 0; i < n && piece; i++)
+        memcpy(out + (size_t)i * piece, (const char *)t->data + (size_t)order[i] * piece, piece);
     return TFOPT_OK;
 }
 
@@ -281,11 +317,17 @@ static int32_t sample_parameters(TfoptHostCall *call, bool poisson) {
     const int64_t n = tfopt_elements(&call->outputs[0]), period = tfopt_elements(parameter);
     for (int64_t i = 0; i < n; i++) {
         const double v = tfopt_real_at(parameter, i % period);
-        if (!(v >= 0 && v < 1e9) || (!poisson && v == 0)) tfopt_set_real(&call->outputs[0], i, NAN);
-        else tfopt_set_real(&call->outputs[0], i, poisson ? poisson_sample(&s, v) : gamma_sample(&s, v));
+        if (!(v >= 0 && v < 1e9) || (!poisson && v == 0))
+            tfopt_set_real(&call->outputs[0], i, NAN);
+        else
+            tfopt_set_real(&call->outputs[0], i, poisson ? poisson_sample(&s, v) : gamma_sample(&s, v));
     }
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_random_gamma(TfoptHostCall *call) { return sample_parameters(call, false); }
-int32_t tfopt_host_random_poisson(TfoptHostCall *call) { return sample_parameters(call, true); }
+int32_t tfopt_host_random_gamma(TfoptHostCall *call) {
+    return sample_parameters(call, false);
+}
+int32_t tfopt_host_random_poisson(TfoptHostCall *call) {
+    return sample_parameters(call, true);
+}

@@ -11,7 +11,8 @@ typedef struct {
 void tfopt_philox_next(TfoptPhilox *p, uint32_t out[4]);
 /* Moves the counter on by n blocks of four words. */
 void tfopt_philox_skip(TfoptPhilox *p, uint64_t n);
-/* Generator of the stateful ops: attributes seed and seed2. State is kept in the session, so runs differ and sessions repeat. NULL: no memory. */
+/* Generator of the stateful ops: attributes seed and seed2. State is kept in the session, so runs differ and sessions
+ * repeat. NULL: no memory. */
 TfoptPhilox *tfopt_philox_state(TfoptHostCall *call);
 /* Generator of the stateless ops: input `seed` holds two integers. */
 TfoptPhilox tfopt_philox_from_seed(const TfoptTensor *seed);

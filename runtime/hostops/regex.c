@@ -1,10 +1,18 @@
-/* Regular expressions in RE2's syntax: parsed into a program of splits, classes and assertions, and run by a backtracker that visits each
-   (instruction, position) at most once, which keeps RE2's leftmost-first answers and its bound on time. Texts are UTF-8. */
+/* Regular expressions in RE2's syntax: parsed into a program of splits, classes and assertions, and run by a
+   backtracker that visits each (instruction, position) at most once, which keeps RE2's leftmost-first answers and its
+   bound on time. Texts are UTF-8. */
 #include "hostops/text.h"
 #include <string.h>
 
 typedef enum { INST_CLASS, INST_SPLIT, INST_JUMP, INST_SAVE, INST_ASSERT, INST_MATCH } InstKind;
-enum { ASSERT_LINE_START = '^', ASSERT_LINE_END = '$', ASSERT_TEXT_START = 'A', ASSERT_TEXT_END = 'z', ASSERT_WORD = 'b', ASSERT_NOT_WORD = 'B' };
+enum {
+    ASSERT_LINE_START = '^',
+    ASSERT_LINE_END = '$',
+    ASSERT_TEXT_START = 'A',
+    ASSERT_TEXT_END = 'z',
+    ASSERT_WORD = 'b',
+    ASSERT_NOT_WORD = 'B'
+};
 enum { MAX_PROGRAM = 20000, MAX_DEPTH = 200, MAX_REPEAT = 1000 };
 
 typedef struct {
@@ -52,7 +60,8 @@ static void add_range(TfoptRegex *r, uint32_t low, uint32_t high) {
     }
     r->ranges[r->n_ranges++] = (Range){low, high};
     if (!r->fold_case) return;
-    const uint32_t ul = low > 'A' ? low : 'A', uh = high < 'Z' ? high : 'Z', ll = low > 'a' ? low : 'a', lh = high < 'z' ? high : 'z';
+    const uint32_t ul = low > 'A' ? low : 'A', uh = high < 'Z' ? high : 'Z', ll = low > 'a' ? low : 'a',
+                   lh = high < 'z' ? high : 'z';
     if (ul <= uh) r->ranges[r->n_ranges++] = (Range){ul + 32, uh + 32};
     if (ll <= lh) r->ranges[r->n_ranges++] = (Range){ll - 32, lh - 32};
 }
@@ -68,20 +77,29 @@ typedef struct {
     const char *name;
     Range ranges[5];
 } NamedClass;
-static const NamedClass posix_classes[] = {
-    {"alnum", {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}}, {"alpha", {{'A', 'Z'}, {'a', 'z'}}}, {"ascii", {{0, 127}}},
-    {"blank", {{'\t', '\t'}, {' ', ' '}}},           {"cntrl", {{0, 31}, {127, 127}}},    {"digit", {{'0', '9'}}},
-    {"graph", {{'!', '~'}}},                         {"lower", {{'a', 'z'}}},             {"print", {{' ', '~'}}},
-    {"punct", {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}},
-    {"space", {{'\t', '\r'}, {' ', ' '}}},           {"upper", {{'A', 'Z'}}},             {"word", {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
-    {"xdigit", {{'0', '9'}, {'A', 'F'}, {'a', 'f'}}}};
+static const NamedClass posix_classes[] = {{"alnum", {{'0', '9'}, {'A', 'Z'}, {'a', 'z'}}},
+                                           {"alpha", {{'A', 'Z'}, {'a', 'z'}}},
+                                           {"ascii", {{0, 127}}},
+                                           {"blank", {{'\t', '\t'}, {' ', ' '}}},
+                                           {"cntrl", {{0, 31}, {127, 127}}},
+                                           {"digit", {{'0', '9'}}},
+                                           {"graph", {{'!', '~'}}},
+                                           {"lower", {{'a', 'z'}}},
+                                           {"print", {{' ', '~'}}},
+                                           {"punct", {{'!', '/'}, {':', '@'}, {'[', '`'}, {'{', '~'}}},
+                                           {"space", {{'\t', '\r'}, {' ', ' '}}},
+                                           {"upper", {{'A', 'Z'}}},
+                                           {"word", {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}}},
+                                           {"xdigit", {{'0', '9'}, {'A', 'F'}, {'a', 'f'}}}};
 
 /* Ranges of a class, or of its complement. */
 static void add_named(TfoptRegex *r, const Range *ranges, bool negated) {
     uint32_t next = 0;
     for (int i = 0; i < 5 && (ranges[i].high || i == 0); i++) {
-        if (!negated) add_range(r, ranges[i].low, ranges[i].high);
-        else if (ranges[i].low > next) add_range(r, next, ranges[i].low - 1);
+        if (!negated)
+            add_range(r, ranges[i].low, ranges[i].high);
+        else if (ranges[i].low > next)
+            add_range(r, next, ranges[i].low - 1);
         next = ranges[i].high + 1;
     }
     if (negated) add_range(r, next, 0x10ffff);
@@ -89,13 +107,21 @@ static void add_named(TfoptRegex *r, const Range *ranges, bool negated) {
 
 /* \d \D \s \S \w \W: true when it was one. */
 static bool add_perl(TfoptRegex *r, char c) {
-    static const Range digit[5] = {{'0', '9'}}, space[5] = {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}}, word[5] = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
+    static const Range digit[5] = {{'0', '9'}}, space[5] = {{'\t', '\n'}, {'\f', '\r'}, {' ', ' '}},
+                       word[5] = {{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
     const bool negated = c >= 'A' && c <= 'Z';
     switch (c | 32) {
-    case 'd': add_named(r, digit, negated); return true;
-    case 's': add_named(r, space, negated); return true;
-    case 'w': add_named(r, word, negated); return true;
-    default: return false;
+    case 'd':
+        add_named(r, digit, negated);
+        return true;
+    case 's':
+        add_named(r, space, negated);
+        return true;
+    case 'w':
+        add_named(r, word, negated);
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -120,7 +146,8 @@ static uint32_t escape(TfoptRegex *r) {
         uint32_t v = 0;
         r->p++;
         if (r->p < r->end && *r->p == '{') {
-            for (r->p++; r->p < r->end && hex_digit(*r->p) >= 0 && v < 0x110000; r->p++) v = v * 16 + (uint32_t)hex_digit(*r->p);
+            for (r->p++; r->p < r->end && hex_digit(*r->p) >= 0 && v < 0x110000; r->p++)
+                v = v * 16 + (uint32_t)hex_digit(*r->p);
             if (r->p >= r->end || *r->p++ != '}') fail(r, "invalid escape sequence");
             return v;
         }
@@ -136,7 +163,8 @@ static uint32_t escape(TfoptRegex *r) {
     if (c >= '0' && c <= '7') {
         uint32_t v = 0;
         if (c != '0' && !(r->p + 1 < r->end && r->p[1] >= '0' && r->p[1] <= '7')) fail(r, "invalid escape sequence");
-        for (int i = 0; i < 3 && r->p < r->end && *r->p >= '0' && *r->p <= '7'; i++) v = v * 8 + (uint32_t)(*r->p++ - '0');
+        for (int i = 0; i < 3 && r->p < r->end && *r->p >= '0' && *r->p <= '7'; i++)
+            v = v * 8 + (uint32_t)(*r->p++ - '0');
         return v;
     }
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '8' || c == '9') fail(r, "invalid escape sequence");
@@ -163,7 +191,8 @@ static void parse_class(TfoptRegex *r) {
             bool found = false;
             for (size_t i = 0; i < sizeof posix_classes / sizeof *posix_classes && !found; i++) {
                 const size_t n = strlen(posix_classes[i].name);
-                found = (size_t)(r->end - name) >= n + 2 && memcmp(name, posix_classes[i].name, n) == 0 && name[n] == ':' && name[n + 1] == ']';
+                found = (size_t)(r->end - name) >= n + 2 && memcmp(name, posix_classes[i].name, n) == 0 &&
+                        name[n] == ':' && name[n + 1] == ']';
                 if (!found) continue;
                 add_named(r, posix_classes[i].ranges, inverse);
                 r->p = name + n + 2;
@@ -220,21 +249,39 @@ static bool parse_group_head(TfoptRegex *r, int32_t *group) {
     r->p++;
     if (r->p < r->end && (*r->p == 'P' || *r->p == '<')) {
         while (r->p < r->end && *r->p != '>') r->p++;
-        if (r->p >= r->end) fail(r, "invalid named capture group");
-        else r->p++;
+        if (r->p >= r->end)
+            fail(r, "invalid named capture group");
+        else
+            r->p++;
         *group = ++r->groups;
         return true;
     }
     for (bool on = true; r->p < r->end; r->p++) {
         switch (*r->p) {
-        case 'i': r->fold_case = on; break;
-        case 's': r->dot_all = on; break;
-        case 'm': r->multi_line = on; break;
-        case 'U': r->ungreedy = on; break;
-        case '-': on = false; break;
-        case ':': r->p++; return true;
-        case ')': r->p++; return false;
-        default: fail(r, "invalid perl operator"); return true;
+        case 'i':
+            r->fold_case = on;
+            break;
+        case 's':
+            r->dot_all = on;
+            break;
+        case 'm':
+            r->multi_line = on;
+            break;
+        case 'U':
+            r->ungreedy = on;
+            break;
+        case '-':
+            on = false;
+            break;
+        case ':':
+            r->p++;
+            return true;
+        case ')':
+            r->p++;
+            return false;
+        default:
+            fail(r, "invalid perl operator");
+            return true;
         }
     }
     fail(r, "missing )");
@@ -256,8 +303,10 @@ static bool parse_atom(TfoptRegex *r) {
         if (group >= 0) emit(r, INST_SAVE, 2 * group, 0);
         parse_alternatives(r);
         r->depth--;
-        if (r->p >= r->end || *r->p != ')') fail(r, "missing )");
-        else r->p++;
+        if (r->p >= r->end || *r->p != ')')
+            fail(r, "missing )");
+        else
+            r->p++;
         if (group >= 0) emit(r, INST_SAVE, 2 * group + 1, 0);
         r->fold_case = fold_case;
         r->dot_all = dot_all;
@@ -297,7 +346,8 @@ static bool parse_atom(TfoptRegex *r) {
         return true;
     }
     if (r->p < r->end && *r->p == 'Q') {
-        for (r->p++; r->p < r->end && !(r->p[0] == '\\' && r->p + 1 < r->end && r->p[1] == 'E');) emit_char(r, next_code(r));
+        for (r->p++; r->p < r->end && !(r->p[0] == '\\' && r->p + 1 < r->end && r->p[1] == 'E');)
+            emit_char(r, next_code(r));
         if (r->p < r->end) r->p += 2;
         return true;
     }
@@ -342,7 +392,8 @@ static void open_gap(TfoptRegex *r, int32_t at, int32_t n) {
 }
 
 static void set_split(TfoptRegex *r, int32_t at, int32_t into, int32_t past, bool greedy) {
-    if (at < MAX_PROGRAM) r->program[at] = (Inst){.kind = INST_SPLIT, .a = greedy ? into : past, .b = greedy ? past : into};
+    if (at < MAX_PROGRAM)
+        r->program[at] = (Inst){.kind = INST_SPLIT, .a = greedy ? into : past, .b = greedy ? past : into};
 }
 
 /* x{least,most}, most -1: no limit; the code of x is [first, n). */
@@ -356,7 +407,8 @@ static void repeat(TfoptRegex *r, int32_t first, int least, int most, bool greed
     if (least == 0) {
         open_gap(r, first, 1);
         if (r->failed) return;
-        if (most == -1) emit(r, INST_JUMP, first, 0);
+        if (most == -1)
+            emit(r, INST_JUMP, first, 0);
         else if (most > 1) { /* x{0,m} = (x(x(…)?)?)? */
             int32_t splits[MAX_REPEAT], n = 0;
             for (int i = 1; i < most && !r->failed; i++) {
@@ -410,10 +462,14 @@ static void parse_sequence(TfoptRegex *r) {
         if (!parse_atom(r)) continue;
         while (!r->failed && r->p < r->end) {
             int least, most;
-            if (*r->p == '*') least = 0, most = -1, r->p++;
-            else if (*r->p == '+') least = 1, most = -1, r->p++;
-            else if (*r->p == '?') least = 0, most = 1, r->p++;
-            else if (*r->p != '{' || !parse_counts(r, &least, &most)) break;
+            if (*r->p == '*')
+                least = 0, most = -1, r->p++;
+            else if (*r->p == '+')
+                least = 1, most = -1, r->p++;
+            else if (*r->p == '?')
+                least = 0, most = 1, r->p++;
+            else if (*r->p != '{' || !parse_counts(r, &least, &most))
+                break;
             bool greedy = !r->ungreedy;
             if (r->p < r->end && *r->p == '?') {
                 greedy = !greedy;
@@ -474,18 +530,25 @@ static bool is_word(TfoptString s, uint64_t at) {
 static bool holds(int32_t assertion, TfoptString s, uint64_t at) {
     const bool word = (at > 0 && is_word(s, at - 1)) != is_word(s, at);
     switch (assertion) {
-    case ASSERT_LINE_START: return at == 0 || s.data[at - 1] == '\n';
-    case ASSERT_LINE_END: return at == s.size || s.data[at] == '\n';
-    case ASSERT_TEXT_START: return at == 0;
-    case ASSERT_TEXT_END: return at == s.size;
-    case ASSERT_WORD: return word;
-    default: return !word;
+    case ASSERT_LINE_START:
+        return at == 0 || s.data[at - 1] == '\n';
+    case ASSERT_LINE_END:
+        return at == s.size || s.data[at] == '\n';
+    case ASSERT_TEXT_START:
+        return at == 0;
+    case ASSERT_TEXT_END:
+        return at == s.size;
+    case ASSERT_WORD:
+        return word;
+    default:
+        return !word;
     }
 }
 
 static bool in_class(const TfoptRegex *r, const Inst *inst, uint32_t code) {
     bool found = false;
-    for (int32_t i = 0; i < inst->b && !found; i++) found = code >= r->ranges[inst->a + i].low && code <= r->ranges[inst->a + i].high;
+    for (int32_t i = 0; i < inst->b && !found; i++)
+        found = code >= r->ranges[inst->a + i].low && code <= r->ranges[inst->a + i].high;
     return found != inst->negated;
 }
 
@@ -495,7 +558,8 @@ typedef struct {
     int64_t at;
 } Job;
 
-int tfopt_regex_match(TfoptRegex *r, TfoptString s, uint64_t from, bool anchored, bool full, int64_t spans[2 * TFOPT_REGEX_GROUPS]) {
+int tfopt_regex_match(TfoptRegex *r, TfoptString s, uint64_t from, bool anchored, bool full,
+                      int64_t spans[2 * TFOPT_REGEX_GROUPS]) {
     const uint64_t states = (uint64_t)r->n * (s.size + 1), bytes = states / 8 + 1;
     if (bytes > r->visited_size) {
         r->visited = tfopt_call_alloc(r->call, (int64_t)bytes * 2, 1);

@@ -37,7 +37,8 @@ typedef struct {
     float weight[4];
 } CubicTap;
 
-/* Value of the kernel in TensorFlow's table: part 0 for distances below 1, part 1 for those from 1 to 2. x is a float there, the rest double. */
+/* Value of the kernel in TensorFlow's table: part 0 for distances below 1, part 1 for those from 1 to 2. x is a float
+ * there, the rest double. */
 static float cubic(int64_t offset, int part, double a) {
     const double x = (double)((float)offset / (float)TABLE + (float)part);
     return (float)(part == 0 ? ((a + 2) * x - (a + 3)) * x * x + 1 : ((a * x - 5 * a) * x + 8 * a) * x - 4 * a);
@@ -51,7 +52,8 @@ static CubicTap *cubic_taps(TfoptHostCall *call, int64_t in, int64_t out, bool a
         const float at = half_pixel ? ((float)i + 0.5f) * scale - 0.5f : (float)i * scale;
         const int64_t base = (int64_t)floorf(at);
         const int64_t offset = lrintf((at - (float)base) * (float)TABLE);
-        const float weights[4] = {cubic(offset, 1, a), cubic(offset, 0, a), cubic(TABLE - offset, 0, a), cubic(TABLE - offset, 1, a)};
+        const float weights[4] = {cubic(offset, 1, a), cubic(offset, 0, a), cubic(TABLE - offset, 0, a),
+                                  cubic(TABLE - offset, 1, a)};
         float sum = 0;
         for (int k = 0; k < 4; k++) {
             taps[i].index[k] = bound(base - 1 + k, in);
@@ -71,9 +73,12 @@ int32_t tfopt_host_resize_bicubic(TfoptHostCall *call) {
     float *out = resize_output(call, &status);
     if (!out) return status;
     const TfoptTensor *images = &call->inputs[0], *result = &call->outputs[0];
-    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1], ow = result->dims[2];
-    const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0, half_pixel = tfopt_call_int(call, "half_pixel_centers", 0) != 0;
-    const CubicTap *rows = cubic_taps(call, h, oh, align_corners, half_pixel), *columns = cubic_taps(call, w, ow, align_corners, half_pixel);
+    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1],
+                  ow = result->dims[2];
+    const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0,
+               half_pixel = tfopt_call_int(call, "half_pixel_centers", 0) != 0;
+    const CubicTap *rows = cubic_taps(call, h, oh, align_corners, half_pixel),
+                   *columns = cubic_taps(call, w, ow, align_corners, half_pixel);
     const float *x = tfopt_as_f32(call, images);
     if (!rows || !columns || !x) return tfopt_no_memory(call);
     for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
@@ -86,8 +91,8 @@ int32_t tfopt_host_resize_bicubic(TfoptHostCall *call) {
                     for (int m = 0; m < 4; m++) {
                         const float *p = x + c->index[m] * channels + k;
                         const int64_t row = w * channels;
-                        v[m] = p[r->index[0] * row] * r->weight[0] + p[r->index[1] * row] * r->weight[1] + p[r->index[2] * row] * r->weight[2] +
-                               p[r->index[3] * row] * r->weight[3];
+                        v[m] = p[r->index[0] * row] * r->weight[0] + p[r->index[1] * row] * r->weight[1] +
+                               p[r->index[2] * row] * r->weight[2] + p[r->index[3] * row] * r->weight[3];
                     }
                     *out++ = v[0] * c->weight[0] + v[1] * c->weight[1] + v[2] * c->weight[2] + v[3] * c->weight[3];
                 }
@@ -112,9 +117,11 @@ int32_t tfopt_host_resize_area(TfoptHostCall *call) {
     float *out = resize_output(call, &status);
     if (!out) return status;
     const TfoptTensor *images = &call->inputs[0], *result = &call->outputs[0];
-    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1], ow = result->dims[2];
+    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], oh = result->dims[1],
+                  ow = result->dims[2];
     const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0;
-    const float sy = resize_scale(h, oh, align_corners), sx = resize_scale(w, ow, align_corners), factor = 1.0f / ((sy > 0 ? sy : 1) * (sx > 0 ? sx : 1));
+    const float sy = resize_scale(h, oh, align_corners), sx = resize_scale(w, ow, align_corners),
+                factor = 1.0f / ((sy > 0 ? sy : 1) * (sx > 0 ? sx : 1));
     const float *x = tfopt_as_f32(call, images);
     if (!x) return tfopt_no_memory(call);
     for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
@@ -142,8 +149,10 @@ int32_t tfopt_host_resize_area(TfoptHostCall *call) {
 /* ---- crop and resize */
 
 int32_t tfopt_host_crop_and_resize(TfoptHostCall *call) {
-    const TfoptTensor *images = &call->inputs[0], *boxes = &call->inputs[1], *owner = &call->inputs[2], *size = &call->inputs[3];
-    if (images->rank != 4 || boxes->rank != 2 || boxes->dims[1] != 4 || tfopt_elements(owner) != boxes->dims[0] || tfopt_elements(size) != 2)
+    const TfoptTensor *images = &call->inputs[0], *boxes = &call->inputs[1], *owner = &call->inputs[2],
+                      *size = &call->inputs[3];
+    if (images->rank != 4 || boxes->rank != 2 || boxes->dims[1] != 4 || tfopt_elements(owner) != boxes->dims[0] ||
+        tfopt_elements(size) != 2)
         return tfopt_invalid(call, "image must be [b,h,w,c], boxes [n,4], box_ind [n], crop_size [2]");
     const int64_t n = boxes->dims[0], h = images->dims[1], w = images->dims[2], channels = images->dims[3];
     const int64_t dims[4] = {n, tfopt_int_at(size, 0), tfopt_int_at(size, 1), channels}, ch = dims[1], cw = dims[2];
@@ -156,9 +165,11 @@ int32_t tfopt_host_crop_and_resize(TfoptHostCall *call) {
     if (!out || !x || !b) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++, b += 4) {
         const int64_t image = tfopt_int_at(owner, i);
-        if (image < 0 || image >= images->dims[0]) return tfopt_call_fail(call, TFOPT_OUT_OF_RANGE, "box_index has values outside [0, batch_size)");
+        if (image < 0 || image >= images->dims[0])
+            return tfopt_call_fail(call, TFOPT_OUT_OF_RANGE, "box_index has values outside [0, batch_size)");
         const float *p = x + image * h * w * channels;
-        const float sy = ch > 1 ? (b[2] - b[0]) * (float)(h - 1) / (float)(ch - 1) : 0, sx = cw > 1 ? (b[3] - b[1]) * (float)(w - 1) / (float)(cw - 1) : 0;
+        const float sy = ch > 1 ? (b[2] - b[0]) * (float)(h - 1) / (float)(ch - 1) : 0,
+                    sx = cw > 1 ? (b[3] - b[1]) * (float)(w - 1) / (float)(cw - 1) : 0;
         for (int64_t r = 0; r < ch; r++) {
             const float y = ch > 1 ? b[0] * (float)(h - 1) + (float)r * sy : 0.5f * (b[0] + b[2]) * (float)(h - 1);
             for (int64_t c = 0; c < cw; c++, out += channels) {
@@ -172,7 +183,8 @@ int32_t tfopt_host_crop_and_resize(TfoptHostCall *call) {
                     for (int64_t k = 0; k < channels; k++) out[k] = from[k];
                     continue;
                 }
-                const int64_t top = (int64_t)floorf(y), bottom = (int64_t)ceilf(y), left = (int64_t)floorf(at), right = (int64_t)ceilf(at);
+                const int64_t top = (int64_t)floorf(y), bottom = (int64_t)ceilf(y), left = (int64_t)floorf(at),
+                              right = (int64_t)ceilf(at);
                 const float dy = y - (float)top, dx = at - (float)left;
                 for (int64_t k = 0; k < channels; k++) {
                     const float tl = p[(top * w + left) * channels + k], tr = p[(top * w + right) * channels + k];

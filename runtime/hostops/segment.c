@@ -1,4 +1,5 @@
-/* Segment reductions: sorted (Segment*), by any id (UnsortedSegment*), and of gathered rows (SparseSegment*). Floats accumulate in f64. */
+/* Segment reductions: sorted (Segment*), by any id (UnsortedSegment*), and of gathered rows (SparseSegment*). Floats
+ * accumulate in f64. */
 #include "hostops/host.h"
 #include <float.h>
 #include <math.h>
@@ -8,20 +9,28 @@ typedef enum { SEGMENT_SUM, SEGMENT_MEAN, SEGMENT_SQRT_N, SEGMENT_PROD, SEGMENT_
 
 static double join_real(SegmentKind k, double a, double x) {
     switch (k) {
-    case SEGMENT_PROD: return a * x;
-    case SEGMENT_MIN: return x < a || isnan(x) ? x : a;
-    case SEGMENT_MAX: return x > a || isnan(x) ? x : a;
-    default: return a + x;
+    case SEGMENT_PROD:
+        return a * x;
+    case SEGMENT_MIN:
+        return x < a || isnan(x) ? x : a;
+    case SEGMENT_MAX:
+        return x > a || isnan(x) ? x : a;
+    default:
+        return a + x;
     }
 }
 
 static int64_t join_int(SegmentKind k, bool is_unsigned, int64_t a, int64_t x) {
     const bool less = is_unsigned ? (uint64_t)x < (uint64_t)a : x < a;
     switch (k) {
-    case SEGMENT_PROD: return (int64_t)((uint64_t)a * (uint64_t)x);
-    case SEGMENT_MIN: return less ? x : a;
-    case SEGMENT_MAX: return less ? a : x;
-    default: return (int64_t)((uint64_t)a + (uint64_t)x);
+    case SEGMENT_PROD:
+        return (int64_t)((uint64_t)a * (uint64_t)x);
+    case SEGMENT_MIN:
+        return less ? x : a;
+    case SEGMENT_MAX:
+        return less ? a : x;
+    default:
+        return (int64_t)((uint64_t)a + (uint64_t)x);
     }
 }
 
@@ -29,7 +38,10 @@ static int64_t join_int(SegmentKind k, bool is_unsigned, int64_t a, int64_t x) {
 static double empty_real(const TfoptTensor *t, SegmentKind k, bool unsorted) {
     if (k == SEGMENT_PROD) return 1;
     if (!unsorted || (k != SEGMENT_MIN && k != SEGMENT_MAX)) return 0;
-    const double most = t->dtype == TFOPT_F64 ? DBL_MAX : t->dtype == TFOPT_F16 ? 65504.0 : t->dtype == TFOPT_BF16 ? 0x1.fep127 : (double)FLT_MAX;
+    const double most = t->dtype == TFOPT_F64    ? DBL_MAX
+                        : t->dtype == TFOPT_F16  ? 65504.0
+                        : t->dtype == TFOPT_BF16 ? 0x1.fep127
+                                                 : (double)FLT_MAX;
     return k == SEGMENT_MIN ? most : -most;
 }
 
@@ -37,7 +49,8 @@ static int64_t empty_int(const TfoptTensor *t, SegmentKind k, bool unsorted) {
     if (k == SEGMENT_PROD) return 1;
     if (!unsorted || (k != SEGMENT_MIN && k != SEGMENT_MAX)) return 0;
     const uint64_t bits = 8 * tfopt_dtype_bytes(t->dtype);
-    const bool is_unsigned = t->dtype == TFOPT_U8 || t->dtype == TFOPT_U16 || t->dtype == TFOPT_U32 || t->dtype == TFOPT_U64;
+    const bool is_unsigned =
+        t->dtype == TFOPT_U8 || t->dtype == TFOPT_U16 || t->dtype == TFOPT_U32 || t->dtype == TFOPT_U64;
     if (is_unsigned) return k == SEGMENT_MAX ? 0 : (int64_t)(UINT64_MAX >> (64 - bits));
     return k == SEGMENT_MAX ? (int64_t)(UINT64_MAX << (bits - 1)) : (int64_t)(UINT64_MAX >> (65 - bits));
 }
@@ -56,7 +69,8 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
     for (int32_t i = skip; i < t->rank; i++) dims[i - skip + 1] = t->dims[i];
     int64_t cells;
     if (s->segments < 0) return tfopt_invalid(call, "num_segments must not be negative");
-    if (__builtin_mul_overflow(s->segments, s->inner, &cells) || !tfopt_host_output(call, 0, t->rank - skip + 1, dims)) return tfopt_no_memory(call);
+    if (__builtin_mul_overflow(s->segments, s->inner, &cells) || !tfopt_host_output(call, 0, t->rank - skip + 1, dims))
+        return tfopt_no_memory(call);
     const bool reals = tfopt_is_float_type(t->dtype), is_complex = t->dtype == TFOPT_C64 || t->dtype == TFOPT_C128;
     if (is_complex) return tfopt_invalid(call, "complex segments are not supported");
     const bool is_unsigned = t->dtype == TFOPT_U64;
@@ -67,16 +81,23 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
     for (int64_t r = 0; r < s->rows; r++) {
         const int64_t id = tfopt_int_at(s->ids, r);
         if (s->unsorted && id < 0) continue;
-        if (id < 0 || id >= s->segments) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id, (long long)s->segments);
+        if (id < 0 || id >= s->segments)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id,
+                                   (long long)s->segments);
         if (!s->unsorted && id < previous) return tfopt_invalid(call, "segment ids are not increasing");
         previous = id;
         const int64_t row = s->gathered ? tfopt_int_at(s->gathered, r) : r;
-        if (s->gathered && (row < 0 || row >= t->dims[0])) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "index %lld is not in [0, %lld)", (long long)row, (long long)t->dims[0]);
+        if (s->gathered && (row < 0 || row >= t->dims[0]))
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "index %lld is not in [0, %lld)", (long long)row,
+                                   (long long)t->dims[0]);
         const bool first = counts[id]++ == 0;
         for (int64_t k = 0; k < s->inner; k++) {
             const int64_t at = id * s->inner + k, from = row * s->inner + k;
-            if (reals) acc[at] = first ? tfopt_real_at(t, from) : join_real(s->kind, acc[at], tfopt_real_at(t, from));
-            else iacc[at] = first ? tfopt_int_at(t, from) : join_int(s->kind, is_unsigned, iacc[at], tfopt_int_at(t, from));
+            if (reals)
+                acc[at] = first ? tfopt_real_at(t, from) : join_real(s->kind, acc[at], tfopt_real_at(t, from));
+            else
+                iacc[at] =
+                    first ? tfopt_int_at(t, from) : join_int(s->kind, is_unsigned, iacc[at], tfopt_int_at(t, from));
         }
     }
     for (int64_t i = 0; i < cells; i++) {
@@ -103,8 +124,15 @@ static int64_t last_id(const TfoptTensor *ids) {
 
 static int32_t sorted_segments(TfoptHostCall *call, SegmentKind kind) {
     const TfoptTensor *t = &call->inputs[0], *ids = &call->inputs[1];
-    if (t->rank < 1 || ids->rank != 1 || ids->dims[0] != t->dims[0]) return tfopt_invalid(call, "segment_ids must have one id for each row of data");
-    const Segments s = {kind, call->n_inputs > 2, ids->dims[0], call->n_inputs > 2 ? tfopt_int_at(&call->inputs[2], 0) : last_id(ids), tfopt_dims_product(t->dims, 1, t->rank), ids, NULL};
+    if (t->rank < 1 || ids->rank != 1 || ids->dims[0] != t->dims[0])
+        return tfopt_invalid(call, "segment_ids must have one id for each row of data");
+    const Segments s = {kind,
+                        call->n_inputs > 2,
+                        ids->dims[0],
+                        call->n_inputs > 2 ? tfopt_int_at(&call->inputs[2], 0) : last_id(ids),
+                        tfopt_dims_product(t->dims, 1, t->rank),
+                        ids,
+                        NULL};
     return reduce_segments(call, &s, 1);
 }
 
@@ -114,26 +142,63 @@ static int32_t unsorted_segments(TfoptHostCall *call, SegmentKind kind) {
     for (int32_t i = 0; i < ids->rank; i++) {
         if (ids->dims[i] != t->dims[i]) return tfopt_invalid(call, "segment_ids must be a prefix of the data's shape");
     }
-    const Segments s = {kind, true, tfopt_elements(ids), tfopt_int_at(&call->inputs[2], 0), tfopt_dims_product(t->dims, ids->rank, t->rank), ids, NULL};
+    const Segments s = {kind,
+                        true,
+                        tfopt_elements(ids),
+                        tfopt_int_at(&call->inputs[2], 0),
+                        tfopt_dims_product(t->dims, ids->rank, t->rank),
+                        ids,
+                        NULL};
     return reduce_segments(call, &s, ids->rank);
 }
 
 static int32_t sparse_segments(TfoptHostCall *call, SegmentKind kind) {
     const TfoptTensor *t = &call->inputs[0], *rows = &call->inputs[1], *ids = &call->inputs[2];
-    if (t->rank < 1 || rows->rank != 1 || ids->rank != 1 || ids->dims[0] != rows->dims[0]) return tfopt_invalid(call, "segment_ids and indices must be vectors of one size");
-    const Segments s = {kind, false, ids->dims[0], call->n_inputs > 3 ? tfopt_int_at(&call->inputs[3], 0) : last_id(ids), tfopt_dims_product(t->dims, 1, t->rank), ids, rows};
+    if (t->rank < 1 || rows->rank != 1 || ids->rank != 1 || ids->dims[0] != rows->dims[0])
+        return tfopt_invalid(call, "segment_ids and indices must be vectors of one size");
+    const Segments s = {kind,
+                        false,
+                        ids->dims[0],
+                        call->n_inputs > 3 ? tfopt_int_at(&call->inputs[3], 0) : last_id(ids),
+                        tfopt_dims_product(t->dims, 1, t->rank),
+                        ids,
+                        rows};
     return reduce_segments(call, &s, 1);
 }
 
-int32_t tfopt_host_segment_sum(TfoptHostCall *call) { return sorted_segments(call, SEGMENT_SUM); }
-int32_t tfopt_host_segment_mean(TfoptHostCall *call) { return sorted_segments(call, SEGMENT_MEAN); }
-int32_t tfopt_host_segment_prod(TfoptHostCall *call) { return sorted_segments(call, SEGMENT_PROD); }
-int32_t tfopt_host_segment_min(TfoptHostCall *call) { return sorted_segments(call, SEGMENT_MIN); }
-int32_t tfopt_host_segment_max(TfoptHostCall *call) { return sorted_segments(call, SEGMENT_MAX); }
-int32_t tfopt_host_unsorted_segment_sum(TfoptHostCall *call) { return unsorted_segments(call, SEGMENT_SUM); }
-int32_t tfopt_host_unsorted_segment_prod(TfoptHostCall *call) { return unsorted_segments(call, SEGMENT_PROD); }
-int32_t tfopt_host_unsorted_segment_min(TfoptHostCall *call) { return unsorted_segments(call, SEGMENT_MIN); }
-int32_t tfopt_host_unsorted_segment_max(TfoptHostCall *call) { return unsorted_segments(call, SEGMENT_MAX); }
-int32_t tfopt_host_sparse_segment_sum(TfoptHostCall *call) { return sparse_segments(call, SEGMENT_SUM); }
-int32_t tfopt_host_sparse_segment_mean(TfoptHostCall *call) { return sparse_segments(call, SEGMENT_MEAN); }
-int32_t tfopt_host_sparse_segment_sqrt_n(TfoptHostCall *call) { return sparse_segments(call, SEGMENT_SQRT_N); }
+int32_t tfopt_host_segment_sum(TfoptHostCall *call) {
+    return sorted_segments(call, SEGMENT_SUM);
+}
+int32_t tfopt_host_segment_mean(TfoptHostCall *call) {
+    return sorted_segments(call, SEGMENT_MEAN);
+}
+int32_t tfopt_host_segment_prod(TfoptHostCall *call) {
+    return sorted_segments(call, SEGMENT_PROD);
+}
+int32_t tfopt_host_segment_min(TfoptHostCall *call) {
+    return sorted_segments(call, SEGMENT_MIN);
+}
+int32_t tfopt_host_segment_max(TfoptHostCall *call) {
+    return sorted_segments(call, SEGMENT_MAX);
+}
+int32_t tfopt_host_unsorted_segment_sum(TfoptHostCall *call) {
+    return unsorted_segments(call, SEGMENT_SUM);
+}
+int32_t tfopt_host_unsorted_segment_prod(TfoptHostCall *call) {
+    return unsorted_segments(call, SEGMENT_PROD);
+}
+int32_t tfopt_host_unsorted_segment_min(TfoptHostCall *call) {
+    return unsorted_segments(call, SEGMENT_MIN);
+}
+int32_t tfopt_host_unsorted_segment_max(TfoptHostCall *call) {
+    return unsorted_segments(call, SEGMENT_MAX);
+}
+int32_t tfopt_host_sparse_segment_sum(TfoptHostCall *call) {
+    return sparse_segments(call, SEGMENT_SUM);
+}
+int32_t tfopt_host_sparse_segment_mean(TfoptHostCall *call) {
+    return sparse_segments(call, SEGMENT_MEAN);
+}
+int32_t tfopt_host_sparse_segment_sqrt_n(TfoptHostCall *call) {
+    return sparse_segments(call, SEGMENT_SQRT_N);
+}

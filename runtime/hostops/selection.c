@@ -5,10 +5,17 @@
 
 static bool is_true(const TfoptTensor *t, int64_t i) {
     switch (t->dtype) {
-    case TFOPT_F32: case TFOPT_F64: case TFOPT_F16: case TFOPT_BF16: return tfopt_real_at(t, i) != 0;
-    case TFOPT_C64: return ((const float *)t->data)[2 * i] != 0 || ((const float *)t->data)[2 * i + 1] != 0;
-    case TFOPT_C128: return ((const double *)t->data)[2 * i] != 0 || ((const double *)t->data)[2 * i + 1] != 0;
-    default: return tfopt_int_at(t, i) != 0;
+    case TFOPT_F32:
+    case TFOPT_F64:
+    case TFOPT_F16:
+    case TFOPT_BF16:
+        return tfopt_real_at(t, i) != 0;
+    case TFOPT_C64:
+        return ((const float *)t->data)[2 * i] != 0 || ((const float *)t->data)[2 * i + 1] != 0;
+    case TFOPT_C128:
+        return ((const double *)t->data)[2 * i] != 0 || ((const double *)t->data)[2 * i + 1] != 0;
+    default:
+        return tfopt_int_at(t, i) != 0;
     }
 }
 
@@ -73,7 +80,8 @@ static void top_of_row(const Row *r, int64_t n, int64_t k, int64_t *heap) {
     for (int64_t i = 0; i < n && k > 0; i++) {
         int64_t at;
         if (size < k) {
-            for (at = size++; at > 0 && top_before(r, heap[(at - 1) / 2], i); at = (at - 1) / 2) heap[at] = heap[(at - 1) / 2];
+            for (at = size++; at > 0 && top_before(r, heap[(at - 1) / 2], i); at = (at - 1) / 2)
+                heap[at] = heap[(at - 1) / 2];
             heap[at] = i;
             continue;
         }
@@ -110,11 +118,13 @@ int32_t tfopt_host_top_k(TfoptHostCall *call) {
     const int64_t k = call->n_inputs > 1 ? tfopt_int_at(&call->inputs[1], 0) : tfopt_call_int(call, "k", 0);
     if (t->rank < 1) return tfopt_invalid(call, "input must be at least a vector");
     const int64_t n = t->dims[t->rank - 1], rows = tfopt_dims_product(t->dims, 0, t->rank - 1);
-    if (k < 0 || k > n) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least k = %lld columns", (long long)k);
+    if (k < 0 || k > n)
+        return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least k = %lld columns", (long long)k);
     TfoptTensor shape = *t;
     shape.dims[t->rank - 1] = k;
     int64_t *heap = tfopt_call_alloc(call, k + 1, sizeof *heap);
-    if (!tfopt_output_like(call, 0, &shape) || !tfopt_output_like(call, 1, &shape) || !heap) return tfopt_no_memory(call);
+    if (!tfopt_output_like(call, 0, &shape) || !tfopt_output_like(call, 1, &shape) || !heap)
+        return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
         top_of_row(&(Row){t, r * n}, n, k, heap);
         for (int64_t i = 0; i < k; i++) {
@@ -130,13 +140,16 @@ int32_t tfopt_host_nth_element(TfoptHostCall *call) {
     int64_t n = tfopt_int_at(&call->inputs[1], 0);
     if (t->rank < 1) return tfopt_invalid(call, "input must be at least a vector");
     const int64_t size = t->dims[t->rank - 1], rows = tfopt_dims_product(t->dims, 0, t->rank - 1);
-    if (n < 0 || n >= size) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "n = %lld is not in [0, %lld)", (long long)n, (long long)size);
+    if (n < 0 || n >= size)
+        return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "n = %lld is not in [0, %lld)", (long long)n,
+                               (long long)size);
     const bool reverse = tfopt_call_int(call, "reverse", 0) != 0;
     int64_t *order = tfopt_call_alloc(call, size, sizeof *order);
     if (!tfopt_host_output(call, 0, t->rank - 1, t->dims) || !order) return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t i = 0; i < size; i++) order[i] = i;
-        if (!tfopt_sort_indices(call, size, order, reverse ? greater_first : smaller_first, &(Row){t, r * size})) return tfopt_no_memory(call);
+        if (!tfopt_sort_indices(call, size, order, reverse ? greater_first : smaller_first, &(Row){t, r * size}))
+            return tfopt_no_memory(call);
         copy_element(&call->outputs[0], r, t, r * size + order[n]);
     }
     return TFOPT_OK;
@@ -145,7 +158,8 @@ int32_t tfopt_host_nth_element(TfoptHostCall *call) {
 int32_t tfopt_host_in_top_k(TfoptHostCall *call) {
     const TfoptTensor *p = &call->inputs[0], *targets = &call->inputs[1];
     const int64_t k = call->n_inputs > 2 ? tfopt_int_at(&call->inputs[2], 0) : tfopt_call_int(call, "k", 1);
-    if (p->rank != 2 || targets->rank != 1 || targets->dims[0] != p->dims[0]) return tfopt_invalid(call, "predictions must be [batch, classes] and targets [batch]");
+    if (p->rank != 2 || targets->rank != 1 || targets->dims[0] != p->dims[0])
+        return tfopt_invalid(call, "predictions must be [batch, classes] and targets [batch]");
     uint8_t *out = tfopt_output_1d(call, 0, p->dims[0]);
     if (!out) return tfopt_no_memory(call);
     const int64_t classes = p->dims[1];
@@ -155,8 +169,10 @@ int32_t tfopt_host_in_top_k(TfoptHostCall *call) {
         bool unsure = target < 0 || target >= classes || !isfinite(row[target]);
         int64_t better = 0;
         for (int64_t i = 0; i < classes && !unsure; i++) {
-            if (!isfinite(row[i])) unsure = true;
-            else if (row[i] > row[target]) better++;
+            if (!isfinite(row[i]))
+                unsure = true;
+            else if (row[i] > row[target])
+                better++;
         }
         out[r] = !unsure && better < k;
     }
@@ -166,7 +182,8 @@ int32_t tfopt_host_in_top_k(TfoptHostCall *call) {
 /* ---- binary searches */
 
 /* First position whose element is >= x, or > x with `upper`. */
-static int64_t bound(const TfoptTensor *sorted, int64_t first, int64_t n, const TfoptTensor *values, int64_t v, bool upper) {
+static int64_t bound(const TfoptTensor *sorted, int64_t first, int64_t n, const TfoptTensor *values, int64_t v,
+                     bool upper) {
     int64_t low = 0, high = n;
     const bool reals = tfopt_is_float_type(sorted->dtype);
     while (low < high) {
@@ -179,18 +196,22 @@ static int64_t bound(const TfoptTensor *sorted, int64_t first, int64_t n, const 
             const int64_t a = tfopt_int_at(sorted, first + middle), x = tfopt_int_at(values, v);
             right = upper ? a <= x : a < x;
         }
-        if (right) low = middle + 1;
-        else high = middle;
+        if (right)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
 
 static int32_t search_sorted(TfoptHostCall *call, bool upper) {
     const TfoptTensor *sorted = &call->inputs[0], *values = &call->inputs[1];
-    if (sorted->rank != 2 || values->rank != 2 || sorted->dims[0] != values->dims[0]) return tfopt_invalid(call, "sorted_inputs and values must be matrices of as many rows");
+    if (sorted->rank != 2 || values->rank != 2 || sorted->dims[0] != values->dims[0])
+        return tfopt_invalid(call, "sorted_inputs and values must be matrices of as many rows");
     if (!tfopt_output_like(call, 0, values)) return tfopt_no_memory(call);
     const int64_t n = sorted->dims[1], m = values->dims[1], count = tfopt_elements(values);
-    for (int64_t i = 0; i < count; i++) tfopt_set_int(&call->outputs[0], i, bound(sorted, i / m * n, n, values, i, upper));
+    for (int64_t i = 0; i < count; i++)
+        tfopt_set_int(&call->outputs[0], i, bound(sorted, i / m * n, n, values, i, upper));
     return TFOPT_OK;
 }
 
@@ -212,8 +233,10 @@ int32_t tfopt_host_bucketize(TfoptHostCall *call) {
         int64_t low = 0, high = buckets; /* upper bound, boundaries as float as TensorFlow keeps them */
         while (low < high) {
             const int64_t middle = (low + high) / 2;
-            if (x < (double)(float)boundaries->v.floats[middle]) high = middle;
-            else low = middle + 1;
+            if (x < (double)(float)boundaries->v.floats[middle])
+                high = middle;
+            else
+                low = middle + 1;
         }
         out[i] = (int32_t)low;
     }
@@ -228,8 +251,11 @@ int32_t tfopt_host_invert_permutation(TfoptHostCall *call) {
     for (int64_t i = 0; i < n; i++) tfopt_set_int(&call->outputs[0], i, -1);
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = tfopt_int_at(t, i);
-        if (at < 0 || at >= n) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is not between 0 and %lld", (long long)at, (long long)n);
-        if (tfopt_int_at(&call->outputs[0], at) != -1) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is duplicated", (long long)at);
+        if (at < 0 || at >= n)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is not between 0 and %lld", (long long)at,
+                                   (long long)n);
+        if (tfopt_int_at(&call->outputs[0], at) != -1)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "%lld is duplicated", (long long)at);
         tfopt_set_int(&call->outputs[0], at, i);
     }
     return TFOPT_OK;

@@ -27,7 +27,8 @@ int32_t tfopt_host_edit_distance(TfoptHostCall *call) {
     int32_t status = tfopt_sparse_read(call, 0, &h);
     if (status == TFOPT_OK) status = tfopt_sparse_read(call, 3, &t);
     if (status != TFOPT_OK) return status;
-    if (h.rank != t.rank || h.rank < 2) return tfopt_invalid(call, "hypothesis and truth must have one rank, at least 2");
+    if (h.rank != t.rank || h.rank < 2)
+        return tfopt_invalid(call, "hypothesis and truth must have one rank, at least 2");
     const bool normalize = tfopt_call_int(call, "normalize", 1) != 0;
     int64_t dims[TFOPT_MAX_RANK], group[TFOPT_MAX_RANK] = {0};
     for (int32_t k = 0; k + 1 < h.rank; k++) dims[k] = h.shape[k] > t.shape[k] ? h.shape[k] : t.shape[k];
@@ -117,7 +118,8 @@ static int32_t set_operation(TfoptHostCall *call, const TfoptSparse *a, const Tf
     for (int i = 0; i < 4; i++) {
         if (tfopt_call_string_is(call, "set_operation", names[i])) kind = i;
     }
-    if (kind < 0 || a->rank != b->rank || a->rank < 2) return tfopt_invalid(call, "set_operation or ranks out of range");
+    if (kind < 0 || a->rank != b->rank || a->rank < 2)
+        return tfopt_invalid(call, "set_operation or ranks out of range");
     int64_t groups = 1, group[TFOPT_MAX_RANK] = {0}, at_a = 0, at_b = 0, n = 0, longest = 0;
     for (int32_t k = 0; k + 1 < a->rank; k++) {
         if (a->shape[k] != b->shape[k]) return tfopt_invalid(call, "the shapes of both sides differ");
@@ -133,11 +135,14 @@ static int32_t set_operation(TfoptHostCall *call, const TfoptSparse *a, const Tf
         Set sa, sb;
         group_range(a, group, &at_a, &a0, &a1);
         group_range(b, group, &at_b, &b0, &b1);
-        if (!make_set(call, a->values, a0, a1, &sa) || !make_set(call, b->values, b0, b1, &sb)) return tfopt_no_memory(call);
+        if (!make_set(call, a->values, a0, a1, &sa) || !make_set(call, b->values, b0, b1, &sb))
+            return tfopt_no_memory(call);
         /* What is kept of each side, merged in ascending order. */
         int64_t i = 0, j = 0;
         for (;;) {
-            while (i < sa.n && (kind == 1 || (kind == 0 && contains(&sb, sa.values, sa.items[i])) || (kind == 2 && !contains(&sb, sa.values, sa.items[i])))) i++;
+            while (i < sa.n && (kind == 1 || (kind == 0 && contains(&sb, sa.values, sa.items[i])) ||
+                                (kind == 2 && !contains(&sb, sa.values, sa.items[i]))))
+                i++;
             while (j < sb.n && (kind == 0 || kind == 2 || contains(&sa, sb.values, sb.items[j]))) j++;
             if (i >= sa.n && j >= sb.n) break;
             bool left = i < sa.n;
@@ -152,8 +157,10 @@ static int32_t set_operation(TfoptHostCall *call, const TfoptSparse *a, const Tf
             for (int32_t k = 0; k + 1 < rank; k++) indices[n * rank + k] = group[k];
             indices[n * rank + rank - 1] = count++;
             tfopt_copy_element(&values, n++, left ? sa.values : sb.values, left ? sa.items[i] : sb.items[j]);
-            if (left) i++;
-            else j++;
+            if (left)
+                i++;
+            else
+                j++;
         }
         if (count > longest) longest = count;
         for (int32_t k = rank - 2; k >= 0; k--) {

@@ -10,7 +10,8 @@ int32_t tfopt_host_sparse_dense_matmul(TfoptHostCall *call) {
     if (status != TFOPT_OK) return status;
     const TfoptTensor *b = &call->inputs[3];
     if (s.rank != 2 || b->rank != 2) return tfopt_invalid(call, "matrices are needed");
-    const bool adjoint_a = tfopt_call_int(call, "adjoint_a", 0) != 0, adjoint_b = tfopt_call_int(call, "adjoint_b", 0) != 0;
+    const bool adjoint_a = tfopt_call_int(call, "adjoint_a", 0) != 0,
+               adjoint_b = tfopt_call_int(call, "adjoint_b", 0) != 0;
     const int64_t m = s.shape[adjoint_a], k = s.shape[!adjoint_a], n = b->dims[!adjoint_b];
     if (b->dims[adjoint_b] != k) return tfopt_invalid(call, "matrix sizes do not match");
     const int64_t dims[2] = {m, n};
@@ -55,29 +56,38 @@ static int32_t dense_cwise(TfoptHostCall *call, TfoptSparseOp op) {
     const TfoptTensor *b = &call->inputs[3];
     if (b->rank > s.rank) return tfopt_invalid(call, "the dense side has more dimensions");
     for (int32_t k = 0; k < b->rank; k++) {
-        if (b->dims[k] != 1 && b->dims[k] != s.shape[k + s.rank - b->rank]) return tfopt_invalid(call, "the dense side does not broadcast to the sparse one");
+        if (b->dims[k] != 1 && b->dims[k] != s.shape[k + s.rank - b->rank])
+            return tfopt_invalid(call, "the dense side does not broadcast to the sparse one");
     }
     if (!tfopt_output_1d(call, 0, s.n)) return tfopt_no_memory(call);
     for (int64_t i = 0; i < s.n; i++) {
         int64_t at = 0;
-        for (int32_t k = 0; k < b->rank; k++) at = at * b->dims[k] + (b->dims[k] == 1 ? 0 : s.indices[i * s.rank + k + s.rank - b->rank]);
+        for (int32_t k = 0; k < b->rank; k++)
+            at = at * b->dims[k] + (b->dims[k] == 1 ? 0 : s.indices[i * s.rank + k + s.rank - b->rank]);
         tfopt_sparse_combine(op, &call->outputs[0], i, s.values, i, b, at);
     }
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_sparse_dense_cwise_add(TfoptHostCall *call) { return dense_cwise(call, TFOPT_SPARSE_ADD); }
-int32_t tfopt_host_sparse_dense_cwise_mul(TfoptHostCall *call) { return dense_cwise(call, TFOPT_SPARSE_MUL); }
-int32_t tfopt_host_sparse_dense_cwise_div(TfoptHostCall *call) { return dense_cwise(call, TFOPT_SPARSE_DIV); }
+int32_t tfopt_host_sparse_dense_cwise_add(TfoptHostCall *call) {
+    return dense_cwise(call, TFOPT_SPARSE_ADD);
+}
+int32_t tfopt_host_sparse_dense_cwise_mul(TfoptHostCall *call) {
+    return dense_cwise(call, TFOPT_SPARSE_MUL);
+}
+int32_t tfopt_host_sparse_dense_cwise_div(TfoptHostCall *call) {
+    return dense_cwise(call, TFOPT_SPARSE_DIV);
+}
 
-/* The union of two sorted sparse tensors; where only one has an element, the other's is `missing` (0). Results smaller than the
-   threshold in absolute value are dropped. */
+/* The union of two sorted sparse tensors; where only one has an element, the other's is `missing` (0). Results smaller
+   than the threshold in absolute value are dropped. */
 static int32_t combine(TfoptHostCall *call, TfoptSparseOp op, const TfoptTensor *threshold) {
     TfoptSparse a, b;
     int32_t status = tfopt_sparse_read(call, 0, &a);
     if (status == TFOPT_OK) status = tfopt_sparse_read(call, 3, &b);
     if (status != TFOPT_OK) return status;
-    if (a.rank != b.rank || tfopt_sparse_compare(a.shape, b.shape, a.rank) != 0) return tfopt_invalid(call, "shapes differ");
+    if (a.rank != b.rank || tfopt_sparse_compare(a.shape, b.shape, a.rank) != 0)
+        return tfopt_invalid(call, "shapes differ");
     TfoptTensor values = *a.values, zero = *a.values;
     uint64_t nothing[2] = {0, 0};
     values.data = tfopt_call_alloc(call, a.n + b.n + 1, tfopt_dtype_bytes(values.dtype));
@@ -88,7 +98,8 @@ static int32_t combine(TfoptHostCall *call, TfoptSparseOp op, const TfoptTensor 
         const int64_t *x = a.indices + i * a.rank, *y = b.indices + j * a.rank;
         const int order = i >= a.n ? 1 : j >= b.n ? -1 : tfopt_sparse_compare(x, y, a.rank);
         memcpy(found + n * a.rank, order <= 0 ? x : y, (size_t)a.rank * sizeof *found);
-        tfopt_sparse_combine(op, &values, n, order <= 0 ? a.values : &zero, order <= 0 ? i : 0, order >= 0 ? b.values : &zero, order >= 0 ? j : 0);
+        tfopt_sparse_combine(op, &values, n, order <= 0 ? a.values : &zero, order <= 0 ? i : 0,
+                             order >= 0 ? b.values : &zero, order >= 0 ? j : 0);
         if (!threshold || cabs(tfopt_complex_at(&values, n)) >= tfopt_real_at(threshold, 0)) n++;
         i += order <= 0;
         j += order >= 0;
@@ -106,11 +117,18 @@ static int32_t combine(TfoptHostCall *call, TfoptSparseOp op, const TfoptTensor 
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_sparse_maximum(TfoptHostCall *call) { return combine(call, TFOPT_SPARSE_MAX, NULL); }
-int32_t tfopt_host_sparse_minimum(TfoptHostCall *call) { return combine(call, TFOPT_SPARSE_MIN, NULL); }
-int32_t tfopt_host_sparse_add(TfoptHostCall *call) { return combine(call, TFOPT_SPARSE_ADD, call->n_inputs > 6 ? &call->inputs[6] : NULL); }
+int32_t tfopt_host_sparse_maximum(TfoptHostCall *call) {
+    return combine(call, TFOPT_SPARSE_MAX, NULL);
+}
+int32_t tfopt_host_sparse_minimum(TfoptHostCall *call) {
+    return combine(call, TFOPT_SPARSE_MIN, NULL);
+}
+int32_t tfopt_host_sparse_add(TfoptHostCall *call) {
+    return combine(call, TFOPT_SPARSE_ADD, call->n_inputs > 6 ? &call->inputs[6] : NULL);
+}
 
-/* ---- reductions: (indices, values, shape, axes); all axes when there are none. A dense result, or with three outputs a sparse one. */
+/* ---- reductions: (indices, values, shape, axes); all axes when there are none. A dense result, or with three outputs
+ * a sparse one. */
 static int32_t reduce(TfoptHostCall *call, TfoptSparseOp op) {
     TfoptSparse s;
     const int32_t status = tfopt_sparse_read(call, 0, &s);
@@ -148,8 +166,10 @@ static int32_t reduce(TfoptHostCall *call, TfoptSparseOp op) {
     for (int64_t i = 0; i < s.n; i++) {
         int64_t at = 0;
         for (int32_t k = 0; k < n_kept; k++) at = at * s.shape[kept[k]] + s.indices[i * s.rank + kept[k]];
-        if (seen[at]) tfopt_sparse_combine(op, &work, at, &work, at, s.values, i);
-        else tfopt_copy_element(&work, at, s.values, i);
+        if (seen[at])
+            tfopt_sparse_combine(op, &work, at, &work, at, s.values, i);
+        else
+            tfopt_copy_element(&work, at, s.values, i);
         seen[at] = true;
     }
     if (dense) return TFOPT_OK;
@@ -172,8 +192,12 @@ static int32_t reduce(TfoptHostCall *call, TfoptSparseOp op) {
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_sparse_reduce_sum(TfoptHostCall *call) { return reduce(call, TFOPT_SPARSE_ADD); }
-int32_t tfopt_host_sparse_reduce_max(TfoptHostCall *call) { return reduce(call, TFOPT_SPARSE_MAX); }
+int32_t tfopt_host_sparse_reduce_sum(TfoptHostCall *call) {
+    return reduce(call, TFOPT_SPARSE_ADD);
+}
+int32_t tfopt_host_sparse_reduce_max(TfoptHostCall *call) {
+    return reduce(call, TFOPT_SPARSE_MAX);
+}
 
 /* Over the last dimension, of the elements that are there. */
 int32_t tfopt_host_sparse_softmax(TfoptHostCall *call) {
@@ -185,10 +209,13 @@ int32_t tfopt_host_sparse_softmax(TfoptHostCall *call) {
     if (!order || !tfopt_output_1d(call, 0, s.n)) return tfopt_no_memory(call);
     for (int64_t first = 0, end; first < s.n; first = end) {
         double most = -INFINITY, sum = 0;
-        for (end = first; end < s.n && tfopt_sparse_compare(s.indices + order[first] * s.rank, s.indices + order[end] * s.rank, s.rank - 1) == 0; end++)
+        for (end = first; end < s.n && tfopt_sparse_compare(s.indices + order[first] * s.rank,
+                                                            s.indices + order[end] * s.rank, s.rank - 1) == 0;
+             end++)
             most = fmax(most, tfopt_real_at(s.values, order[end]));
         for (int64_t i = first; i < end; i++) sum += exp(tfopt_real_at(s.values, order[i]) - most);
-        for (int64_t i = first; i < end; i++) tfopt_set_real(&call->outputs[0], order[i], exp(tfopt_real_at(s.values, order[i]) - most) / sum);
+        for (int64_t i = first; i < end; i++)
+            tfopt_set_real(&call->outputs[0], order[i], exp(tfopt_real_at(s.values, order[i]) - most) / sum);
     }
     return TFOPT_OK;
 }

@@ -1,5 +1,6 @@
-/* Special functions in double precision: gamma and beta families, error function inverses, integrals. Each by a series where that
-   converges fast and a continued fraction or asymptotic series elsewhere; results are rounded once to the element type. */
+/* Special functions in double precision: gamma and beta families, error function inverses, integrals. Each by a series
+   where that converges fast and a continued fraction or asymptotic series elsewhere; results are rounded once to the
+   element type. */
 #include "hostops/special.h"
 #include "hostops/broadcast.h"
 #include "hostops/complex.h"
@@ -31,7 +32,8 @@ int32_t tfopt_special2(TfoptHostCall *call, double (*f)(double, double)) {
     if (!tfopt_broadcast_init(&b, call->inputs, 2)) return tfopt_invalid(call, "shapes do not broadcast");
     if (!tfopt_host_output(call, 0, b.rank, b.dims)) return tfopt_no_memory(call);
     for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b))
-        tfopt_set_real(&call->outputs[0], i, f(tfopt_real_at(&call->inputs[0], b.at[0]), tfopt_real_at(&call->inputs[1], b.at[1])));
+        tfopt_set_real(&call->outputs[0], i,
+                       f(tfopt_real_at(&call->inputs[0], b.at[0]), tfopt_real_at(&call->inputs[1], b.at[1])));
     return TFOPT_OK;
 }
 
@@ -54,7 +56,9 @@ static double digamma(double x) {
         x += 1;
     }
     const double z = 1 / (x * x);
-    const double series = z * (1.0 / 12 - z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
+    const double series =
+        z * (1.0 / 12 -
+             z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
     return shift + log(x) - 0.5 / x - series;
 }
 
@@ -110,8 +114,18 @@ static double igammac(double a, double x) {
 
 /* Hurwitz zeta by Euler-Maclaurin. */
 static double zeta(double s, double q) {
-    static const double bernoulli[] = {12.0, -720.0, 30240.0, -1209600.0, 47900160.0, -1.8924375803183791606e9, 7.47242496e10,
-                                       -2.950130727918164224e12, 1.1646782814350067249e14, -4.5979787224074726105e15, 1.8152105401943546773e17, -7.1661652561756670113e18};
+    static const double bernoulli[] = {12.0,
+                                       -720.0,
+                                       30240.0,
+                                       -1209600.0,
+                                       47900160.0,
+                                       -1.8924375803183791606e9,
+                                       7.47242496e10,
+                                       -2.950130727918164224e12,
+                                       1.1646782814350067249e14,
+                                       -4.5979787224074726105e15,
+                                       1.8152105401943546773e17,
+                                       -7.1661652561756670113e18};
     if (s == 1) return INFINITY;
     if (s < 1 || isnan(s) || isnan(q)) return NAN;
     if (q <= 0) {
@@ -175,7 +189,8 @@ static double betainc(double a, double b, double x) {
     if (isnan(a) || isnan(b) || isnan(x) || a <= 0 || b <= 0 || x < 0 || x > 1) return NAN;
     if (x == 0 || x == 1) return x;
     const double front = exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log1p(-x));
-    return x < (a + 1) / (a + b + 2) ? front * betainc_fraction(a, b, x) / a : 1 - front * betainc_fraction(b, a, 1 - x) / b;
+    return x < (a + 1) / (a + b + 2) ? front * betainc_fraction(a, b, x) / a
+                                     : 1 - front * betainc_fraction(b, a, 1 - x) / b;
 }
 
 /* ---- inverses of the normal distribution and the error function */
@@ -264,8 +279,10 @@ static double complex fresnel(double x) {
         double term = a, c = 0, s = 0;
         for (int k = 0; k < 60; k++) {
             const double part = term / (2 * k + 1) * ((k / 2) % 2 ? -1 : 1);
-            if (k % 2) s += part;
-            else c += part;
+            if (k % 2)
+                s += part;
+            else
+                c += part;
             term *= t / (k + 1);
         }
         return CMPLX(copysign(c, x), copysign(s, x));
@@ -315,19 +332,45 @@ static double spence(double x) {
     return -0.5 * l * l - spence(1 / x);
 }
 
-int32_t tfopt_host_lgamma(TfoptHostCall *call) { return tfopt_special1(call, log_gamma); }
-int32_t tfopt_host_digamma(TfoptHostCall *call) { return tfopt_special1(call, digamma); }
-int32_t tfopt_host_erfinv(TfoptHostCall *call) { return tfopt_special1(call, erfinv); }
-int32_t tfopt_host_ndtri(TfoptHostCall *call) { return tfopt_special1(call, ndtri); }
-int32_t tfopt_host_dawsn(TfoptHostCall *call) { return tfopt_special1(call, dawson); }
-int32_t tfopt_host_expint(TfoptHostCall *call) { return tfopt_special_growing(call, expint); }
-int32_t tfopt_host_fresnel_cos(TfoptHostCall *call) { return tfopt_special1(call, fresnel_cos); }
-int32_t tfopt_host_fresnel_sin(TfoptHostCall *call) { return tfopt_special1(call, fresnel_sin); }
-int32_t tfopt_host_spence(TfoptHostCall *call) { return tfopt_special1(call, spence); }
-int32_t tfopt_host_igamma(TfoptHostCall *call) { return tfopt_special2(call, igamma); }
-int32_t tfopt_host_igammac(TfoptHostCall *call) { return tfopt_special2(call, igammac); }
-int32_t tfopt_host_zeta(TfoptHostCall *call) { return tfopt_special2(call, zeta); }
-int32_t tfopt_host_polygamma(TfoptHostCall *call) { return tfopt_special2(call, polygamma); }
+int32_t tfopt_host_lgamma(TfoptHostCall *call) {
+    return tfopt_special1(call, log_gamma);
+}
+int32_t tfopt_host_digamma(TfoptHostCall *call) {
+    return tfopt_special1(call, digamma);
+}
+int32_t tfopt_host_erfinv(TfoptHostCall *call) {
+    return tfopt_special1(call, erfinv);
+}
+int32_t tfopt_host_ndtri(TfoptHostCall *call) {
+    return tfopt_special1(call, ndtri);
+}
+int32_t tfopt_host_dawsn(TfoptHostCall *call) {
+    return tfopt_special1(call, dawson);
+}
+int32_t tfopt_host_expint(TfoptHostCall *call) {
+    return tfopt_special_growing(call, expint);
+}
+int32_t tfopt_host_fresnel_cos(TfoptHostCall *call) {
+    return tfopt_special1(call, fresnel_cos);
+}
+int32_t tfopt_host_fresnel_sin(TfoptHostCall *call) {
+    return tfopt_special1(call, fresnel_sin);
+}
+int32_t tfopt_host_spence(TfoptHostCall *call) {
+    return tfopt_special1(call, spence);
+}
+int32_t tfopt_host_igamma(TfoptHostCall *call) {
+    return tfopt_special2(call, igamma);
+}
+int32_t tfopt_host_igammac(TfoptHostCall *call) {
+    return tfopt_special2(call, igammac);
+}
+int32_t tfopt_host_zeta(TfoptHostCall *call) {
+    return tfopt_special2(call, zeta);
+}
+int32_t tfopt_host_polygamma(TfoptHostCall *call) {
+    return tfopt_special2(call, polygamma);
+}
 
 int32_t tfopt_host_betainc(TfoptHostCall *call) {
     TfoptBroadcast b;
@@ -335,6 +378,8 @@ int32_t tfopt_host_betainc(TfoptHostCall *call) {
     if (!tfopt_broadcast_init(&b, in, 3)) return tfopt_invalid(call, "shapes do not broadcast");
     if (!tfopt_host_output(call, 0, b.rank, b.dims)) return tfopt_no_memory(call);
     for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b))
-        tfopt_set_real(&call->outputs[0], i, betainc(tfopt_real_at(&in[0], b.at[0]), tfopt_real_at(&in[1], b.at[1]), tfopt_real_at(&in[2], b.at[2])));
+        tfopt_set_real(
+            &call->outputs[0], i,
+            betainc(tfopt_real_at(&in[0], b.at[0]), tfopt_real_at(&in[1], b.at[1]), tfopt_real_at(&in[2], b.at[2])));
     return TFOPT_OK;
 }

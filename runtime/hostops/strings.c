@@ -26,18 +26,24 @@ static int32_t each_string(TfoptHostCall *call, StringFn *f) {
 static uint32_t change_case(uint32_t c, bool upper) {
     const uint32_t d = 32;
     if (upper) {
-        if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f)) return c - d;
+        if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) ||
+            (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f))
+            return c - d;
         if (c >= 0x450 && c <= 0x45f) return c - 80;
         if (c == 0xff) return 0x178;
         if (c == 0x3c2) return 0x3a3;
-        if ((c >= 0x101 && c <= 0x137 && c != 0x131 && c % 2 == 1) || (c >= 0x14b && c <= 0x177 && c % 2 == 1)) return c - 1;
+        if ((c >= 0x101 && c <= 0x137 && c != 0x131 && c % 2 == 1) || (c >= 0x14b && c <= 0x177 && c % 2 == 1))
+            return c - 1;
         if ((c >= 0x13a && c <= 0x148 && c % 2 == 0) || c == 0x17a || c == 0x17c || c == 0x17e) return c - 1;
         return c;
     }
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) || (c >= 0x410 && c <= 0x42f)) return c + d;
+    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) ||
+        (c >= 0x410 && c <= 0x42f))
+        return c + d;
     if (c >= 0x400 && c <= 0x40f) return c + 80;
     if (c == 0x178) return 0xff;
-    if ((c >= 0x100 && c <= 0x136 && c != 0x130 && c % 2 == 0) || (c >= 0x14a && c <= 0x176 && c % 2 == 0)) return c + 1;
+    if ((c >= 0x100 && c <= 0x136 && c != 0x130 && c % 2 == 0) || (c >= 0x14a && c <= 0x176 && c % 2 == 0))
+        return c + 1;
     if ((c >= 0x139 && c <= 0x147 && c % 2 == 1) || c == 0x179 || c == 0x17b || c == 0x17d) return c + 1;
     return c;
 }
@@ -47,8 +53,10 @@ static bool with_case(TfoptHostCall *call, TfoptString s, TfoptText *out, bool u
     for (uint64_t i = 0; i < s.size;) {
         if (utf8) {
             const uint32_t code = tfopt_utf8_next(s, &i, NULL);
-            if (upper && code == 0xdf) tfopt_text_add(out, "SS", 2);
-            else tfopt_text_utf8(out, change_case(code, upper));
+            if (upper && code == 0xdf)
+                tfopt_text_add(out, "SS", 2);
+            else
+                tfopt_text_utf8(out, change_case(code, upper));
         } else {
             const uint8_t c = (uint8_t)s.data[i++];
             tfopt_text_char(out, (char)(c < 128 ? change_case(c, upper) : c));
@@ -81,9 +89,15 @@ static bool strip(TfoptHostCall *call, TfoptString s, TfoptText *out) {
     return true;
 }
 
-int32_t tfopt_host_string_lower(TfoptHostCall *call) { return each_string(call, to_lower); }
-int32_t tfopt_host_string_upper(TfoptHostCall *call) { return each_string(call, to_upper); }
-int32_t tfopt_host_string_strip(TfoptHostCall *call) { return each_string(call, strip); }
+int32_t tfopt_host_string_lower(TfoptHostCall *call) {
+    return each_string(call, to_lower);
+}
+int32_t tfopt_host_string_upper(TfoptHostCall *call) {
+    return each_string(call, to_upper);
+}
+int32_t tfopt_host_string_strip(TfoptHostCall *call) {
+    return each_string(call, strip);
+}
 
 /* ---- length and parts, in bytes or characters (bytes that start one) */
 static bool starts_char(char c) {
@@ -112,12 +126,15 @@ int32_t tfopt_host_substr(TfoptHostCall *call) {
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b)) {
         const TfoptString s = tfopt_strings(&call->inputs[0])[b.at[0]];
-        int64_t pos = tfopt_int_at(&call->inputs[1], b.at[1]), length = tfopt_int_at(&call->inputs[2], b.at[2]), total = (int64_t)s.size;
+        int64_t pos = tfopt_int_at(&call->inputs[1], b.at[1]), length = tfopt_int_at(&call->inputs[2], b.at[2]),
+                total = (int64_t)s.size;
         if (chars) {
             total = 0;
             for (uint64_t k = 0; k < s.size; k++) total += starts_char(s.data[k]);
         }
-        if (pos < -total || pos > total) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "pos %lld out of range for string at index %lld", (long long)pos, (long long)i);
+        if (pos < -total || pos > total)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "pos %lld out of range for string at index %lld",
+                                   (long long)pos, (long long)i);
         if (pos < 0) pos += total;
         if (length < 0 || length > total - pos) length = length < 0 ? 0 : total - pos;
         uint64_t from = (uint64_t)pos, n = (uint64_t)length;
@@ -155,8 +172,10 @@ int32_t tfopt_host_string_to_number(TfoptHostCall *call) {
             text[s.size] = 0;
             errno = 0;
             if (tfopt_is_float_type(out->dtype)) {
-                if (out->dtype == TFOPT_F32) tfopt_set_real(out, i, (double)strtof(text, &end));
-                else tfopt_set_real(out, i, strtod(text, &end));
+                if (out->dtype == TFOPT_F32)
+                    tfopt_set_real(out, i, (double)strtof(text, &end));
+                else
+                    tfopt_set_real(out, i, strtod(text, &end));
                 good = *end == 0;
             } else {
                 const bool is_unsigned = out->dtype == TFOPT_U32 || out->dtype == TFOPT_U64;
@@ -167,7 +186,10 @@ int32_t tfopt_host_string_to_number(TfoptHostCall *call) {
                 tfopt_set_int(out, i, v);
             }
         }
-        if (!good) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "StringToNumberOp could not correctly convert string: %.*s", (int)(s.size < 100 ? s.size : 100), s.data);
+        if (!good)
+            return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT,
+                                   "StringToNumberOp could not correctly convert string: %.*s",
+                                   (int)(s.size < 100 ? s.size : 100), s.data);
     }
     return TFOPT_OK;
 }
@@ -175,9 +197,11 @@ int32_t tfopt_host_string_to_number(TfoptHostCall *call) {
 int32_t tfopt_host_as_string(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const int64_t precision = tfopt_call_int(call, "precision", -1), width = tfopt_call_int(call, "width", -1);
-    const bool scientific = tfopt_call_int(call, "scientific", 0) != 0, shortest = tfopt_call_int(call, "shortest", 0) != 0;
+    const bool scientific = tfopt_call_int(call, "scientific", 0) != 0,
+               shortest = tfopt_call_int(call, "shortest", 0) != 0;
     const TfoptString fill = tfopt_call_string(call, "fill", "");
-    const bool is_complex = t->dtype == TFOPT_C64 || t->dtype == TFOPT_C128, real = tfopt_is_float_type(t->dtype) || is_complex;
+    const bool is_complex = t->dtype == TFOPT_C64 || t->dtype == TFOPT_C128,
+               real = tfopt_is_float_type(t->dtype) || is_complex;
     if (fill.size > 1) return tfopt_invalid(call, "Fill string must be one or fewer characters");
     if (scientific && shortest) return tfopt_invalid(call, "Cannot select both scientific and shortest notation");
     char format[64] = "%";
@@ -186,7 +210,12 @@ int32_t tfopt_host_as_string(TfoptHostCall *call) {
     if (fill.size && !strchr(" +-0#", fill.data[0])) return tfopt_invalid(call, "Fill argument not supported");
     if (width > -1) at += (size_t)snprintf(format + at, 20, "%d", (int)width);
     if (precision > -1 && real) at += (size_t)snprintf(format + at, 20, ".%d", (int)precision);
-    const char *type = real ? (shortest ? "g" : scientific ? "e" : "f") : t->dtype == TFOPT_U64 || t->dtype == TFOPT_U32 || t->dtype == TFOPT_U16 || t->dtype == TFOPT_U8 ? "llu" : "lld";
+    const char *type = real ? (shortest     ? "g"
+                               : scientific ? "e"
+                                            : "f")
+                       : t->dtype == TFOPT_U64 || t->dtype == TFOPT_U32 || t->dtype == TFOPT_U16 || t->dtype == TFOPT_U8
+                           ? "llu"
+                           : "lld";
     memcpy(format + at, type, strlen(type) + 1);
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
@@ -205,14 +234,18 @@ int32_t tfopt_host_as_string(TfoptHostCall *call) {
         } else {
             for (int part = 0; part < (is_complex ? 2 : 1); part++) {
                 double v = 0;
-                if (t->dtype == TFOPT_C64) v = (double)((const float *)t->data)[2 * i + part];
-                else if (t->dtype == TFOPT_C128) v = ((const double *)t->data)[2 * i + part];
-                else if (real) v = tfopt_real_at(t, i);
+                if (t->dtype == TFOPT_C64)
+                    v = (double)((const float *)t->data)[2 * i + part];
+                else if (t->dtype == TFOPT_C128)
+                    v = ((const double *)t->data)[2 * i + part];
+                else if (real)
+                    v = tfopt_real_at(t, i);
                 if (is_complex) tfopt_text_char(&text, part ? ',' : '(');
 /* The format is made above from checked parts. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-                const int size = real ? snprintf(number, sizeof number, format, v) : snprintf(number, sizeof number, format, (long long)tfopt_int_at(t, i));
+                const int size = real ? snprintf(number, sizeof number, format, v)
+                                      : snprintf(number, sizeof number, format, (long long)tfopt_int_at(t, i));
 #pragma GCC diagnostic pop
                 if (size < 0 || (size_t)size >= sizeof number) return tfopt_invalid(call, "the number is too long");
                 tfopt_text_add(&text, number, (uint64_t)size);
@@ -232,7 +265,8 @@ static int32_t hash_bucket(TfoptHostCall *call, HashKind kind) {
     const TfoptTensor *t = &call->inputs[0];
     const int64_t buckets = tfopt_call_int(call, "num_buckets", 1);
     const TfoptAttr *key = tfopt_call_attr(call, "key");
-    if (buckets < 1 || (kind == HASH_STRONG && (!key || key->n != 2 || key->kind != TFOPT_ATTR_INTS))) return tfopt_invalid(call, "num_buckets or key out of range");
+    if (buckets < 1 || (kind == HASH_STRONG && (!key || key->n != 2 || key->kind != TFOPT_ATTR_INTS)))
+        return tfopt_invalid(call, "num_buckets or key out of range");
     int64_t *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
@@ -245,9 +279,15 @@ static int32_t hash_bucket(TfoptHostCall *call, HashKind kind) {
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_string_hash(TfoptHostCall *call) { return hash_bucket(call, HASH_LEGACY); }
-int32_t tfopt_host_string_hash_fast(TfoptHostCall *call) { return hash_bucket(call, HASH_FAST); }
-int32_t tfopt_host_string_hash_strong(TfoptHostCall *call) { return hash_bucket(call, HASH_STRONG); }
+int32_t tfopt_host_string_hash(TfoptHostCall *call) {
+    return hash_bucket(call, HASH_LEGACY);
+}
+int32_t tfopt_host_string_hash_fast(TfoptHostCall *call) {
+    return hash_bucket(call, HASH_FAST);
+}
+int32_t tfopt_host_string_hash_strong(TfoptHostCall *call) {
+    return hash_bucket(call, HASH_STRONG);
+}
 
 /* ---- base 64, web-safe */
 static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
@@ -259,8 +299,10 @@ static bool encode_base64(TfoptHostCall *call, TfoptString s, TfoptText *out) {
         uint32_t v = 0;
         for (uint64_t k = 0; k < 3; k++) v = v << 8 | (k < n ? (uint8_t)s.data[i + k] : 0);
         for (uint64_t k = 0; k < 4; k++) {
-            if (k <= n) tfopt_text_char(out, base64_digits[v >> (18 - 6 * k) & 63]);
-            else if (pad) tfopt_text_char(out, '=');
+            if (k <= n)
+                tfopt_text_char(out, base64_digits[v >> (18 - 6 * k) & 63]);
+            else if (pad)
+                tfopt_text_char(out, '=');
         }
     }
     return true;
@@ -285,8 +327,12 @@ static bool decode_base64(TfoptHostCall *call, TfoptString s, TfoptText *out) {
     return good;
 }
 
-int32_t tfopt_host_encode_base64(TfoptHostCall *call) { return each_string(call, encode_base64); }
-int32_t tfopt_host_decode_base64(TfoptHostCall *call) { return each_string(call, decode_base64); }
+int32_t tfopt_host_encode_base64(TfoptHostCall *call) {
+    return each_string(call, encode_base64);
+}
+int32_t tfopt_host_decode_base64(TfoptHostCall *call) {
+    return each_string(call, decode_base64);
+}
 
 /* ---- regular expressions: pattern and rewrite are attributes (Static…) or inputs */
 static int32_t regex_full_match(TfoptHostCall *call, TfoptString pattern) {
@@ -320,9 +366,13 @@ static bool add_rewrite(TfoptText *out, TfoptString rewrite, TfoptString s, cons
             continue;
         }
         const char c = ++i < rewrite.size ? rewrite.data[i] : 0;
-        if (c == '\\') tfopt_text_char(out, c);
-        else if (c < '0' || c > '9') return false;
-        else if (spans[2 * (c - '0')] >= 0) tfopt_text_add(out, s.data + spans[2 * (c - '0')], (uint64_t)(spans[2 * (c - '0') + 1] - spans[2 * (c - '0')]));
+        if (c == '\\')
+            tfopt_text_char(out, c);
+        else if (c < '0' || c > '9')
+            return false;
+        else if (spans[2 * (c - '0')] >= 0)
+            tfopt_text_add(out, s.data + spans[2 * (c - '0')],
+                           (uint64_t)(spans[2 * (c - '0') + 1] - spans[2 * (c - '0')]));
     }
     return true;
 }
@@ -333,7 +383,8 @@ static int32_t regex_replace(TfoptHostCall *call, TfoptString pattern, TfoptStri
     TfoptRegex *r = tfopt_regex_new(call, pattern);
     if (!r) return TFOPT_INVALID_ARGUMENT;
     for (uint64_t i = 0; i + 1 < rewrite.size; i++) {
-        if (rewrite.data[i] == '\\' && rewrite.data[i + 1] >= '0' && rewrite.data[i + 1] <= '9' && rewrite.data[i + 1] - '0' > tfopt_regex_groups(r))
+        if (rewrite.data[i] == '\\' && rewrite.data[i + 1] >= '0' && rewrite.data[i + 1] <= '9' &&
+            rewrite.data[i + 1] - '0' > tfopt_regex_groups(r))
             return tfopt_invalid(call, "the rewrite names a group that the pattern lacks");
         if (rewrite.data[i] == '\\') i++;
     }
@@ -369,10 +420,12 @@ static int32_t regex_replace(TfoptHostCall *call, TfoptString pattern, TfoptStri
 }
 
 int32_t tfopt_host_regex_replace(TfoptHostCall *call) {
-    if (tfopt_elements(&call->inputs[1]) != 1 || tfopt_elements(&call->inputs[2]) != 1) return tfopt_invalid(call, "pattern and rewrite must be scalars");
+    if (tfopt_elements(&call->inputs[1]) != 1 || tfopt_elements(&call->inputs[2]) != 1)
+        return tfopt_invalid(call, "pattern and rewrite must be scalars");
     return regex_replace(call, tfopt_strings(&call->inputs[1])[0], tfopt_strings(&call->inputs[2])[0]);
 }
 int32_t tfopt_host_static_regex_replace(TfoptHostCall *call) {
-    const TfoptString pattern = tfopt_call_string(call, "pattern", ""), rewrite = tfopt_call_string(call, "rewrite", "");
+    const TfoptString pattern = tfopt_call_string(call, "pattern", ""),
+                      rewrite = tfopt_call_string(call, "rewrite", "");
     return regex_replace(call, pattern, rewrite);
 }

@@ -1,13 +1,14 @@
-/* Lookup tables. The op that makes a table keeps it in its state, for as long as the session lives, and gives a handle (the table's
-   address); the others work on the handle. Filling a table with what it holds already is skipped, so the initialisers of a graph may
-   run before every request. Keys are strings or integers; the bytes of strings are copied into the table. */
+/* Lookup tables. The op that makes a table keeps it in its state, for as long as the session lives, and gives a handle
+   (the table's address); the others work on the handle. Filling a table with what it holds already is skipped, so the
+   initialisers of a graph may run before every request. Keys are strings or integers; the bytes of strings are copied
+   into the table. */
 #include "hostops/host.h"
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct {
     uint64_t hash;
-    char *key;         /* one block: the key, then the value (of strings each size and text) */
+    char *key; /* one block: the key, then the value (of strings each size and text) */
     uint64_t key_size;
     char *value;
     uint64_t value_size;
@@ -15,9 +16,9 @@ typedef struct {
 } Entry;
 
 typedef struct {
-    Entry *entries;    /* open addressing */
+    Entry *entries; /* open addressing */
     uint64_t capacity, used, live;
-    uint64_t filled;   /* hash of the last import */
+    uint64_t filled; /* hash of the last import */
     int32_t key_type, value_type;
 } Table;
 
@@ -70,7 +71,8 @@ static bool grow(Table *t) {
 /* Value elements [first, first + n) as one block: strings with their sizes in front. */
 static uint64_t value_bytes(const TfoptTensor *t, int64_t first, int64_t n) {
     uint64_t bytes = 0;
-    for (int64_t i = first; i < first + n; i++) bytes += element(t, i).size + (t->dtype == TFOPT_STRING ? sizeof(uint64_t) : 0);
+    for (int64_t i = first; i < first + n; i++)
+        bytes += element(t, i).size + (t->dtype == TFOPT_STRING ? sizeof(uint64_t) : 0);
     return bytes;
 }
 
@@ -125,7 +127,7 @@ int32_t tfopt_host_hash_table(TfoptHostCall *call) {
 }
 
 static Table *table_of(const TfoptHostCall *call) {
-    return (Table *)(uintptr_t)*(const uint64_t *)call->inputs[0].data;
+    return (Table *)(uintptr_t) * (const uint64_t *)call->inputs[0].data;
 }
 
 /* Elements of one value when there are `keys` keys; -1 when they do not fit. */
@@ -140,10 +142,13 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
     Table *t = table_of(call);
     const int64_t n = tfopt_elements(keys), length = value_length(keys, values);
     if (length < 0) return tfopt_invalid(call, "keys and values do not fit");
-    if (keys->dtype != t->key_type || values->dtype != t->value_type) return tfopt_invalid(call, "keys or values have another type than the table");
+    if (keys->dtype != t->key_type || values->dtype != t->value_type)
+        return tfopt_invalid(call, "keys or values have another type than the table");
     uint64_t content = mix(0xcbf29ce484222325u, &n, sizeof n);
-    for (int64_t i = 0; i < n; i++) content = mix(content, element(keys, i).data, element(keys, i).size) * 31 + element(keys, i).size;
-    for (int64_t i = 0; i < n * length; i++) content = mix(content, element(values, i).data, element(values, i).size) * 31 + element(values, i).size;
+    for (int64_t i = 0; i < n; i++)
+        content = mix(content, element(keys, i).data, element(keys, i).size) * 31 + element(keys, i).size;
+    for (int64_t i = 0; i < n * length; i++)
+        content = mix(content, element(values, i).data, element(values, i).size) * 31 + element(values, i).size;
     if (replace && content == t->filled) return TFOPT_OK;
     if (replace) {
         for (uint64_t i = 0; i < t->capacity; i++) free(t->entries[i].key);
@@ -158,8 +163,12 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
     return TFOPT_OK;
 }
 
-int32_t tfopt_host_table_import(TfoptHostCall *call) { return fill(call, true); }
-int32_t tfopt_host_table_insert(TfoptHostCall *call) { return fill(call, false); }
+int32_t tfopt_host_table_import(TfoptHostCall *call) {
+    return fill(call, true);
+}
+int32_t tfopt_host_table_insert(TfoptHostCall *call) {
+    return fill(call, false);
+}
 
 int32_t tfopt_host_table_remove(TfoptHostCall *call) {
     Table *t = table_of(call);
@@ -210,7 +219,8 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     const TfoptTensor *keys = &call->inputs[1], *missing = &call->inputs[2];
     int64_t dims[TFOPT_MAX_RANK];
     if (keys->rank + missing->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "too many dimensions");
-    if (keys->dtype != t->key_type || missing->dtype != t->value_type) return tfopt_invalid(call, "keys or default have another type than the table");
+    if (keys->dtype != t->key_type || missing->dtype != t->value_type)
+        return tfopt_invalid(call, "keys or default have another type than the table");
     for (int32_t i = 0; i < keys->rank; i++) dims[i] = keys->dims[i];
     for (int32_t i = 0; i < missing->rank; i++) dims[keys->rank + i] = missing->dims[i];
     char *out = tfopt_host_output(call, 0, keys->rank + missing->rank, dims);
@@ -220,7 +230,8 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     for (int64_t i = 0; i < n; i++) {
         const Entry *e = find(t, element(keys, i));
         if (e && e->used && !e->removed) {
-            if (!read_value(call, e, &call->outputs[0], i * length, length)) return tfopt_invalid(call, "the table's values have another size than the default");
+            if (!read_value(call, e, &call->outputs[0], i * length, length))
+                return tfopt_invalid(call, "the table's values have another size than the default");
         } else if (bytes) {
             memcpy(out + (uint64_t)i * bytes, missing->data, bytes);
         }
@@ -231,7 +242,8 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
 /* Keys and values in the order of the table's slots. */
 int32_t tfopt_host_table_export(TfoptHostCall *call) {
     const Table *t = table_of(call);
-    if (!tfopt_output_1d(call, 0, (int64_t)t->live) || !tfopt_output_1d(call, 1, (int64_t)t->live)) return tfopt_no_memory(call);
+    if (!tfopt_output_1d(call, 0, (int64_t)t->live) || !tfopt_output_1d(call, 1, (int64_t)t->live))
+        return tfopt_no_memory(call);
     int64_t n = 0;
     for (uint64_t i = 0; i < t->capacity; i++) {
         const Entry *e = &t->entries[i];

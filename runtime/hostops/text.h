@@ -15,7 +15,9 @@ void tfopt_text_char(TfoptText *t, char c);
 void tfopt_text_print(TfoptText *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* A copy of its own, after which the text is empty again. */
 TfoptString tfopt_text_take(TfoptText *t);
-static inline const TfoptString *tfopt_strings(const TfoptTensor *t) { return t->data; }
+static inline const TfoptString *tfopt_strings(const TfoptTensor *t) {
+    return t->data;
+}
 static inline bool tfopt_string_equal(TfoptString s, const char *text) {
     uint64_t n = 0;
     while (text[n]) n++;
@@ -25,7 +27,8 @@ static inline bool tfopt_string_equal(TfoptString s, const char *text) {
     }
     return true;
 }
-/* Code point at s[*at], moving *at on; a malformed byte gives 0xfffd and moves on by one, *bad says so (may be NULL). */
+/* Code point at s[*at], moving *at on; a malformed byte gives 0xfffd and moves on by one, *bad says so (may be NULL).
+ */
 uint32_t tfopt_utf8_next(TfoptString s, uint64_t *at, bool *bad);
 void tfopt_text_utf8(TfoptText *t, uint32_t code);
 
@@ -39,8 +42,9 @@ typedef struct TfoptRegex TfoptRegex;
 enum { TFOPT_REGEX_GROUPS = 10 };
 /* NULL with call->error set. */
 TfoptRegex *tfopt_regex_new(TfoptHostCall *call, TfoptString pattern);
-/* Searches from `from` on (at `from` only when anchored, to the very end when `full`); spans[2g], spans[2g+1] of group g, -1 where it did
-   not take part. -1: no memory. */
-int tfopt_regex_match(TfoptRegex *r, TfoptString s, uint64_t from, bool anchored, bool full, int64_t spans[2 * TFOPT_REGEX_GROUPS]);
+/* Searches from `from` on (at `from` only when anchored, to the very end when `full`); spans[2g], spans[2g+1] of group
+   g, -1 where it did not take part. -1: no memory. */
+int tfopt_regex_match(TfoptRegex *r, TfoptString s, uint64_t from, bool anchored, bool full,
+                      int64_t spans[2 * TFOPT_REGEX_GROUPS]);
 int tfopt_regex_groups(const TfoptRegex *r);
 #endif

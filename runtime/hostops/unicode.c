@@ -2,11 +2,24 @@
 #include "hostops/text.h"
 #include <string.h>
 
-typedef enum { CODE_UTF8, CODE_UTF16_BE, CODE_UTF32_BE, CODE_LATIN1, CODE_ASCII, CODE_UTF16_LE, CODE_UTF32_LE, CODE_UNKNOWN } Encoding;
+typedef enum {
+    CODE_UTF8,
+    CODE_UTF16_BE,
+    CODE_UTF32_BE,
+    CODE_LATIN1,
+    CODE_ASCII,
+    CODE_UTF16_LE,
+    CODE_UTF32_LE,
+    CODE_UNKNOWN
+} Encoding;
 
 static Encoding encoding_of(TfoptString name) {
-    static const char *const names[] = {"UTF-8", "UTF-16-BE", "UTF-32-BE", "ISO-8859-1", "US-ASCII", "UTF-16LE", "UTF-32LE", "UTF-16BE", "UTF-32BE", "UTF8", "ASCII", "LATIN1", "latin1", "utf-8"};
-    static const Encoding values[] = {CODE_UTF8, CODE_UTF16_BE, CODE_UTF32_BE, CODE_LATIN1, CODE_ASCII, CODE_UTF16_LE, CODE_UTF32_LE, CODE_UTF16_BE, CODE_UTF32_BE, CODE_UTF8, CODE_ASCII, CODE_LATIN1, CODE_LATIN1, CODE_UTF8};
+    static const char *const names[] = {"UTF-8",    "UTF-16-BE", "UTF-32-BE", "ISO-8859-1", "US-ASCII",
+                                        "UTF-16LE", "UTF-32LE",  "UTF-16BE",  "UTF-32BE",   "UTF8",
+                                        "ASCII",    "LATIN1",    "latin1",    "utf-8"};
+    static const Encoding values[] = {CODE_UTF8,     CODE_UTF16_BE, CODE_UTF32_BE, CODE_LATIN1,   CODE_ASCII,
+                                      CODE_UTF16_LE, CODE_UTF32_LE, CODE_UTF16_BE, CODE_UTF32_BE, CODE_UTF8,
+                                      CODE_ASCII,    CODE_LATIN1,   CODE_LATIN1,   CODE_UTF8};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (tfopt_string_equal(name, names[i])) return values[i];
     }
@@ -74,12 +87,15 @@ static int32_t read_options(TfoptHostCall *call, Options *o) {
     o->ignore = tfopt_call_string_is(call, "errors", "ignore");
     o->replace_control = tfopt_call_int(call, "replace_control_characters", 0) != 0;
     o->replacement = (uint32_t)tfopt_call_int(call, "replacement_char", 0xfffd);
-    if (o->input == CODE_UNKNOWN || (o->output != CODE_UTF8 && o->output != CODE_UTF16_BE && o->output != CODE_UTF32_BE)) return tfopt_invalid(call, "this encoding is not supported");
+    if (o->input == CODE_UNKNOWN ||
+        (o->output != CODE_UTF8 && o->output != CODE_UTF16_BE && o->output != CODE_UTF32_BE))
+        return tfopt_invalid(call, "this encoding is not supported");
     return TFOPT_OK;
 }
 
 /* The next code point under the options; false: none (ignored); *status set for strict errors. */
-static bool next_code(TfoptHostCall *call, const Options *o, TfoptString s, uint64_t *at, uint32_t *code, int32_t *status) {
+static bool next_code(TfoptHostCall *call, const Options *o, TfoptString s, uint64_t *at, uint32_t *code,
+                      int32_t *status) {
     bool bad = false;
     *code = decode(o->input, s, at, &bad);
     if (bad && o->strict) {
@@ -87,7 +103,9 @@ static bool next_code(TfoptHostCall *call, const Options *o, TfoptString s, uint
         return false;
     }
     if (bad && o->ignore) return false;
-    if (bad || (o->replace_control && (*code < 0x20 || (*code >= 0x7f && *code < 0xa0)) && *code != '\t' && *code != '\n' && *code != '\r')) *code = o->replacement;
+    if (bad || (o->replace_control && (*code < 0x20 || (*code >= 0x7f && *code < 0xa0)) && *code != '\t' &&
+                *code != '\n' && *code != '\r'))
+        *code = o->replacement;
     return true;
 }
 
@@ -159,11 +177,14 @@ int32_t tfopt_host_unicode_encode(TfoptHostCall *call) {
     for (int64_t r = 0; r < rows; r++) {
         TfoptText text = {.call = call};
         const int64_t first = tfopt_int_at(splits, r), end = tfopt_int_at(splits, r + 1);
-        if (first < 0 || end < first || end > tfopt_elements(values)) return tfopt_invalid(call, "input_splits out of range");
+        if (first < 0 || end < first || end > tfopt_elements(values))
+            return tfopt_invalid(call, "input_splits out of range");
         for (int64_t i = first; i < end; i++) {
             const int64_t code = tfopt_int_at(values, i);
             const bool bad = code < 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000);
-            if (bad && o.strict) return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Code point is out of range for Unicode, or a noncharacter.");
+            if (bad && o.strict)
+                return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT,
+                                       "Code point is out of range for Unicode, or a noncharacter.");
             if (bad && o.ignore) continue;
             encode(o.output, bad ? o.replacement : (uint32_t)code, &text);
         }
@@ -179,13 +200,21 @@ typedef struct {
     int32_t script;
 } Script;
 static const Script scripts[] = {
-    {'A', 'Z', 25}, {'a', 'z', 25}, {0xaa, 0xaa, 25}, {0xba, 0xba, 25}, {0xc0, 0xd6, 25}, {0xd8, 0xf6, 25}, {0xf8, 0x2b8, 25}, {0x300, 0x36f, 1},
-    {0x370, 0x373, 14}, {0x375, 0x377, 14}, {0x37a, 0x37d, 14}, {0x37f, 0x37f, 14}, {0x384, 0x384, 14}, {0x386, 0x386, 14}, {0x388, 0x3e1, 14}, {0x3f0, 0x3ff, 14},
-    {0x400, 0x484, 8}, {0x487, 0x52f, 8}, {0x531, 0x58a, 3}, {0x591, 0x5f4, 19}, {0x600, 0x604, 2}, {0x606, 0x60b, 2}, {0x60d, 0x61a, 2}, {0x620, 0x63f, 2}, {0x641, 0x64a, 2}, {0x656, 0x66f, 2}, {0x671, 0x6dc, 2}, {0x6de, 0x6ff, 2},
-    {0x900, 0x950, 10}, {0x955, 0x963, 10}, {0x966, 0x97f, 10}, {0x980, 0x9fe, 4}, {0xa01, 0xa76, 16}, {0xa81, 0xaff, 15}, {0xb01, 0xb77, 31}, {0xb82, 0xbfa, 35}, {0xc00, 0xc7f, 36}, {0xc80, 0xcf3, 21}, {0xd00, 0xd7f, 26},
-    {0xe01, 0xe3a, 38}, {0xe40, 0xe5b, 38}, {0xe81, 0xedf, 24}, {0xf00, 0xfd4, 39}, {0x1000, 0x109f, 28}, {0x10a0, 0x10fa, 12}, {0x10fc, 0x10ff, 12}, {0x1100, 0x11ff, 18}, {0x1200, 0x139f, 11}, {0x1780, 0x17f9, 23}, {0x1800, 0x18aa, 27},
-    {0x1e00, 0x1eff, 25}, {0x1f00, 0x1ffe, 14}, {0x212a, 0x212b, 25}, {0x2e80, 0x2fd5, 17}, {0x3005, 0x3005, 17}, {0x3007, 0x3007, 17}, {0x3021, 0x3029, 17}, {0x3041, 0x3096, 20}, {0x309d, 0x309f, 20}, {0x30a1, 0x30fa, 22}, {0x30fd, 0x30ff, 22},
-    {0x3105, 0x312f, 5}, {0x3131, 0x318e, 18}, {0x31f0, 0x31ff, 22}, {0x3400, 0x4dbf, 17}, {0x4e00, 0x9fff, 17}, {0xac00, 0xd7a3, 18}, {0xf900, 0xfad9, 17}, {0xff21, 0xff3a, 25}, {0xff41, 0xff5a, 25}, {0xff66, 0xff6f, 22}, {0xff71, 0xff9d, 22}, {0x20000, 0x3134a, 17}};
+    {'A', 'Z', 25},       {'a', 'z', 25},       {0xaa, 0xaa, 25},      {0xba, 0xba, 25},     {0xc0, 0xd6, 25},
+    {0xd8, 0xf6, 25},     {0xf8, 0x2b8, 25},    {0x300, 0x36f, 1},     {0x370, 0x373, 14},   {0x375, 0x377, 14},
+    {0x37a, 0x37d, 14},   {0x37f, 0x37f, 14},   {0x384, 0x384, 14},    {0x386, 0x386, 14},   {0x388, 0x3e1, 14},
+    {0x3f0, 0x3ff, 14},   {0x400, 0x484, 8},    {0x487, 0x52f, 8},     {0x531, 0x58a, 3},    {0x591, 0x5f4, 19},
+    {0x600, 0x604, 2},    {0x606, 0x60b, 2},    {0x60d, 0x61a, 2},     {0x620, 0x63f, 2},    {0x641, 0x64a, 2},
+    {0x656, 0x66f, 2},    {0x671, 0x6dc, 2},    {0x6de, 0x6ff, 2},     {0x900, 0x950, 10},   {0x955, 0x963, 10},
+    {0x966, 0x97f, 10},   {0x980, 0x9fe, 4},    {0xa01, 0xa76, 16},    {0xa81, 0xaff, 15},   {0xb01, 0xb77, 31},
+    {0xb82, 0xbfa, 35},   {0xc00, 0xc7f, 36},   {0xc80, 0xcf3, 21},    {0xd00, 0xd7f, 26},   {0xe01, 0xe3a, 38},
+    {0xe40, 0xe5b, 38},   {0xe81, 0xedf, 24},   {0xf00, 0xfd4, 39},    {0x1000, 0x109f, 28}, {0x10a0, 0x10fa, 12},
+    {0x10fc, 0x10ff, 12}, {0x1100, 0x11ff, 18}, {0x1200, 0x139f, 11},  {0x1780, 0x17f9, 23}, {0x1800, 0x18aa, 27},
+    {0x1e00, 0x1eff, 25}, {0x1f00, 0x1ffe, 14}, {0x212a, 0x212b, 25},  {0x2e80, 0x2fd5, 17}, {0x3005, 0x3005, 17},
+    {0x3007, 0x3007, 17}, {0x3021, 0x3029, 17}, {0x3041, 0x3096, 20},  {0x309d, 0x309f, 20}, {0x30a1, 0x30fa, 22},
+    {0x30fd, 0x30ff, 22}, {0x3105, 0x312f, 5},  {0x3131, 0x318e, 18},  {0x31f0, 0x31ff, 22}, {0x3400, 0x4dbf, 17},
+    {0x4e00, 0x9fff, 17}, {0xac00, 0xd7a3, 18}, {0xf900, 0xfad9, 17},  {0xff21, 0xff3a, 25}, {0xff41, 0xff5a, 25},
+    {0xff66, 0xff6f, 22}, {0xff71, 0xff9d, 22}, {0x20000, 0x3134a, 17}};
 
 int32_t tfopt_host_unicode_script(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];

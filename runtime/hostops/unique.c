@@ -1,5 +1,5 @@
-/* Sets of values: Unique in all its versions and ListDiff. Values are rows (one element, or a slice along an axis) kept in a hash table;
-   equality is TensorFlow's: 0 equals -0, a NaN equals nothing. */
+/* Sets of values: Unique in all its versions and ListDiff. Values are rows (one element, or a slice along an axis) kept
+   in a hash table; equality is TensorFlow's: 0 equals -0, a NaN equals nothing. */
 #include "hostops/host.h"
 #include <string.h>
 
@@ -38,11 +38,13 @@ static uint64_t row_hash(const Rows *r, int64_t i) {
 }
 
 static bool row_equal(const Rows *a, int64_t i, const Rows *b, int64_t j) {
-    const TfoptTensor ta = {.data = (void *)(uintptr_t)a->data, .dtype = a->dtype}, tb = {.data = (void *)(uintptr_t)b->data, .dtype = b->dtype};
+    const TfoptTensor ta = {.data = (void *)(uintptr_t)a->data, .dtype = a->dtype},
+                      tb = {.data = (void *)(uintptr_t)b->data, .dtype = b->dtype};
     for (int64_t e = 0; e < a->elements; e++) {
         const int64_t x = i * a->elements + e, y = j * b->elements + e;
         if (a->dtype == TFOPT_STRING) {
-            const TfoptString *s = (const TfoptString *)(const void *)a->data + x, *t = (const TfoptString *)(const void *)b->data + y;
+            const TfoptString *s = (const TfoptString *)(const void *)a->data + x,
+                              *t = (const TfoptString *)(const void *)b->data + y;
             if (s->size != t->size || (s->size && memcmp(s->data, t->data, s->size) != 0)) return false;
         } else if (is_real(a->dtype)) {
             if (!(tfopt_real_at(&ta, x) == tfopt_real_at(&tb, y))) return false;
@@ -83,7 +85,8 @@ int32_t tfopt_host_unique(TfoptHostCall *call) {
     } else if (t->rank != 1) {
         return tfopt_invalid(call, "unique expects a vector");
     }
-    const int64_t outer = tfopt_dims_product(t->dims, 0, axis), n = t->dims[axis], inner = tfopt_dims_product(t->dims, axis + 1, t->rank);
+    const int64_t outer = tfopt_dims_product(t->dims, 0, axis), n = t->dims[axis],
+                  inner = tfopt_dims_product(t->dims, axis + 1, t->rank);
     const uint64_t size = tfopt_dtype_bytes(t->dtype), piece = (uint64_t)inner * size;
     Rows rows = {t->data, outer * inner, size, t->dtype};
     if (outer > 1) { /* slices along the axis, each made contiguous */
@@ -91,14 +94,17 @@ int32_t tfopt_host_unique(TfoptHostCall *call) {
         if (!copy) return tfopt_no_memory(call);
         for (int64_t i = 0; i < n; i++) {
             for (int64_t o = 0; o < outer; o++)
-                memcpy(copy + (uint64_t)(i * outer + o) * piece, (const char *)t->data + (uint64_t)(o * n + i) * piece, piece);
+                memcpy(copy + (uint64_t)(i * outer + o) * piece, (const char *)t->data + (uint64_t)(o * n + i) * piece,
+                       piece);
         }
         rows.data = copy;
     }
     Table table;
-    int64_t *first = tfopt_call_alloc(call, n + 1, sizeof *first), *counts = tfopt_call_zeroed(call, n + 1, sizeof *counts);
+    int64_t *first = tfopt_call_alloc(call, n + 1, sizeof *first),
+            *counts = tfopt_call_zeroed(call, n + 1, sizeof *counts);
     int64_t *number = tfopt_call_alloc(call, n + 1, sizeof *number);
-    if (!table_init(call, &table, n) || !first || !counts || !number || !tfopt_output_1d(call, 1, n)) return tfopt_no_memory(call);
+    if (!table_init(call, &table, n) || !first || !counts || !number || !tfopt_output_1d(call, 1, n))
+        return tfopt_no_memory(call);
     int64_t found = 0;
     for (int64_t i = 0; i < n; i++) {
         int64_t *slot = table_slot(&table, &rows, &rows, i);
@@ -117,7 +123,8 @@ int32_t tfopt_host_unique(TfoptHostCall *call) {
     if (!out || (call->n_outputs > 2 && !tfopt_output_1d(call, 2, found))) return tfopt_no_memory(call);
     for (int64_t k = 0; k < found; k++) {
         for (int64_t o = 0; o < outer && piece; o++)
-            memcpy(out + (uint64_t)(o * found + k) * piece, (const char *)t->data + (uint64_t)(o * n + first[k]) * piece, piece);
+            memcpy(out + (uint64_t)(o * found + k) * piece,
+                   (const char *)t->data + (uint64_t)(o * n + first[k]) * piece, piece);
         if (call->n_outputs > 2) tfopt_set_int(&call->outputs[2], k, counts[k]);
     }
     return TFOPT_OK;

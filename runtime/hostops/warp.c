@@ -31,7 +31,8 @@ static float keys_cubic(float x, float radius) {
 }
 static float mitchell_cubic(float x, float radius) {
     if (x >= radius) return 0;
-    return x >= 1 ? (((-7.0f / 18.0f) * x + 2.0f) * x - 10.0f / 3.0f) * x + 16.0f / 9.0f : (((7.0f / 6.0f) * x - 2.0f) * x) * x + 8.0f / 9.0f;
+    return x >= 1 ? (((-7.0f / 18.0f) * x + 2.0f) * x - 10.0f / 3.0f) * x + 16.0f / 9.0f
+                  : (((7.0f / 6.0f) * x - 2.0f) * x) * x + 8.0f / 9.0f;
 }
 
 typedef struct {
@@ -39,8 +40,14 @@ typedef struct {
     KernelFn *f;
     float radius;
 } Kernel;
-static const Kernel kernels[] = {{"lanczos1", lanczos, 1},  {"lanczos3", lanczos, 3},      {"lanczos5", lanczos, 5},          {"gaussian", gaussian, 1.5f},
-                                 {"box", box, 1},           {"triangle", triangle, 1},     {"keyscubic", keys_cubic, 2},      {"mitchellcubic", mitchell_cubic, 2}};
+static const Kernel kernels[] = {{"lanczos1", lanczos, 1},
+                                 {"lanczos3", lanczos, 3},
+                                 {"lanczos5", lanczos, 5},
+                                 {"gaussian", gaussian, 1.5f},
+                                 {"box", box, 1},
+                                 {"triangle", triangle, 1},
+                                 {"keyscubic", keys_cubic, 2},
+                                 {"mitchellcubic", mitchell_cubic, 2}};
 
 /* Weights of the inputs [start, start + n) for one output. */
 typedef struct {
@@ -48,8 +55,10 @@ typedef struct {
     float *weights;
 } Span;
 
-static Span *make_spans(TfoptHostCall *call, const Kernel *k, int64_t out, int64_t in, float scale, float translate, bool antialias) {
-    const float inverse = 1.0f / scale, shift = -inverse * translate, kernel_scale = antialias && inverse > 1 ? inverse : 1.0f, reach = k->radius * kernel_scale;
+static Span *make_spans(TfoptHostCall *call, const Kernel *k, int64_t out, int64_t in, float scale, float translate,
+                        bool antialias) {
+    const float inverse = 1.0f / scale, shift = -inverse * translate,
+                kernel_scale = antialias && inverse > 1 ? inverse : 1.0f, reach = k->radius * kernel_scale;
     Span *spans = tfopt_call_zeroed(call, out + 1, sizeof *spans);
     for (int64_t i = 0; spans && i < out; i++) {
         const float at = ((float)i + 0.5f) * inverse + shift;
@@ -59,7 +68,8 @@ static Span *make_spans(TfoptHostCall *call, const Kernel *k, int64_t out, int64
         last = last < 0 ? 0 : last > in - 1 ? in - 1 : last;
         float *weights = tfopt_call_alloc(call, last - first + 1, sizeof *weights), sum = 0;
         if (!weights) return NULL;
-        for (int64_t s = first; s <= last; s++) sum += weights[s - first] = k->f(fabsf(((float)s + 0.5f - at) / kernel_scale), k->radius);
+        for (int64_t s = first; s <= last; s++)
+            sum += weights[s - first] = k->f(fabsf(((float)s + 0.5f - at) / kernel_scale), k->radius);
         if (fabsf(sum) < 1000.0f * FLT_MIN) continue;
         for (int64_t s = first; s <= last; s++) weights[s - first] *= 1.0f / sum;
         spans[i] = (Span){first, last - first + 1, weights};
@@ -70,18 +80,23 @@ static Span *make_spans(TfoptHostCall *call, const Kernel *k, int64_t out, int64
 /* (images, size, scale, translation) */
 int32_t tfopt_host_scale_and_translate(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
-    if (t->rank != 4 || tfopt_elements(&call->inputs[1]) != 2 || tfopt_elements(&call->inputs[2]) != 2 || tfopt_elements(&call->inputs[3]) != 2)
+    if (t->rank != 4 || tfopt_elements(&call->inputs[1]) != 2 || tfopt_elements(&call->inputs[2]) != 2 ||
+        tfopt_elements(&call->inputs[3]) != 2)
         return tfopt_invalid(call, "images must have 4 dimensions; size, scale and translation 2 elements");
     const Kernel *kernel = NULL;
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
         if (tfopt_call_string_is(call, "kernel_type", kernels[i].name)) kernel = &kernels[i];
     }
     const bool antialias = tfopt_call_int(call, "antialias", 1) != 0;
-    const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3], dims[4] = {t->dims[0], tfopt_int_at(&call->inputs[1], 0), tfopt_int_at(&call->inputs[1], 1), channels};
+    const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3],
+                  dims[4] = {t->dims[0], tfopt_int_at(&call->inputs[1], 0), tfopt_int_at(&call->inputs[1], 1),
+                             channels};
     const float sy = (float)tfopt_real_at(&call->inputs[2], 0), sx = (float)tfopt_real_at(&call->inputs[2], 1);
-    if (!kernel || dims[1] <= 0 || dims[2] <= 0 || h <= 0 || w <= 0 || !(sy > 0) || !(sx > 0)) return tfopt_invalid(call, "kernel_type, size or scale out of range");
+    if (!kernel || dims[1] <= 0 || dims[2] <= 0 || h <= 0 || w <= 0 || !(sy > 0) || !(sx > 0))
+        return tfopt_invalid(call, "kernel_type, size or scale out of range");
     const Span *rows = make_spans(call, kernel, dims[1], h, sy, (float)tfopt_real_at(&call->inputs[3], 0), antialias);
-    const Span *columns = make_spans(call, kernel, dims[2], w, sx, (float)tfopt_real_at(&call->inputs[3], 1), antialias);
+    const Span *columns =
+        make_spans(call, kernel, dims[2], w, sx, (float)tfopt_real_at(&call->inputs[3], 1), antialias);
     float *out = tfopt_host_output(call, 0, 4, dims), *line = tfopt_call_alloc(call, w * channels + 1, sizeof *line);
     const float *x = tfopt_as_f32(call, t);
     if (!rows || !columns || !out || !line || !x) return tfopt_no_memory(call);
@@ -95,7 +110,8 @@ int32_t tfopt_host_scale_and_translate(TfoptHostCall *call) {
             for (int64_t j = 0; j < dims[2]; j++, out += channels) {
                 for (int64_t k = 0; k < channels; k++) {
                     out[k] = 0;
-                    for (int64_t s = 0; s < columns[j].n; s++) out[k] += columns[j].weights[s] * line[(columns[j].start + s) * channels + k];
+                    for (int64_t s = 0; s < columns[j].n; s++)
+                        out[k] += columns[j].weights[s] * line[(columns[j].start + s) * channels + k];
                 }
             }
         }
@@ -123,8 +139,10 @@ static float map_coordinate(float at, int64_t length, FillMode mode) {
             if (at >= n) at = twice - at - 1;
         }
     } else if (mode == FILL_WRAP && length > 1) {
-        if (at < 0) at += n * (float)((int64_t)(-at / last) + 1);
-        else if (at > last) at -= n * (float)(int64_t)(at / last);
+        if (at < 0)
+            at += n * (float)((int64_t)(-at / last) + 1);
+        else if (at > last)
+            at -= n * (float)(int64_t)(at / last);
     } else if (length <= 1 && (at < 0 || at > last)) {
         at = 0;
     }
@@ -134,7 +152,8 @@ static float map_coordinate(float at, int64_t length, FillMode mode) {
 /* (images, transforms, output_shape[, fill_value]) */
 int32_t tfopt_host_image_projective_transform(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0], *transforms = &call->inputs[1], *size = &call->inputs[2];
-    if (t->rank != 4 || transforms->rank != 2 || transforms->dims[1] != 8 || (transforms->dims[0] != 1 && transforms->dims[0] != t->dims[0]) || tfopt_elements(size) != 2)
+    if (t->rank != 4 || transforms->rank != 2 || transforms->dims[1] != 8 ||
+        (transforms->dims[0] != 1 && transforms->dims[0] != t->dims[0]) || tfopt_elements(size) != 2)
         return tfopt_invalid(call, "images must have 4 dimensions, transforms [n, 8], output_shape 2 elements");
     static const char *const modes[] = {"CONSTANT", "REFLECT", "WRAP", "NEAREST"};
     FillMode mode = FILL_CONSTANT;
@@ -143,7 +162,8 @@ int32_t tfopt_host_image_projective_transform(TfoptHostCall *call) {
     }
     const bool bilinear = tfopt_call_string_is(call, "interpolation", "BILINEAR");
     const double fill = call->n_inputs > 3 ? tfopt_real_at(&call->inputs[3], 0) : 0;
-    const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3], dims[4] = {t->dims[0], tfopt_int_at(size, 0), tfopt_int_at(size, 1), channels};
+    const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3],
+                  dims[4] = {t->dims[0], tfopt_int_at(size, 0), tfopt_int_at(size, 1), channels};
     if (dims[1] <= 0 || dims[2] <= 0) return tfopt_invalid(call, "output_shape must be positive");
     if (!tfopt_host_output(call, 0, 4, dims)) return tfopt_no_memory(call);
     int64_t to = 0;
@@ -162,7 +182,8 @@ int32_t tfopt_host_image_projective_transform(TfoptHostCall *call) {
                 const float cx = left + (float)(corner & 1), cy = top + (float)(corner >> 1);
                 const float wx = corner & 1 ? x - left : left + 1 - x, wy = corner >> 1 ? y - top : top + 1 - y;
                 const bool inside = cx >= 0 && cy >= 0 && cx < (float)w && cy < (float)h;
-                const double value = inside ? tfopt_real_at(t, ((n * h + (int64_t)cy) * w + (int64_t)cx) * channels + k) : fill;
+                const double value =
+                    inside ? tfopt_real_at(t, ((n * h + (int64_t)cy) * w + (int64_t)cx) * channels + k) : fill;
                 v += bilinear ? value * (double)(wx * wy) : value;
             }
             tfopt_set_real(&call->outputs[0], to, v);

@@ -1,6 +1,7 @@
 /* classifier: names what is on PNG or JPEG pictures, with any compiled image classifier.
    usage: classifier MODEL.so LABELS.txt [--scale S] [--shift T] IMAGE…
-   The model has one float input [batch, height, width, 1 or 3] and one output [batch, classes]; a pixel p (0..255) is fed as p*S+T. */
+   The model has one float input [batch, height, width, 1 or 3] and one output [batch, classes]; a pixel p (0..255) is
+   fed as p*S+T. */
 #include "image.h"
 
 #include "tfopt.h"
@@ -28,7 +29,8 @@ static int read_labels(Labels *l, const char *path) {
     fclose(f);
     if (!l->text) return 0;
     l->text[n] = 0;
-    for (char *line = strtok(l->text, "\r\n"); line && l->n < MAX_LABELS; line = strtok(NULL, "\r\n")) l->names[l->n++] = line;
+    for (char *line = strtok(l->text, "\r\n"); line && l->n < MAX_LABELS; line = strtok(NULL, "\r\n"))
+        l->names[l->n++] = line;
     return 1;
 }
 
@@ -43,7 +45,8 @@ static void print_best(const char *path, const float *scores, int64_t classes, c
         }
     const char *slash = strrchr(path, '/');
     printf("%-24s", slash ? slash + 1 : path);
-    for (int k = 0; k < SHOWN && best[k] >= 0; k++) printf("  %-10s %5.1f %%", best[k] < labels->n ? labels->names[best[k]] : "?", 100 * (double)scores[best[k]]);
+    for (int k = 0; k < SHOWN && best[k] >= 0; k++)
+        printf("  %-10s %5.1f %%", best[k] < labels->n ? labels->names[best[k]] : "?", 100 * (double)scores[best[k]]);
     putchar('\n');
 }
 
@@ -62,15 +65,16 @@ int main(int argc, char **argv) {
     if (tfopt_open(argv[1], &model) != TFOPT_OK) return die(argv[1], tfopt_open_error());
     const TfoptModelData *info = tfopt_model_info(model);
     const TfoptPort *in = &info->inputs[0], *out = &info->outputs[0];
-    if (info->n_inputs != 1 || in->dtype != TFOPT_F32 || in->rank != 4 || in->dims[1] < 0 || in->dims[2] < 0 || (in->dims[3] != 1 && in->dims[3] != 3) ||
-        out->dtype != TFOPT_F32)
+    if (info->n_inputs != 1 || in->dtype != TFOPT_F32 || in->rank != 4 || in->dims[1] < 0 || in->dims[2] < 0 ||
+        (in->dims[3] != 1 && in->dims[3] != 3) || out->dtype != TFOPT_F32)
         return die(argv[1], "is no classifier of pictures: one float input [batch, height, width, 1 or 3]");
     TfoptSession *session;
     TfoptStatus status = tfopt_session_new(model, NULL, &session);
     if (status != TFOPT_OK) return die(argv[1], tfopt_status_text(status));
 
     int height = (int)in->dims[1], width = (int)in->dims[2], channels = (int)in->dims[3], failed = 0;
-    float *pixels = aligned_alloc(64, ((size_t)height * (size_t)width * (size_t)channels * sizeof *pixels + 63) / 64 * 64);
+    float *pixels =
+        aligned_alloc(64, ((size_t)height * (size_t)width * (size_t)channels * sizeof *pixels + 63) / 64 * 64);
     if (!pixels) return die("memory", "none left");
     for (int i = 3; i < argc; i++) {
         if (strcmp(argv[i], "--scale") == 0 && i + 1 < argc) {

@@ -97,8 +97,10 @@ void image_resize(const Image *in, int width, int height, float scale, float shi
         for (int x = 0; x < width; x++) {
             neighbours(x, in->width, width, &x0, &x1, &wx);
             for (int k = 0; k < c; k++) {
-#define PIXEL(row, column) (float)in->pixels[((size_t)(row) * (size_t)in->width + (size_t)(column)) * (size_t)c + (size_t)k]
-                float top = PIXEL(y0, x0) * (1 - wx) + PIXEL(y0, x1) * wx, bottom = PIXEL(y1, x0) * (1 - wx) + PIXEL(y1, x1) * wx;
+#define PIXEL(row, column)                                                                                             \
+    (float)in->pixels[((size_t)(row) * (size_t)in->width + (size_t)(column)) * (size_t)c + (size_t)k]
+                float top = PIXEL(y0, x0) * (1 - wx) + PIXEL(y0, x1) * wx,
+                      bottom = PIXEL(y1, x0) * (1 - wx) + PIXEL(y1, x1) * wx;
 #undef PIXEL
                 *out++ = (top * (1 - wy) + bottom * wy) * scale + shift;
             }

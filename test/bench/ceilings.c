@@ -37,8 +37,10 @@ double now_seconds(void) {
         double start = now_seconds();                                                                                  \
         for (long turn = 0; turn < turns; turn++) {                                                                    \
             STEP(a, constraint)                                                                                        \
-            STEP(b, constraint) STEP(c, constraint) STEP(d, constraint) STEP(e, constraint) STEP(f, constraint)        \
-                STEP(g, constraint) STEP(h, constraint) STEP(i, constraint) STEP(j, constraint)                        \
+            STEP(b, constraint)                                                                                        \
+            STEP(c, constraint)                                                                                        \
+            STEP(d, constraint) STEP(e, constraint) STEP(f, constraint) STEP(g, constraint) STEP(h, constraint)        \
+                STEP(i, constraint) STEP(j, constraint)                                                                \
         }                                                                                                              \
         return (double)turns * 10 * (bits / 32) * 2 / (now_seconds() - start) * 1e-9;                                  \
     }                                                                                                                  \

@@ -7,8 +7,11 @@
 #include <string.h>
 
 static DType dtype_named(const char *name) {
-    static const struct { const char *name; DType dtype; } quantised[] = {
-        {"qint8", DTYPE_S8}, {"quint8", DTYPE_U8}, {"qint16", DTYPE_S16}, {"quint16", DTYPE_U16}, {"qint32", DTYPE_S32}, {"object", DTYPE_STRING}};
+    static const struct {
+        const char *name;
+        DType dtype;
+    } quantised[] = {{"qint8", DTYPE_S8},    {"quint8", DTYPE_U8},  {"qint16", DTYPE_S16},
+                     {"quint16", DTYPE_U16}, {"qint32", DTYPE_S32}, {"object", DTYPE_STRING}};
     for (size_t i = 0; name && i < ARRAY_LEN(quantised); i++)
         if (strcmp(name, quantised[i].name) == 0) return quantised[i].dtype;
     for (DType t = DTYPE_F32; name && t < N_DTYPES; t++)
@@ -40,19 +43,25 @@ static void decode_base64(Tensor *t, Arena *arena) {
 
 /* The tensor that `j` describes: file, dtype, shape, encoding of strings. */
 static bool read_value(Tensor *t, Arena *arena, const char *directory, const json_t *j, Diag *d) {
-    const char *file = json_string_value(json_object_get(j, "file")), *encoding = json_string_value(json_object_get(j, "encoding"));
+    const char *file = json_string_value(json_object_get(j, "file")),
+               *encoding = json_string_value(json_object_get(j, "encoding"));
     const json_t *shape = json_object_get(j, "shape");
     if (!file) return diag_error(d, NULL, NULL, "%s: a tensor without a file", directory);
-    if (!tensor_read(t, arena, arena_printf(arena, "%s/%s", directory, file), dtype_named(json_string_value(json_object_get(j, "dtype"))), d)) return false;
+    if (!tensor_read(t, arena, arena_printf(arena, "%s/%s", directory, file),
+                     dtype_named(json_string_value(json_object_get(j, "dtype"))), d))
+        return false;
     int64_t count = 1, have = tensor_count(t);
     t->rank = (int)json_array_size(shape);
     for (int k = 0; k < t->rank; k++) count *= t->dims[k] = json_integer_value(json_array_get(shape, (size_t)k));
-    if (count != have) return diag_error(d, NULL, NULL, "%s/%s holds %" PRId64 " elements, not %" PRId64, directory, file, have, count);
+    if (count != have)
+        return diag_error(d, NULL, NULL, "%s/%s holds %" PRId64 " elements, not %" PRId64, directory, file, have,
+                          count);
     if (encoding && strcmp(encoding, "base64") == 0) decode_base64(t, arena);
     return true;
 }
 
-static bool read_tensors(CaseTensor **out, uint32_t *out_n, Arena *arena, const char *directory, const json_t *list, Diag *d) {
+static bool read_tensors(CaseTensor **out, uint32_t *out_n, Arena *arena, const char *directory, const json_t *list,
+                         Diag *d) {
     *out_n = (uint32_t)json_array_size(list);
     *out = NEW_ARRAY(arena, CaseTensor, *out_n + 1);
     for (uint32_t i = 0; i < *out_n; i++) {
@@ -79,9 +88,15 @@ static bool read_import(Case *c, Arena *arena, const json_t *j, Diag *d) {
     for (uint32_t i = 0; i < c->n_outputs; i++) outputs[i] = c->outputs[i].name;
     const json_t *init = json_object_get(j, "init"), *tables = json_object_get(j, "tables");
     const char **init_names = NEW_ARRAY(arena, const char *, json_array_size(init) + 1);
-    for (size_t i = 0; i < json_array_size(init); i++) init_names[i] = arena_strdup(arena, json_string_value(json_array_get(init, i)));
-    c->import = (ImportOptions){.inputs = inputs, .n_inputs = c->n_inputs, .outputs = outputs, .n_outputs = c->n_outputs, .init = init_names,
-                                .n_init = (uint32_t)json_array_size(init), .n_tables = (uint32_t)json_array_size(tables)};
+    for (size_t i = 0; i < json_array_size(init); i++)
+        init_names[i] = arena_strdup(arena, json_string_value(json_array_get(init, i)));
+    c->import = (ImportOptions){.inputs = inputs,
+                                .n_inputs = c->n_inputs,
+                                .outputs = outputs,
+                                .n_outputs = c->n_outputs,
+                                .init = init_names,
+                                .n_init = (uint32_t)json_array_size(init),
+                                .n_tables = (uint32_t)json_array_size(tables)};
     c->import.tables = arena_alloc(arena, c->import.n_tables * sizeof *c->import.tables);
     for (uint32_t i = 0; i < c->import.n_tables; i++) {
         const json_t *t = json_array_get(tables, i);
@@ -98,16 +113,20 @@ bool case_read(Case *c, Arena *arena, const char *directory, Diag *d) {
     const char *path = arena_printf(arena, "%s/case.json", directory);
     json_t *j = json_load_file(path, 0, &error);
     if (!j) return diag_error(d, NULL, NULL, "%s: %s", path, error.text);
-    *c = (Case){.directory = directory, .name = arena_strdup(arena, json_string_value(json_object_get(j, "name"))),
-                .graph = arena_printf(arena, "%s/graph.pb", directory), .rtol = json_number_value(json_object_get(j, "rtol")),
-                .atol = json_number_value(json_object_get(j, "atol")), .int_atol = json_number_value(json_object_get(j, "int_atol")),
+    *c = (Case){.directory = directory,
+                .name = arena_strdup(arena, json_string_value(json_object_get(j, "name"))),
+                .graph = arena_printf(arena, "%s/graph.pb", directory),
+                .rtol = json_number_value(json_object_get(j, "rtol")),
+                .atol = json_number_value(json_object_get(j, "atol")),
+                .int_atol = json_number_value(json_object_get(j, "int_atol")),
                 .shapes_only = strcmp(json_string_value(json_object_get(j, "check")), "shape") == 0};
     const json_t *ops = json_object_get(j, "live_ops");
     c->n_ops = (uint32_t)json_array_size(ops);
     c->ops = NEW_ARRAY(arena, const char *, c->n_ops + 1);
     for (uint32_t i = 0; i < c->n_ops; i++) c->ops[i] = arena_strdup(arena, json_string_value(json_array_get(ops, i)));
     bool ok = read_tensors(&c->inputs, &c->n_inputs, arena, directory, json_object_get(j, "inputs"), d) &&
-              read_tensors(&c->outputs, &c->n_outputs, arena, directory, json_object_get(j, "outputs"), d) && read_import(c, arena, j, d);
+              read_tensors(&c->outputs, &c->n_outputs, arena, directory, json_object_get(j, "outputs"), d) &&
+              read_import(c, arena, j, d);
     json_decref(j);
     return ok;
 }
@@ -131,9 +150,11 @@ bool case_judge(const Case *c, uint32_t i, const Tensor *got, char *why, size_t 
     for (int k = 0; same_shape && k < want->rank; k++) same_shape = got->dims[k] == want->dims[k];
     if (got->dtype != want->dtype || !same_shape) {
         int n = snprintf(why, size, "output %u is %s[", i, dtype_info(got->dtype)->text);
-        for (int k = 0; k < got->rank; k++) n += snprintf(why + n, size - (size_t)n, "%s%" PRId64, k ? "," : "", got->dims[k]);
+        for (int k = 0; k < got->rank; k++)
+            n += snprintf(why + n, size - (size_t)n, "%s%" PRId64, k ? "," : "", got->dims[k]);
         n += snprintf(why + n, size - (size_t)n, "], want %s[", dtype_info(want->dtype)->text);
-        for (int k = 0; k < want->rank; k++) n += snprintf(why + n, size - (size_t)n, "%s%" PRId64, k ? "," : "", want->dims[k]);
+        for (int k = 0; k < want->rank; k++)
+            n += snprintf(why + n, size - (size_t)n, "%s%" PRId64, k ? "," : "", want->dims[k]);
         snprintf(why + n, size - (size_t)n, "]");
         return false;
     }
@@ -144,13 +165,14 @@ bool case_judge(const Case *c, uint32_t i, const Tensor *got, char *why, size_t 
     for (int64_t k = 0; k < tensor_count(want); k++) {
         bool right;
         if (class_ == CLASS_FLOAT || class_ == CLASS_COMPLEX) {
-            right = number_is_right(c, got, want, k, 0, rtol) && (class_ == CLASS_FLOAT || number_is_right(c, got, want, k, 1, rtol));
+            right = number_is_right(c, got, want, k, 0, rtol) &&
+                    (class_ == CLASS_FLOAT || number_is_right(c, got, want, k, 1, rtol));
         } else if (class_ == CLASS_BYTES) {
             const StringElement *g = (const StringElement *)got->data + k, *w = (const StringElement *)want->data + k;
             right = g->size == w->size && (g->size == 0 || memcmp(g->data, w->data, g->size) == 0);
             if (!right)
-                snprintf(why, size, "output %u [%" PRId64 "] is \"%.*s\", want \"%.*s\"", i, k, (int)(g->size < 40 ? g->size : 40), g->data,
-                         (int)(w->size < 40 ? w->size : 40), w->data);
+                snprintf(why, size, "output %u [%" PRId64 "] is \"%.*s\", want \"%.*s\"", i, k,
+                         (int)(g->size < 40 ? g->size : 40), g->data, (int)(w->size < 40 ? w->size : 40), w->data);
             if (!right) return false;
         } else {
             int64_t g = tensor_get_i64(got, k), w = tensor_get_i64(want, k);
@@ -158,9 +180,11 @@ bool case_judge(const Case *c, uint32_t i, const Tensor *got, char *why, size_t 
         }
         if (right) continue;
         if (class_ == CLASS_FLOAT || class_ == CLASS_COMPLEX)
-            snprintf(why, size, "output %u [%" PRId64 "] is %.9g, want %.9g", i, k, part_of(got, k, 0), part_of(want, k, 0));
+            snprintf(why, size, "output %u [%" PRId64 "] is %.9g, want %.9g", i, k, part_of(got, k, 0),
+                     part_of(want, k, 0));
         else
-            snprintf(why, size, "output %u [%" PRId64 "] is %" PRId64 ", want %" PRId64, i, k, tensor_get_i64(got, k), tensor_get_i64(want, k));
+            snprintf(why, size, "output %u [%" PRId64 "] is %" PRId64 ", want %" PRId64, i, k, tensor_get_i64(got, k),
+                     tensor_get_i64(want, k));
         return false;
     }
     return true;

@@ -4,10 +4,10 @@
 #include "commands.h"
 
 typedef struct {
-    const char *name;   /* tensor */
+    const char *name; /* tensor */
     DType dtype;
-    bool unknown_rank;  /* of the placeholder */
-    bool integer_bits;  /* compared as integers although stored otherwise */
+    bool unknown_rank; /* of the placeholder */
+    bool integer_bits; /* compared as integers although stored otherwise */
     Tensor value;
 } CaseTensor;
 
@@ -17,7 +17,7 @@ typedef struct {
     uint32_t n_inputs, n_outputs;
     double rtol, atol, int_atol;
     bool shapes_only;
-    const char **ops;   /* live ones */
+    const char **ops; /* live ones */
     uint32_t n_ops;
     ImportOptions import;
 } Case;

@@ -1,8 +1,9 @@
 /* conformance: runs TensorFlow's recorded cases through the reference evaluator and through compiled code.
    usage: conformance CASES… [--reference | --compiled] [--filter TEXT] [-j N] [-v] [--report FILE]
-   CASES: directories of suites (SUITE/NAME/case.json) or of cases. Every case is a child process with limits on time and memory, so
-   that a crash is counted as a wrong answer of that case alone. Prints passed, refused and wrong per suite, per op what went wrong, and
-   closes with "N passed, N failed". A refusal is not a failure; exit 1 only when something is wrong. */
+   CASES: directories of suites (SUITE/NAME/case.json) or of cases. Every case is a child process with limits on time
+   and memory, so that a crash is counted as a wrong answer of that case alone. Prints passed, refused and wrong per
+   suite, per op what went wrong, and closes with "N passed, N failed". A refusal is not a failure; exit 1 only when
+   something is wrong. */
 #include "case.h"
 
 #include "ref/ref.h"
@@ -120,12 +121,14 @@ static void collect(Entries *entries, Arena *arena, const char *path, const char
         if (filter && !strstr(path, filter)) return;
         char *suite = arena_strndup(arena, path, (size_t)(name - path) - (name > path));
         const char *suite_slash = strrchr(suite, '/');
-        vec_push(arena, entries, (Entry){.directory = path, .name = name, .suite = suite_slash ? suite_slash + 1 : suite});
+        vec_push(arena, entries,
+                 (Entry){.directory = path, .name = name, .suite = suite_slash ? suite_slash + 1 : suite});
         return;
     }
     DIR *dir = depth < 3 ? opendir(path) : NULL;
     for (struct dirent *e; dir && (e = readdir(dir));)
-        if (e->d_name[0] != '.') collect(entries, arena, arena_printf(arena, "%s/%s", path, e->d_name), filter, depth + 1);
+        if (e->d_name[0] != '.')
+            collect(entries, arena, arena_printf(arena, "%s/%s", path, e->d_name), filter, depth + 1);
     if (dir) closedir(dir);
 }
 
@@ -177,7 +180,11 @@ static void finish(Job *job) {
 static void report(Entries *entries, Arena *arena, FILE *out, bool verbose) {
     Map suites;
     map_init(&suites, arena);
-    VEC(struct { const char *name; uint32_t n[N_VERDICTS]; }) counts = {0};
+    VEC(struct {
+        const char *name;
+        uint32_t n[N_VERDICTS];
+    })
+    counts = {0};
     for (uint32_t i = 0; i < entries->len; i++) {
         const Entry *e = &entries->data[i];
         if (map_add(&suites, e->suite, counts.len)) {
@@ -192,8 +199,8 @@ static void report(Entries *entries, Arena *arena, FILE *out, bool verbose) {
     fprintf(out, "\n%-16s %8s %8s %8s %8s\n", "suite", "cases", "passed", "refused", "wrong");
     for (uint32_t i = 0; i < counts.len; i++) {
         const uint32_t *n = counts.data[i].n;
-        fprintf(out, "%-16s %8u %8u %8u %8u   %.2f %% passed\n", counts.data[i].name, n[0] + n[1] + n[2], n[PASSED], n[REFUSED], n[WRONG],
-                100.0 * n[PASSED] / (n[0] + n[1] + n[2]));
+        fprintf(out, "%-16s %8u %8u %8u %8u   %.2f %% passed\n", counts.data[i].name, n[0] + n[1] + n[2], n[PASSED],
+                n[REFUSED], n[WRONG], 100.0 * n[PASSED] / (n[0] + n[1] + n[2]));
     }
 }
 
@@ -207,15 +214,26 @@ int main(int argc, char **argv) {
         if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) filter = argv[i + 1];
     }
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--reference") == 0) compiled = false;
-        else if (strcmp(argv[i], "--compiled") == 0) reference = false;
-        else if (strcmp(argv[i], "-v") == 0) verbose = true;
-        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) i++;
-        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc) cpu = argv[++i];
-        else if (strcmp(argv[i], "--report") == 0 && i + 1 < argc) report_file = argv[++i];
-        else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc) jobs = atoi(argv[++i]);
-        else if (argv[i][0] != '-') collect(&entries, arena, argv[i], filter, 0);
-        else return fprintf(stderr, "usage: conformance CASES… [--reference | --compiled] [--filter TEXT] [--cpu NAME] [-j N] [-v] [--report FILE]\n"), 2;
+        if (strcmp(argv[i], "--reference") == 0)
+            compiled = false;
+        else if (strcmp(argv[i], "--compiled") == 0)
+            reference = false;
+        else if (strcmp(argv[i], "-v") == 0)
+            verbose = true;
+        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc)
+            i++;
+        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
+            cpu = argv[++i];
+        else if (strcmp(argv[i], "--report") == 0 && i + 1 < argc)
+            report_file = argv[++i];
+        else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
+            jobs = atoi(argv[++i]);
+        else if (argv[i][0] != '-')
+            collect(&entries, arena, argv[i], filter, 0);
+        else
+            return fprintf(stderr, "usage: conformance CASES… [--reference | --compiled] [--filter TEXT] [--cpu NAME] "
+                                   "[-j N] [-v] [--report FILE]\n"),
+                   2;
     }
     jobs = jobs < 1 ? 1 : jobs > MAX_JOBS ? MAX_JOBS : jobs;
     if (entries.len) qsort(entries.data, entries.len, sizeof *entries.data, compare_entries);

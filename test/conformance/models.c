@@ -1,8 +1,9 @@
-/* models: real graphs with TensorFlow's own answers (../shared/models: frozen, real, trained) through reference and compiled code.
-   usage: models FOLDER… [--reference] [--cpu NAME] [--threads N] [--filter TEXT] [-v]
-   FOLDER holds MODEL/model.json. A float output passes when every |got-want| <= max(8 * tf_float64_max_abs_diff, 2e-5 * max|want|), or
-   1e-4 * max|want| where that figure is missing; integers and strings are equal. Detections whose neighbouring scores differ by less
-   than that may swap places: rows of outputs with a common length are matched as sets. Closes with "N passed, N failed". */
+/* models: real graphs with TensorFlow's own answers (../shared/models: frozen, real, trained) through reference and
+   compiled code. usage: models FOLDER… [--reference] [--cpu NAME] [--threads N] [--filter TEXT] [-v] FOLDER holds
+   MODEL/model.json. A float output passes when every |got-want| <= max(8 * tf_float64_max_abs_diff, 2e-5 * max|want|),
+   or 1e-4 * max|want| where that figure is missing; integers and strings are equal. Detections whose neighbouring
+   scores differ by less than that may swap places: rows of outputs with a common length are matched as sets. Closes
+   with "N passed, N failed". */
 #include "commands.h"
 
 #include "ref/ref.h"
@@ -43,7 +44,8 @@ static bool row_matches(const Expected *e, const Tensor *got, uint32_t n_outputs
         if (w->rank < 2 || w->dims[1] != n) continue;
         int64_t width = tensor_count(w) / n;
         for (int64_t k = 0; k < width; k++)
-            if (!(fabs(tensor_get_f64(&got[i], a * width + k) - tensor_get_f64(w, b * width + k)) <= e[i].limit)) return false;
+            if (!(fabs(tensor_get_f64(&got[i], a * width + k) - tensor_get_f64(w, b * width + k)) <= e[i].limit))
+                return false;
     }
     return true;
 }
@@ -76,7 +78,11 @@ static bool judge(const char *title, const Expected *e, const Tensor *got, const
         const char *name = json_string_value(json_object_get(json_array_get(outputs, i), "name"));
         if (!c.ok && !as_set) all = false;
         if (s->verbose || (!c.ok && !as_set))
-            printf("    %-44s %-30s %s  difference %.3g, allowed %.3g, largest %.3g\n", title, name, c.ok ? "ok" : as_set ? "ok as a set" : c.same_type ? "WRONG" : "WRONG SHAPE",
+            printf("    %-44s %-30s %s  difference %.3g, allowed %.3g, largest %.3g\n", title, name,
+                   c.ok          ? "ok"
+                   : as_set      ? "ok as a set"
+                   : c.same_type ? "WRONG"
+                                 : "WRONG SHAPE",
                    c.max_difference, c.limit, c.max_want);
     }
     return all;
@@ -113,12 +119,14 @@ typedef struct {
     uint32_t n_in, n_out;
 } Subject;
 
-static bool open_subject(Subject *x, const char *graph, const json_t *model, const char *directory, const Settings *s, Arena *arena, Diag *d) {
+static bool open_subject(Subject *x, const char *graph, const json_t *model, const char *directory, const Settings *s,
+                         Arena *arena, Diag *d) {
     Options o = {.model = graph, .cpu = s->cpu, .threads = s->threads, .has_threads = true};
     const json_t *inputs = json_object_get(model, "inputs"), *outputs = json_object_get(model, "outputs");
     for (size_t i = 0; i < json_array_size(inputs); i++) {
         const json_t *in = json_array_get(inputs, i);
-        const char *name = json_string_value(json_object_get(in, "name")), *file = json_string_value(json_object_get(in, "file"));
+        const char *name = json_string_value(json_object_get(in, "name")),
+                   *file = json_string_value(json_object_get(in, "file"));
         if (!json_is_null(json_object_get(in, "shape"))) {
             vec_push(arena, &o.inputs, name);
             continue;
@@ -131,7 +139,8 @@ static bool open_subject(Subject *x, const char *graph, const json_t *model, con
         for (int k = 0; k < t.rank; k++) str_add(&word, k ? ",-1" : "-1");
         vec_push(arena, &o.inputs, str_text(&word));
     }
-    for (size_t i = 0; i < json_array_size(outputs); i++) vec_push(arena, &o.outputs, json_string_value(json_object_get(json_array_get(outputs, i), "name")));
+    for (size_t i = 0; i < json_array_size(outputs); i++)
+        vec_push(arena, &o.outputs, json_string_value(json_object_get(json_array_get(outputs, i), "name")));
     x->work = (Compilation){.arena = arena};
     CompileOptions c;
     if (s->reference) {
@@ -151,13 +160,16 @@ static bool open_subject(Subject *x, const char *graph, const json_t *model, con
 }
 
 static bool run_subject(Subject *x, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d) {
-    return x->reference ? ref_run(x->reference, inputs, outputs, arena, d) : loaded_run(x->loaded, inputs, outputs, arena, d);
+    return x->reference ? ref_run(x->reference, inputs, outputs, arena, d)
+                        : loaded_run(x->loaded, inputs, outputs, arena, d);
 }
 
-static bool run_case(Subject *x, const char *title, const char *directory, const json_t *inputs, const json_t *outputs, const Settings *s, Arena *arena, Diag *d) {
+static bool run_case(Subject *x, const char *title, const char *directory, const json_t *inputs, const json_t *outputs,
+                     const Settings *s, Arena *arena, Diag *d) {
     Tensor *in = NEW_ARRAY(arena, Tensor, x->n_in + 1), *got = NEW_ARRAY(arena, Tensor, json_array_size(outputs) + 1);
     Expected *e = NEW_ARRAY(arena, Expected, json_array_size(outputs) + 1);
-    if (json_array_size(inputs) != x->n_in) return diag_error(d, NULL, NULL, "the graph has %u inputs, model.json %zu", x->n_in, json_array_size(inputs));
+    if (json_array_size(inputs) != x->n_in)
+        return diag_error(d, NULL, NULL, "the graph has %u inputs, model.json %zu", x->n_in, json_array_size(inputs));
     for (uint32_t i = 0; i < x->n_in; i++) {
         const json_t *j = json_array_get(inputs, i);
         const char *file = json_string_value(json_object_get(j, "file"));
@@ -179,12 +191,14 @@ static bool run_model(const char *directory, const Settings *s) {
     Subject x = {0};
     bool ok = model && open_subject(&x, arena_printf(arena, "%s/graph.pb", directory), model, directory, s, arena, &d);
     const char *name = strrchr(directory, '/') + 1;
-    if (ok) ok = run_case(&x, name, directory, json_object_get(model, "inputs"), json_object_get(model, "outputs"), s, arena, &d);
+    if (ok)
+        ok = run_case(&x, name, directory, json_object_get(model, "inputs"), json_object_get(model, "outputs"), s,
+                      arena, &d);
     const json_t *cases = json_object_get(model, "cases");
     for (size_t i = 0; ok && i < json_array_size(cases); i++) {
         const json_t *c = json_array_get(cases, i);
-        ok = run_case(&x, arena_printf(arena, "%s/%s", name, json_string_value(json_object_get(c, "name"))), directory, json_object_get(c, "inputs"),
-                      json_object_get(c, "outputs"), s, arena, &d);
+        ok = run_case(&x, arena_printf(arena, "%s/%s", name, json_string_value(json_object_get(c, "name"))), directory,
+                      json_object_get(c, "inputs"), json_object_get(c, "outputs"), s, arena, &d);
     }
     diag_print(&d, stdout, false);
     return ok;
@@ -214,18 +228,25 @@ int main(int argc, char **argv) {
     Settings s = {0};
     TextList folders = {0}, models = {0};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--reference") == 0) s.reference = true;
-        else if (strcmp(argv[i], "-v") == 0) s.verbose = true;
-        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc) s.cpu = argv[++i];
-        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc) s.threads = atoi(argv[++i]);
-        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) s.filter = argv[++i];
-        else vec_push(arena, &folders, argv[i]);
+        if (strcmp(argv[i], "--reference") == 0)
+            s.reference = true;
+        else if (strcmp(argv[i], "-v") == 0)
+            s.verbose = true;
+        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
+            s.cpu = argv[++i];
+        else if (strcmp(argv[i], "--threads") == 0 && i + 1 < argc)
+            s.threads = atoi(argv[++i]);
+        else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc)
+            s.filter = argv[++i];
+        else
+            vec_push(arena, &folders, argv[i]);
     }
     for (uint32_t f = 0; f < folders.len; f++) {
         DIR *dir = opendir(folders.data[f]);
         for (struct dirent *e; dir && (e = readdir(dir));) {
             const char *path = arena_printf(arena, "%s/%s", folders.data[f], e->d_name);
-            if (e->d_name[0] != '.' && file_exists(arena_printf(arena, "%s/model.json", path)) && (!s.filter || strstr(path, s.filter)))
+            if (e->d_name[0] != '.' && file_exists(arena_printf(arena, "%s/model.json", path)) &&
+                (!s.filter || strstr(path, s.filter)))
                 vec_push(arena, &models, path);
         }
         if (dir) closedir(dir);

@@ -1,4 +1,5 @@
-/* graph_run: see graph_run.h. Buffers have memory of their own each; on another machine they travel through a file (run_program.c). */
+/* graph_run: see graph_run.h. Buffers have memory of their own each; on another machine they travel through a file
+ * (run_program.c). */
 #include "graph_run.h"
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
@@ -26,8 +27,10 @@ static Tensor random_tensor(Arena *arena, const Value *v, uint32_t *seed, bool e
     for (int64_t i = 0; i < tensor_count(&t); i++) {
         *seed = *seed * 1664525u + 1013904223u;
         int64_t r = *seed >> 12;
-        if (dtype_is_float(v->dtype)) tensor_set_f64(&t, i, edges && r % 11 == 0 ? special[r / 11 % 7] : (double)(r % 4000) / 1000 - 2);
-        else tensor_set_i64(&t, i, r % 8);
+        if (dtype_is_float(v->dtype))
+            tensor_set_f64(&t, i, edges && r % 11 == 0 ? special[r / 11 % 7] : (double)(r % 4000) / 1000 - 2);
+        else
+            tensor_set_i64(&t, i, r % 8);
     }
     return t;
 }
@@ -85,13 +88,16 @@ static int run_step(Machinery *m, const Step *s, bool bench) {
         double t = (now() - from) / times;
         if (t < best) best = t;
     }
-    printf("  %-24s %9.0f ns  %6.2f GB/s of arguments, %lld units, predicted %.0f ns\n", k->name, best * 1e9, bytes / best * 1e-9, (long long)s->units.value, k->cost.ns);
+    printf("  %-24s %9.0f ns  %6.2f GB/s of arguments, %lld units, predicted %.0f ns\n", k->name, best * 1e9,
+           bytes / best * 1e-9, (long long)s->units.value, k->cost.ns);
     return status;
 }
 
 /* ---- another machine: by a program of its own, under qemu */
 
-static void put(FILE *f, uint64_t n) { fwrite(&n, sizeof n, 1, f); }
+static void put(FILE *f, uint64_t n) {
+    fwrite(&n, sizeof n, 1, f);
+}
 
 /* Writes buffers and steps for run_program, runs it, reads the buffers back. */
 static bool run_elsewhere(Arena *arena, Machinery *m, const char *folder, const char *object) {
@@ -118,7 +124,9 @@ static bool run_elsewhere(Arena *arena, Machinery *m, const char *folder, const 
         for (uint32_t a = 0; a < s->args.len; a++) put(f, s->args.data[a]);
     }
     if (fclose(f)) return false;
-    const char *compile = arena_printf(arena, "aarch64-linux-gnu-gcc -static -O1 -Iruntime/include -o %s test/diff/run_program.c %s -lm", binary, object);
+    const char *compile =
+        arena_printf(arena, "aarch64-linux-gnu-gcc -static -O1 -Iruntime/include -o %s test/diff/run_program.c %s -lm",
+                     binary, object);
     if (system(compile) != 0 || system(arena_printf(arena, "qemu-aarch64 %s %s", binary, data)) != 0) return false;
     f = fopen(data, "rb");
     fseek(f, 8, SEEK_SET);
@@ -133,8 +141,12 @@ static bool run_elsewhere(Arena *arena, Machinery *m, const char *folder, const 
 static bool close_enough(const Tensor *got, const Tensor *want, const char *file, const char *cpu, uint32_t output) {
     double most = 0, worst = 0;
     bool is_float = dtype_is_float(want->dtype);
-    double unit = want->dtype == DTYPE_F16 ? 2e-3 : want->dtype == DTYPE_BF16 ? 2e-2 : want->dtype == DTYPE_F64 ? 1e-12 : 1e-5;
-    for (int64_t i = 0; i < tensor_count(want); i++) most = fmax(most, isfinite(tensor_get_f64(want, i)) ? fabs(tensor_get_f64(want, i)) : 0);
+    double unit = want->dtype == DTYPE_F16    ? 2e-3
+                  : want->dtype == DTYPE_BF16 ? 2e-2
+                  : want->dtype == DTYPE_F64  ? 1e-12
+                                              : 1e-5;
+    for (int64_t i = 0; i < tensor_count(want); i++)
+        most = fmax(most, isfinite(tensor_get_f64(want, i)) ? fabs(tensor_get_f64(want, i)) : 0);
     for (int64_t i = 0; i < tensor_count(want); i++) {
         double x = tensor_get_f64(got, i), y = tensor_get_f64(want, i);
         bool same = x == y || (isnan(x) && isnan(y)) || (is_float && fabs(x - y) <= unit * most);
@@ -156,8 +168,11 @@ static bool run_on(const char *file, const char *text, const IsaRow *isa, const 
     Graph *g = graph_parse(arena, text, &d);
     if (!g) goto done;
     uint32_t seed = 7;
-    Tensor *inputs = NEW_ARRAY(arena, Tensor, g->inputs.len + 1), *wanted = NEW_ARRAY(arena, Tensor, g->outputs.len + 1);
-    for (uint32_t i = 0; i < g->inputs.len; i++) inputs[i] = random_tensor(arena, value_at(g, region_at(g, g->root)->params.data[i]), &seed, o->edges && strcmp(isa->arch, "aarch64") != 0);
+    Tensor *inputs = NEW_ARRAY(arena, Tensor, g->inputs.len + 1),
+           *wanted = NEW_ARRAY(arena, Tensor, g->outputs.len + 1);
+    for (uint32_t i = 0; i < g->inputs.len; i++)
+        inputs[i] = random_tensor(arena, value_at(g, region_at(g, g->root)->params.data[i]), &seed,
+                                  o->edges && strcmp(isa->arch, "aarch64") != 0);
     RefSession *reference = ref_open(g);
     bool ran = ref_run(reference, inputs, wanted, arena, &d);
     ref_close(reference);
@@ -190,7 +205,9 @@ static bool run_on(const char *file, const char *text, const IsaRow *isa, const 
     if (!llvm_unit_emit(unit, LLVM_OBJECT, object, &d)) goto done;
     double generated = now();
     llvm_unit_free(unit);
-    if (o->bench) printf("%s on %s: %u kernels, to LLVM %.1f ms, to object %.1f ms\n", file, isa->name, p->kernels.len, (emitted - started) * 1e3, (generated - generating) * 1e3);
+    if (o->bench)
+        printf("%s on %s: %u kernels, to LLVM %.1f ms, to object %.1f ms\n", file, isa->name, p->kernels.len,
+               (emitted - started) * 1e3, (generated - generating) * 1e3);
     Machinery m = {.p = p};
     ok = place_buffers(arena, &m, inputs);
     bool elsewhere = strcmp(isa->arch, "aarch64") == 0 && strncmp(llvm_default_triple(arena), "aarch64", 7) != 0;

@@ -8,11 +8,16 @@ int main(int argc, char **argv) {
     Options o = {0};
     int i = 1, wrong = 0, done = 0;
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "--bench") == 0) o.bench = true;
-        else if (strcmp(argv[i], "--kernels") == 0) o.kernels = true;
-        else if (strcmp(argv[i], "--asm") == 0 && i + 1 < argc) o.assembly = argv[++i];
-        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc) o.cpu = argv[++i];
-        else return 2;
+        if (strcmp(argv[i], "--bench") == 0)
+            o.bench = true;
+        else if (strcmp(argv[i], "--kernels") == 0)
+            o.kernels = true;
+        else if (strcmp(argv[i], "--asm") == 0 && i + 1 < argc)
+            o.assembly = argv[++i];
+        else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
+            o.cpu = argv[++i];
+        else
+            return 2;
     }
     Arena *arena = arena_new();
     Diag d;

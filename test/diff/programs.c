@@ -1,7 +1,8 @@
-/* Whole programs against the reference evaluator: every case of programs.txt, for its element types, unfused and fused, is lowered, emitted,
-   linked, run on random inputs and compared. `diff_programs [-v] FILE [NAME…]` runs only cases whose name begins so.
-   A case: `case NAME [types=f32,s32] [batch=3] [index=4]`, then a graph in text form with $T for the type, up to a line `end`. Symbols have the value
-   given by `size=`, else 3; the environment's SIZE comes before both, its ISA before the processor's. Integer inputs named "index…" hold values below `index`. */
+/* Whole programs against the reference evaluator: every case of programs.txt, for its element types, unfused and fused,
+   is lowered, emitted, linked, run on random inputs and compared. `diff_programs [-v] FILE [NAME…]` runs only cases
+   whose name begins so. A case: `case NAME [types=f32,s32] [batch=3] [index=4]`, then a graph in text form with $T for
+   the type, up to a line `end`. Symbols have the value given by `size=`, else 3; the environment's SIZE comes before
+   both, its ISA before the processor's. Integer inputs named "index…" hold values below `index`. */
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
 #include "codegen/object/object.h"
@@ -51,8 +52,12 @@ static void add_cases(Arena *a, Cases *cases, const char *line, const char *body
     if (at) sscanf(at, "types=%127s", types);
     for (char *t = strtok(types, ","); t; t = strtok(NULL, ","))
         for (int fuse = 0; fuse < 2; fuse++)
-            vec_push(a, cases, (Case){.name = arena_printf(a, "%s.%s.%s", name, t, fuse ? "fused" : "plain"), .text = replace_type(a, body, t),
-                                      .index = option_int(line, "index=", 3), .sizes = getenv("SIZE") ? strtoll(getenv("SIZE"), NULL, 10) : option_int(line, "size=", 3), .fuse = fuse});
+            vec_push(a, cases,
+                     (Case){.name = arena_printf(a, "%s.%s.%s", name, t, fuse ? "fused" : "plain"),
+                            .text = replace_type(a, body, t),
+                            .index = option_int(line, "index=", 3),
+                            .sizes = getenv("SIZE") ? strtoll(getenv("SIZE"), NULL, 10) : option_int(line, "size=", 3),
+                            .fuse = fuse});
 }
 
 static bool read_cases(Arena *a, const char *path, Cases *cases) {
@@ -114,18 +119,25 @@ static Tensor random_input(Arena *a, const Case *c, uint32_t port, uint64_t *sta
 
 static double tolerance(DType t) {
     switch (t) {
-    case DTYPE_F64: return 1e-11;
-    case DTYPE_F32: return 2e-5;
-    case DTYPE_F16: return 4e-3;
-    case DTYPE_BF16: return 3e-2;
-    default: return 0;
+    case DTYPE_F64:
+        return 1e-11;
+    case DTYPE_F32:
+        return 2e-5;
+    case DTYPE_F16:
+        return 4e-3;
+    case DTYPE_BF16:
+        return 3e-2;
+    default:
+        return 0;
     }
 }
 
 static bool equal(const Tensor *want, const TfoptTensor *got, char *why, size_t n) {
     if ((int)want->dtype != got->dtype || want->rank != got->rank) return snprintf(why, n, "type or rank"), false;
     for (int i = 0; i < want->rank; i++)
-        if (want->dims[i] != got->dims[i]) return snprintf(why, n, "dim %d is %lld, not %lld", i, (long long)got->dims[i], (long long)want->dims[i]), false;
+        if (want->dims[i] != got->dims[i])
+            return snprintf(why, n, "dim %d is %lld, not %lld", i, (long long)got->dims[i], (long long)want->dims[i]),
+                   false;
     Tensor have = *want;
     have.data = got->data;
     DTypeClass class_ = dtype_info(want->dtype)->class_;
@@ -136,7 +148,8 @@ static bool equal(const Tensor *want, const TfoptTensor *got, char *why, size_t 
             same = x->size == y->size && memcmp(x->data, y->data, x->size) == 0;
         } else if (class_ == CLASS_COMPLEX) {
             size_t size = dtype_size(want->dtype);
-            same = memcmp((const char *)want->data + (size_t)i * size, (const char *)got->data + (size_t)i * size, size) == 0;
+            same = memcmp((const char *)want->data + (size_t)i * size, (const char *)got->data + (size_t)i * size,
+                          size) == 0;
         } else {
             double x = tensor_get_f64(want, i), y = tensor_get_f64(&have, i);
             same = x == y || (isnan(x) && isnan(y)) || fabs(x - y) <= tolerance(want->dtype) * (1 + fabs(x));
@@ -149,7 +162,8 @@ static bool equal(const Tensor *want, const TfoptTensor *got, char *why, size_t 
 
 /* ---- running */
 
-static bool build(Arena *a, Case *c, const IsaRow *isa, const char *triple, LlvmUnit *unit, const char *folder, int number, Diag *d) {
+static bool build(Arena *a, Case *c, const IsaRow *isa, const char *triple, LlvmUnit *unit, const char *folder,
+                  int number, Diag *d) {
     c->g = graph_parse(a, c->text, d);
     if (!c->g) return false;
     const Machine *machine = machine_find(isa->cpu, isa->level);
@@ -191,11 +205,15 @@ static bool check(Arena *a, Case *c, void *library, int number, char *why, size_
     if (c->fuse) tfopt_pool_new(2, &options.pool);
     if (tfopt_session_new(model, &options, &session)) return snprintf(why, n, "session"), false;
     bool ok = true;
-    for (uint32_t i = 0; i < n_in && ok; i++) ok = tfopt_set_input(session, (int)i, c->inputs[i].data, c->inputs[i].rank, c->inputs[i].dims) == TFOPT_OK;
+    for (uint32_t i = 0; i < n_in && ok; i++)
+        ok = tfopt_set_input(session, (int)i, c->inputs[i].data, c->inputs[i].rank, c->inputs[i].dims) == TFOPT_OK;
     for (int run = 0; run < 2 && ok; run++) ok = tfopt_run(session) == TFOPT_OK; /* twice: state must not leak */
-    if (!ok && !ref_ok) ok = true;
-    else if (!ok) snprintf(why, n, "run: %s", tfopt_error(session));
-    else if (!ref_ok) ok = (snprintf(why, n, "the reference refuses"), false);
+    if (!ok && !ref_ok)
+        ok = true;
+    else if (!ok)
+        snprintf(why, n, "run: %s", tfopt_error(session));
+    else if (!ref_ok)
+        ok = (snprintf(why, n, "the reference refuses"), false);
     for (uint32_t i = 0; i < n_out && ok && ref_ok; i++) {
         TfoptTensor got;
         ok = tfopt_get_output(session, (int)i, &got) == TFOPT_OK && equal(&want[i], &got, why, n);
@@ -239,7 +257,8 @@ int main(int argc, char **argv) {
         }
     }
     const char *object = arena_printf(a, "%s/k.o", folder), *library = arena_printf(a, "%s/k.so", folder);
-    bool ok = llvm_unit_emit(unit, LLVM_OBJECT, object, &d) && system(arena_printf(a, "cc -shared -o %s %s -lm", library, object)) == 0;
+    bool ok = llvm_unit_emit(unit, LLVM_OBJECT, object, &d) &&
+              system(arena_printf(a, "cc -shared -o %s %s -lm", library, object)) == 0;
     void *handle = ok ? dlopen(library, RTLD_NOW) : NULL;
     if (!handle) return printf("cannot load: %s\n", ok ? dlerror() : "no object"), 1;
     for (uint32_t i = 0; i < cases.len; i++) {

@@ -1,5 +1,5 @@
-/* run_program FILE: runs the steps of a program, linked in as kernel_table, over buffers from FILE and writes them back: the part of
-   diff_graphs that runs on the target machine, or under an emulator of it. */
+/* run_program FILE: runs the steps of a program, linked in as kernel_table, over buffers from FILE and writes them
+   back: the part of diff_graphs that runs on the target machine, or under an emulator of it. */
 #include "tfopt_abi.h"
 #include <stdio.h>
 #include <stdlib.h>

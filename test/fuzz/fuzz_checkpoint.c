@@ -1,5 +1,6 @@
-/* fuzz_checkpoint: one byte (raw or compressed), a data block of a checkpoint's index, and in the last quarter its data file → every tensor.
-   The table around the block is built here, since damaged bytes would not get past its checksums. */
+/* fuzz_checkpoint: one byte (raw or compressed), a data block of a checkpoint's index, and in the last quarter its data
+   file → every tensor. The table around the block is built here, since damaged bytes would not get past its checksums.
+ */
 #include "fuzz.h"
 
 #include "table_build.h"
@@ -14,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     str_init(&file, arena);
     size_t rest = size - 1, shard = rest / 4, block = rest - shard;
     table_build(&file, data + 1, block, data[0] & 1);
-    Checkpoint c = {.arena = arena, .prefix = "fuzz", .n_shards = 1, .shards = NEW(arena, FileMap), .shard_open = NEW(arena, bool)};
+    Checkpoint c = {
+        .arena = arena, .prefix = "fuzz", .n_shards = 1, .shards = NEW(arena, FileMap), .shard_open = NEW(arena, bool)};
     map_init(&c.entries, arena);
     crc32c_init(&c.crc);
     c.shards[0] = (FileMap){.data = data + 1 + block, .size = shard};

@@ -17,7 +17,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Graph *g = tf ? import_graph(arena, tf, &import, &d) : NULL;
     if (!g && !d.n_errors) BUG("refused without a message");
     if (g) {
-        Unit u = {.g = g, .machine = machine_find("generic", "x86-64-v3"), .options = &passes, .arena = arena, .scratch = arena_new(), .d = &d};
+        Unit u = {.g = g,
+                  .machine = machine_find("generic", "x86-64-v3"),
+                  .options = &passes,
+                  .arena = arena,
+                  .scratch = arena_new(),
+                  .d = &d};
         passes_run(&u);
         arena_free(u.scratch);
     }

@@ -9,8 +9,9 @@ uint64_t random_next(uint64_t *state);
 /* 0 … n-1; n > 0. */
 uint64_t random_below(uint64_t *state, uint64_t n);
 
-/* Reads `data` as a message of `type`, changes one to four places and writes it to `out`: tags, lengths, numbers, names, attributes, shapes;
-   fields removed, doubled, exchanged; the file cut short. Values of tensors are changed in one case out of twenty. Bytes that are no such
-   message are damaged byte by byte. */
-void mutate_message(uint64_t seed, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size, Arena *arena, Str *out);
+/* Reads `data` as a message of `type`, changes one to four places and writes it to `out`: tags, lengths, numbers,
+   names, attributes, shapes; fields removed, doubled, exchanged; the file cut short. Values of tensors are changed in
+   one case out of twenty. Bytes that are no such message are damaged byte by byte. */
+void mutate_message(uint64_t seed, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size,
+                    Arena *arena, Str *out);
 #endif

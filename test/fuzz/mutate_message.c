@@ -1,5 +1,6 @@
-/* mutate_message: a protobuf file as a tree of fields, a few changes to the tree, and the tree as a file again. Lengths of enclosing messages
-   are written to fit, so that a change deep inside arrives there instead of breaking the outermost message; only some are broken on purpose. */
+/* mutate_message: a protobuf file as a tree of fields, a few changes to the tree, and the tree as a file again. Lengths
+   of enclosing messages are written to fit, so that a change deep inside arrives there instead of breaking the
+   outermost message; only some are broken on purpose. */
 #include "mutate.h"
 
 #include "frontend/message.h"
@@ -42,10 +43,12 @@ uint64_t random_below(uint64_t *state, uint64_t n) {
 /* ---- file to tree */
 
 static bool is_tensor_value(const ProtobufCMessageDescriptor *type, const ProtobufCFieldDescriptor *f) {
-    return f && strcmp(type->short_name, "TensorProto") == 0 && (strstr(f->name, "_val") || strcmp(f->name, "tensor_content") == 0);
+    return f && strcmp(type->short_name, "TensorProto") == 0 &&
+           (strstr(f->name, "_val") || strcmp(f->name, "tensor_content") == 0);
 }
 
-static bool parse(Tree *t, const ProtobufCMessageDescriptor *type, const uint8_t *p, const uint8_t *end, Field *owner, Fields *out, int depth) {
+static bool parse(Tree *t, const ProtobufCMessageDescriptor *type, const uint8_t *p, const uint8_t *end, Field *owner,
+                  Fields *out, int depth) {
     while (p < end) {
         uint64_t tag, value = 0;
         if (!wire_varint(&p, end, &tag) || tag >> 3 == 0 || tag > UINT32_MAX) return false;
@@ -112,13 +115,43 @@ static void write_fields(Tree *t, const Fields *fields, Str *out) {
 /* ---- changes */
 
 static uint64_t odd_number(Tree *t, uint64_t old) {
-    static const uint64_t numbers[] = {0, 1, 2, 3, 7, 8, 12, 13, 16, 64, 127, 128, 255, 256, 1000, 4096, 65535, 65536, 1000000, 16777216, INT32_MAX,
-                                       (uint64_t)INT32_MAX + 1, UINT32_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX - 1, (uint64_t)1 << 63, (uint64_t)1 << 40};
+    static const uint64_t numbers[] = {0,
+                                       1,
+                                       2,
+                                       3,
+                                       7,
+                                       8,
+                                       12,
+                                       13,
+                                       16,
+                                       64,
+                                       127,
+                                       128,
+                                       255,
+                                       256,
+                                       1000,
+                                       4096,
+                                       65535,
+                                       65536,
+                                       1000000,
+                                       16777216,
+                                       INT32_MAX,
+                                       (uint64_t)INT32_MAX + 1,
+                                       UINT32_MAX,
+                                       INT64_MAX,
+                                       UINT64_MAX,
+                                       UINT64_MAX - 1,
+                                       (uint64_t)1 << 63,
+                                       (uint64_t)1 << 40};
     switch (random_below(&t->random, 4)) {
-    case 0: return old + 1;
-    case 1: return old - 1;
-    case 2: return old ^ (uint64_t)1 << random_below(&t->random, 64);
-    default: return numbers[random_below(&t->random, ARRAY_LEN(numbers))];
+    case 0:
+        return old + 1;
+    case 1:
+        return old - 1;
+    case 2:
+        return old ^ (uint64_t)1 << random_below(&t->random, 64);
+    default:
+        return numbers[random_below(&t->random, ARRAY_LEN(numbers))];
     }
 }
 
@@ -134,7 +167,8 @@ static void take_other_text(Tree *t, Field *f) {
 }
 
 static void change_bytes(Tree *t, Field *f) {
-    static const char *const texts[] = {"", ":", "^", "a:0", "^^", "x:999999999", "a:b:c", "\xff\xfe", "%s%n", "../..", " ", "Const", "While", "Merge", "Enter"};
+    static const char *const texts[] = {"",     ":",     "^", "a:0",   "^^",    "x:999999999", "a:b:c", "\xff\xfe",
+                                        "%s%n", "../..", " ", "Const", "While", "Merge",       "Enter"};
     uint64_t how = random_below(&t->random, 5);
     if (how == 0) {
         const char *text = texts[random_below(&t->random, ARRAY_LEN(texts))];
@@ -152,26 +186,33 @@ static void change_bytes(Tree *t, Field *f) {
 
 static void change_one(Tree *t) {
     uint64_t at = random_below(&t->random, t->all.len);
-    for (int i = 0; i < 100 && t->all.data[at]->tensor_value && random_below(&t->random, 20); i++) at = random_below(&t->random, t->all.len);
+    for (int i = 0; i < 100 && t->all.data[at]->tensor_value && random_below(&t->random, 20); i++)
+        at = random_below(&t->random, t->all.len);
     Field *f = t->all.data[at], *owner = t->owners.data[at];
     Fields *siblings = owner ? &owner->fields : &t->top;
     uint32_t place = 0;
     while (place < siblings->len && siblings->data[place] != f) place++;
     if (place == siblings->len) return; /* removed already */
     switch (random_below(&t->random, 12)) {
-    case 0: f->number = (uint32_t)(1 + random_below(&t->random, 20)); break;
+    case 0:
+        f->number = (uint32_t)(1 + random_below(&t->random, 20));
+        break;
     case 1: {
         static const int wires[] = {0, 1, 2, 5, 3, 4, 7};
         f->wire = wires[random_below(&t->random, ARRAY_LEN(wires))];
         break;
     }
-    case 2: f->wrong_length = true; break;
+    case 2:
+        f->wrong_length = true;
+        break;
     case 3: /* remove */
         memmove(&siblings->data[place], &siblings->data[place + 1], (siblings->len - place - 1) * sizeof(Field *));
         siblings->len--;
         break;
-    case 4: vec_push(t->arena, siblings, f); break; /* twice */
-    case 5: {                                       /* exchange with a sibling */
+    case 4:
+        vec_push(t->arena, siblings, f);
+        break; /* twice */
+    case 5: {  /* exchange with a sibling */
         uint64_t other = random_below(&t->random, siblings->len);
         siblings->data[place] = siblings->data[other];
         siblings->data[other] = f;
@@ -179,7 +220,8 @@ static void change_one(Tree *t) {
     }
     case 6: { /* take the place of a field of the same kind somewhere else */
         Field *other = t->all.data[random_below(&t->random, t->all.len)];
-        if (other->wire == f->wire && !other->message == !f->message && f->number == other->number && other->size < 100000) {
+        if (other->wire == f->wire && !other->message == !f->message && f->number == other->number &&
+            other->size < 100000) {
             Field copy = *other;
             if (!copy.message) *f = copy;
         }
@@ -195,7 +237,8 @@ static void change_one(Tree *t) {
     }
 }
 
-void mutate_message(uint64_t seed, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size, Arena *arena, Str *out) {
+void mutate_message(uint64_t seed, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size,
+                    Arena *arena, Str *out) {
     Tree t = {.arena = arena, .random = seed * 2654435761u + 12345};
     str_init(out, arena);
     if (parse(&t, type, data, data + size, NULL, &t.top, 0) && t.all.len) {

@@ -1,6 +1,7 @@
-/* mutations: damages model files in many ways and compiles each; the compiler must end in exit 0, 1 or 3 within time and memory.
-   usage: mutations TFOPTC COUNT [seed=N] [seconds=10] [megabytes=2048] [keep=FOLDER] MODEL…
-   Mutant k is MODEL[k % models] damaged with seed N+k. Failures are printed with what repeats them and, with keep=, saved; exit 1 if any. */
+/* mutations: damages model files in many ways and compiles each; the compiler must end in exit 0, 1 or 3 within time
+   and memory. usage: mutations TFOPTC COUNT [seed=N] [seconds=10] [megabytes=2048] [keep=FOLDER] MODEL… Mutant k is
+   MODEL[k % models] damaged with seed N+k. Failures are printed with what repeats them and, with keep=, saved; exit 1
+   if any. */
 #include "graph.pb-c.h"
 #include "mutate.h"
 
@@ -45,11 +46,16 @@ int main(int argc, char **argv) {
     Diag d;
     diag_init(&d, arena, NULL);
     for (int i = 3; i < argc; i++) {
-        if (strncmp(argv[i], "seed=", 5) == 0) s.seed = strtoull(argv[i] + 5, NULL, 10);
-        else if (strncmp(argv[i], "seconds=", 8) == 0) s.seconds = (unsigned)atoi(argv[i] + 8);
-        else if (strncmp(argv[i], "megabytes=", 10) == 0) s.megabytes = (unsigned)atoi(argv[i] + 10);
-        else if (strncmp(argv[i], "keep=", 5) == 0) s.keep = argv[i] + 5;
-        else vec_push(arena, &models, argv[i]);
+        if (strncmp(argv[i], "seed=", 5) == 0)
+            s.seed = strtoull(argv[i] + 5, NULL, 10);
+        else if (strncmp(argv[i], "seconds=", 8) == 0)
+            s.seconds = (unsigned)atoi(argv[i] + 8);
+        else if (strncmp(argv[i], "megabytes=", 10) == 0)
+            s.megabytes = (unsigned)atoi(argv[i] + 10);
+        else if (strncmp(argv[i], "keep=", 5) == 0)
+            s.keep = argv[i] + 5;
+        else
+            vec_push(arena, &models, argv[i]);
     }
     if (argc < 4 || !models.len) {
         fprintf(stderr, "usage: mutations TFOPTC COUNT [seed=N] [seconds=10] [megabytes=2048] [keep=FOLDER] MODEL…\n");
@@ -59,7 +65,8 @@ int main(int argc, char **argv) {
     s.count = strtoull(argv[2], NULL, 10);
     const char *directory = file_make_temp_dir(arena, &d);
     if (!directory) return diag_print(&d, stderr, false), 1;
-    const char *mutant = arena_printf(arena, "%s/mutant.pb", directory), *out = arena_printf(arena, "%s/x.o", directory);
+    const char *mutant = arena_printf(arena, "%s/mutant.pb", directory),
+               *out = arena_printf(arena, "%s/x.o", directory);
     unsigned long counts[4] = {0}, failures = 0;
     for (unsigned long long k = 0; k < s.count; k++) {
         Arena *scratch = arena_new();
@@ -75,13 +82,17 @@ int main(int argc, char **argv) {
             counts[status]++;
         } else {
             failures++;
-            printf("%s seed=%llu: %s %d\n", model, s.seed + k, status < 0 ? "died of signal" : "exit", status < 0 ? -status : status);
+            printf("%s seed=%llu: %s %d\n", model, s.seed + k, status < 0 ? "died of signal" : "exit",
+                   status < 0 ? -status : status);
             fflush(stdout);
-            if (s.keep) file_write(scratch, arena_printf(scratch, "%s/mutant-%llu.pb", s.keep, s.seed + k), bytes.data, bytes.len, &d);
+            if (s.keep)
+                file_write(scratch, arena_printf(scratch, "%s/mutant-%llu.pb", s.keep, s.seed + k), bytes.data,
+                           bytes.len, &d);
         }
         arena_free(scratch);
     }
     file_remove_tree(directory);
-    printf("%llu mutants: %lu compiled, %lu refused as wrong, %lu as unsupported, %lu FAILED\n", s.count, counts[0], counts[1], counts[3], failures);
+    printf("%llu mutants: %lu compiled, %lu refused as wrong, %lu as unsupported, %lu FAILED\n", s.count, counts[0],
+           counts[1], counts[3], failures);
     return failures ? 1 : 0;
 }

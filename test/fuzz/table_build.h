@@ -1,4 +1,5 @@
-/* table_build: a checkpoint index in the LevelDB table format around one given data block, with correct checksums. For tests. */
+/* table_build: a checkpoint index in the LevelDB table format around one given data block, with correct checksums. For
+ * tests. */
 #ifndef FUZZ_TABLE_BUILD_H
 #define FUZZ_TABLE_BUILD_H
 #include "frontend/checkpoint.h"
@@ -12,7 +13,8 @@ static inline void table_add_varint(Str *s, uint64_t v) {
 }
 
 /* Appends a block and its trailer; *offset and *size become its handle. */
-static inline void table_add_block(Str *file, const void *data, size_t n, bool compressed, uint64_t *offset, uint64_t *size) {
+static inline void table_add_block(Str *file, const void *data, size_t n, bool compressed, uint64_t *offset,
+                                   uint64_t *size) {
     Crc32c crc;
     crc32c_init(&crc);
     *offset = file->len;
@@ -40,9 +42,11 @@ static inline void table_add_entry(Str *block, const void *key, size_t key_len, 
     str_add_bytes(block, value, value_len);
 }
 
-/* The whole file; `block` has its restart array (one zero is enough: eight zero bytes after the entries, then 1 as the count). */
+/* The whole file; `block` has its restart array (one zero is enough: eight zero bytes after the entries, then 1 as the
+ * count). */
 static inline void table_build(Str *file, const void *block, size_t n, bool compressed) {
-    static const char restarts[8] = {0, 0, 0, 0, 1, 0, 0, 0}, magic[8] = {0x57, (char)0xfb, (char)0x80, (char)0x8b, 0x24, 0x75, 0x47, (char)0xdb};
+    static const char restarts[8] = {0, 0, 0, 0, 1, 0, 0, 0},
+                      magic[8] = {0x57, (char)0xfb, (char)0x80, (char)0x8b, 0x24, 0x75, 0x47, (char)0xdb};
     uint64_t offset, size, meta_offset, meta_size, index_offset, index_size;
     Str handle, index, footer;
     str_init(&handle, file->arena);

@@ -1,7 +1,7 @@
-/* golden: runs passes over the graph in each file and compares what comes out with the rest of the file; then evaluates both graphs with the
-   reference evaluator on seeded inputs, since a rewrite that prints well may still compute something else.
-   A file: comment lines, `# run: --passes=a,b [--level=N]`, a graph, a line of dashes, the graph expected.
-   golden [--update] FILE… ; --update rewrites the expected part. */
+/* golden: runs passes over the graph in each file and compares what comes out with the rest of the file; then evaluates
+   both graphs with the reference evaluator on seeded inputs, since a rewrite that prints well may still compute
+   something else. A file: comment lines, `# run: --passes=a,b [--level=N]`, a graph, a line of dashes, the graph
+   expected. golden [--update] FILE… ; --update rewrites the expected part. */
 #include "pass.h"
 #include "ref/ref.h"
 
@@ -69,7 +69,8 @@ static Tensor make_input(Arena *arena, const Graph *g, ValueId v, const int64_t 
     return t;
 }
 
-/* The larger of the tensors' differences, relative to the largest magnitude; infinity when dtype, shape or a NaN differs. */
+/* The larger of the tensors' differences, relative to the largest magnitude; infinity when dtype, shape or a NaN
+ * differs. */
 static double difference(const Tensor *a, const Tensor *b) {
     if (a->dtype != b->dtype || a->rank != b->rank) return (double)INFINITY;
     for (int i = 0; i < a->rank; i++)
@@ -97,7 +98,8 @@ static bool same_results(const Case *c, const Graph *before, const Graph *after,
     uint64_t random = 42;
     Tensor *in = NEW_ARRAY(c->arena, Tensor, root->params.len + 1), *x = NEW_ARRAY(c->arena, Tensor, root->results.len),
            *y = NEW_ARRAY(c->arena, Tensor, root->results.len);
-    for (uint32_t i = 0; i < root->params.len; i++) in[i] = make_input(c->arena, before, root->params.data[i], symbols, &random);
+    for (uint32_t i = 0; i < root->params.len; i++)
+        in[i] = make_input(c->arena, before, root->params.data[i], symbols, &random);
     RefSession *one = ref_open(before), *two = ref_open(after);
     bool ok = ref_run(one, in, x, c->arena, d) && ref_run(two, in, y, c->arena, d);
     for (uint32_t i = 0; ok && i < root->results.len; i++) {
@@ -114,10 +116,16 @@ static bool run_case(const char *path, bool update) {
     Diag d;
     diag_init(&d, c.arena, path);
     bool ok = read_case(&c, &d);
-    Graph *before = ok ? graph_parse(c.arena, c.input, &d) : NULL, *after = ok && before ? graph_parse(c.arena, c.input, &d) : NULL;
+    Graph *before = ok ? graph_parse(c.arena, c.input, &d) : NULL,
+          *after = ok && before ? graph_parse(c.arena, c.input, &d) : NULL;
     ok = after != NULL;
     if (ok) {
-        Unit u = {.g = after, .machine = machine_find("", "x86-64-v3"), .options = &c.options, .arena = c.arena, .scratch = arena_new(), .d = &d};
+        Unit u = {.g = after,
+                  .machine = machine_find("", "x86-64-v3"),
+                  .options = &c.options,
+                  .arena = c.arena,
+                  .scratch = arena_new(),
+                  .d = &d};
         passes_run(&u);
         arena_free(u.scratch);
         const char *printed = print(c.arena, after);

@@ -1,7 +1,8 @@
 /* make_model: writes GraphDefs of well-known networks with seeded weights, for demo, tests and benchmarks.
    usage: make_model resnet50|mobilenet_v2|bert OUT.pb [BATCH] [DEPTH] [SEED]
-   BATCH 0 = unknown. DEPTH: blocks of each ResNet stage or bottleneck group are cut to it, transformer layers of BERT; 0 = all.
-   ResNet-50: He et al. 2015 (v1.5: stride in the 3x3). MobileNetV2: Sandler et al. 2018. BERT-base: Devlin et al. 2018, sequence of 128. */
+   BATCH 0 = unknown. DEPTH: blocks of each ResNet stage or bottleneck group are cut to it, transformer layers of BERT;
+   0 = all. ResNet-50: He et al. 2015 (v1.5: stride in the 3x3). MobileNetV2: Sandler et al. 2018. BERT-base: Devlin et
+   al. 2018, sequence of 128. */
 #include "base/diag.h"
 #include "export/graphdef_writer.h"
 #include <math.h>
@@ -36,13 +37,15 @@ static void binary(GraphWriter *w, const char *name, const char *op, const char 
 }
 
 /* Convolution, batch norm, activation ("" = none). Weights keep the variance; `gain` scales the branch's result. */
-static Feature conv_bn(GraphWriter *w, Feature x, const char *name, int64_t filters, int64_t kernel, int64_t stride, bool depthwise, const char *activation,
-                       double gain) {
+static Feature conv_bn(GraphWriter *w, Feature x, const char *name, int64_t filters, int64_t kernel, int64_t stride,
+                       bool depthwise, const char *activation, double gain) {
     char weight[96], conv[96], scale[96], offset[96], mean[96], variance[96], norm[96];
     Feature y = {.size = (x.size + stride - 1) / stride, .channels = depthwise ? x.channels : filters};
     int64_t fan_in = kernel * kernel * (depthwise ? 1 : x.channels);
-    write_weights(w, join(weight, name, "kernel"), 4, (int64_t[]){kernel, kernel, x.channels, depthwise ? 1 : filters}, 0, sqrt(2.0 / (double)fan_in));
-    NodeWriter n = node_begin(w, join(conv, name, "conv"), depthwise ? "DepthwiseConv2dNative" : "Conv2D", 2, (const char *const[]){x.name, weight});
+    write_weights(w, join(weight, name, "kernel"), 4, (int64_t[]){kernel, kernel, x.channels, depthwise ? 1 : filters},
+                  0, sqrt(2.0 / (double)fan_in));
+    NodeWriter n = node_begin(w, join(conv, name, "conv"), depthwise ? "DepthwiseConv2dNative" : "Conv2D", 2,
+                              (const char *const[]){x.name, weight});
     node_attr_type(&n, "T", TF_FLOAT);
     node_attr_ints(&n, "strides", 4, (int64_t[]){1, stride, stride, 1});
     node_attr_ints(&n, "dilations", 4, (int64_t[]){1, 1, 1, 1});
@@ -53,7 +56,8 @@ static Feature conv_bn(GraphWriter *w, Feature x, const char *name, int64_t filt
     write_weights(w, join(offset, name, "beta"), 1, &y.channels, 0, 0.05);
     write_weights(w, join(mean, name, "mean"), 1, &y.channels, 0, 0.05);
     write_weights(w, join(variance, name, "variance"), 1, &y.channels, 1, 0.03);
-    n = node_begin(w, join(norm, name, "bn"), "FusedBatchNormV3", 5, (const char *const[]){conv, scale, offset, mean, variance});
+    n = node_begin(w, join(norm, name, "bn"), "FusedBatchNormV3", 5,
+                   (const char *const[]){conv, scale, offset, mean, variance});
     node_attr_type(&n, "T", TF_FLOAT);
     node_attr_type(&n, "U", TF_FLOAT);
     node_attr_float(&n, "epsilon", 1e-3f);
@@ -135,8 +139,10 @@ static void resnet50(GraphWriter *w, int depth) {
 }
 
 static void mobilenet_v2(GraphWriter *w, int depth) {
-    static const struct { int expand, channels, count, stride; } groups[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2},
-                                                                            {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    static const struct {
+        int expand, channels, count, stride;
+    } groups[] = {{1, 16, 1, 1}, {6, 24, 2, 2},  {6, 32, 3, 2}, {6, 64, 4, 2},
+                  {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
     Feature x = conv_bn(w, image_input(w), "stem", 32, 3, 2, false, "Relu6", 1);
     for (int g = 0; g < 7; g++) {
         int count = depth && depth < groups[g].count ? depth : groups[g].count;
@@ -187,7 +193,8 @@ static void scalar(GraphWriter *w, const char *name, float v) {
 }
 
 static void layer_norm(GraphWriter *w, const char *name, const char *x) {
-    char mean[96], square[96], variance[96], epsilon[96], shifted[96], inverse[96], gamma[96], beta[96], scale[96], scaled[96], times_mean[96], offset[96];
+    char mean[96], square[96], variance[96], epsilon[96], shifted[96], inverse[96], gamma[96], beta[96], scale[96],
+        scaled[96], times_mean[96], offset[96];
     int64_t width = HIDDEN;
     mean_over(w, join(mean, name, "mean"), x, 1, (int32_t[]){-1}, true);
     binary(w, join(square, name, "squared_difference"), "SquaredDifference", x, mean);
@@ -221,7 +228,8 @@ static void split_heads(GraphWriter *w, const char *layer, const char *what, con
 }
 
 static void attention(GraphWriter *w, const char *layer, const char *x, const char *mask, char *out) {
-    char q[96], k[96], v[96], scores[96], factor[96], scaled[96], masked[96], weights[96], context[96], back[96], rows[96], projected[96], sum[96];
+    char q[96], k[96], v[96], scores[96], factor[96], scaled[96], masked[96], weights[96], context[96], back[96],
+        rows[96], projected[96], sum[96];
     split_heads(w, layer, "query", x);
     split_heads(w, layer, "key", x);
     split_heads(w, layer, "value", x);
@@ -260,7 +268,8 @@ static void bert(GraphWriter *w, int depth) {
     write_weights(w, "embeddings/words", 2, (int64_t[]){VOCABULARY, HIDDEN}, 0, 1);
     write_weights(w, "embeddings/positions", 2, (int64_t[]){SEQUENCE, HIDDEN}, 0, 0.3);
     write_ints(w, "embeddings/axis", 0, 1, (int32_t[]){0});
-    NodeWriter n = node_begin(w, "embeddings/lookup", "GatherV2", 3, (const char *const[]){"embeddings/words", "ids", "embeddings/axis"});
+    NodeWriter n = node_begin(w, "embeddings/lookup", "GatherV2", 3,
+                              (const char *const[]){"embeddings/words", "ids", "embeddings/axis"});
     node_attr_type(&n, "Tparams", TF_FLOAT);
     node_attr_type(&n, "Tindices", TF_INT32);
     node_attr_type(&n, "Taxis", TF_INT32);
@@ -279,7 +288,10 @@ static void bert(GraphWriter *w, int depth) {
 }
 
 int main(int argc, char **argv) {
-    static const struct { const char *name; void (*make)(GraphWriter *, int); } models[] = {{"resnet50", resnet50}, {"mobilenet_v2", mobilenet_v2}, {"bert", bert}};
+    static const struct {
+        const char *name;
+        void (*make)(GraphWriter *, int);
+    } models[] = {{"resnet50", resnet50}, {"mobilenet_v2", mobilenet_v2}, {"bert", bert}};
     GraphWriter w = {.batch = 1, .random = 1};
     for (size_t i = 0; argc >= 3 && i < ARRAY_LEN(models); i++) {
         if (strcmp(argv[1], models[i].name) != 0) continue;
@@ -296,6 +308,7 @@ int main(int argc, char **argv) {
         if (!ok) remove(argv[2]);
         return ok ? 0 : 1;
     }
-    fprintf(stderr, "usage: make_model resnet50|mobilenet_v2|bert OUT.pb [BATCH, 0 = unknown] [DEPTH, 0 = all] [SEED]\n");
+    fprintf(stderr,
+            "usage: make_model resnet50|mobilenet_v2|bert OUT.pb [BATCH, 0 = unknown] [DEPTH, 0 = all] [SEED]\n");
     return 2;
 }

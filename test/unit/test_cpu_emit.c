@@ -1,4 +1,5 @@
-/* The emitter end to end: a kernel written with emit.h becomes an object, is linked, loaded and run, for every level that this machine has. */
+/* The emitter end to end: a kernel written with emit.h becomes an object, is linked, loaded and run, for every level
+ * that this machine has. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -71,7 +72,8 @@ static void test_kernel_runs(void **state) {
         assert_null(strstr(str_text(&dump), "nnan"));
         const char *visible = ".globl entry\nentry: jmp multiply_add\n";
         llvm_unit_append_asm(unit, visible, strlen(visible));
-        const char *object = arena_printf(arena, "%s/k%zu.o", folder, i), *library = arena_printf(arena, "%s/k%zu.so", folder, i);
+        const char *object = arena_printf(arena, "%s/k%zu.o", folder, i),
+                   *library = arena_printf(arena, "%s/k%zu.so", folder, i);
         assert_true(llvm_unit_emit(unit, LLVM_OBJECT, object, &d));
         llvm_unit_free(unit);
         assert_int_equal(system(arena_printf(arena, "cc -shared -o %s %s", library, object)), 0);

@@ -1,5 +1,5 @@
-/* Every f32 function of scalar.def over the whole range, sampled across all exponents, against libm in f64: the largest error in units of
-   the last place of the true result. Special values must agree exactly. */
+/* Every f32 function of scalar.def over the whole range, sampled across all exponents, against libm in f64: the largest
+   error in units of the last place of the true result. Special values must agree exactly. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,23 +14,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
-static double softplus(double x) { return x > 40 ? x : log1p(exp(x)); }
-static double rsqrt(double x) { return 1 / sqrt(x); }
+static double sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+}
+static double softplus(double x) {
+    return x > 40 ? x : log1p(exp(x));
+}
+static double rsqrt(double x) {
+    return 1 / sqrt(x);
+}
 
 static const struct {
     OpId op;
     double (*exact)(double);
     double ulp; /* bound */
 } functions[] = {
-    {OP_EXP, exp, 1.3},      {OP_EXPM1, expm1, 1.6}, {OP_LOG, log, 1.0},     {OP_LOG1P, log1p, 2.0},       {OP_SIN, sin, 1.5},
-    {OP_COS, cos, 1.5},      {OP_TANH, tanh, 1.8},   {OP_ERF, erf, 1.8},     {OP_SIGMOID, sigmoid, 2.2},   {OP_SOFTPLUS, softplus, 2.6},
-    {OP_RSQRT, rsqrt, 1.5}, {OP_SQRT, sqrt, 0.5001},
-    {OP_TAN, tan, 1.0},      {OP_ASIN, asin, 1.0},   {OP_ATAN, atan, 1.0},   {OP_SINH, sinh, 1.6},         {OP_ERFC, erfc, 7.0},
+    {OP_EXP, exp, 1.3},         {OP_EXPM1, expm1, 1.6},       {OP_LOG, log, 1.0},     {OP_LOG1P, log1p, 2.0},
+    {OP_SIN, sin, 1.5},         {OP_COS, cos, 1.5},           {OP_TANH, tanh, 1.8},   {OP_ERF, erf, 1.8},
+    {OP_SIGMOID, sigmoid, 2.2}, {OP_SOFTPLUS, softplus, 2.6}, {OP_RSQRT, rsqrt, 1.5}, {OP_SQRT, sqrt, 0.5001},
+    {OP_TAN, tan, 1.0},         {OP_ASIN, asin, 1.0},         {OP_ATAN, atan, 1.0},   {OP_SINH, sinh, 1.6},
+    {OP_ERFC, erfc, 7.0},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0], N = 1 << 16 };
 
-static const char *kernel_name(Arena *arena, size_t i) { return arena_printf(arena, "f%zu", i); }
+static const char *kernel_name(Arena *arena, size_t i) {
+    return arena_printf(arena, "f%zu", i);
+}
 
 static Kernel *kernel_of(Arena *arena, size_t i) {
     Kernel *k = NEW(arena, Kernel);
@@ -43,7 +52,8 @@ static Kernel *kernel_of(Arena *arena, size_t i) {
     ExprId y = expr_scalar(arena, k, functions[i].op, DTYPE_F32, x, none, none);
     Stmt *store = NEW(arena, Stmt), *loop = NEW(arena, Stmt);
     *store = (Stmt){.kind = STMT_STORE, .ref = 1, .index = j, .value = y};
-    *loop = (Stmt){.kind = STMT_FOR, .mode = FOR_VECTOR, .ref = 1, .extent = expr_int(arena, k, DTYPE_S64, N), .body = store};
+    *loop = (Stmt){
+        .kind = STMT_FOR, .mode = FOR_VECTOR, .ref = 1, .extent = expr_int(arena, k, DTYPE_S64, N), .body = store};
     k->body = loop;
     return k;
 }
@@ -79,7 +89,8 @@ static void check_level(Arena *arena, const char *level, const char *triple, con
     CpuOptions options = {.prefix = "t_", .triple = triple, .fast_math = fast};
     assert_true(cpu_emit(&p, &options, unit, &d));
     llvm_unit_append_asm(unit, entries.data, entries.len);
-    const char *object = arena_printf(arena, "%s/%s%d.o", folder, level, fast), *library = arena_printf(arena, "%s/%s%d.so", folder, level, fast);
+    const char *object = arena_printf(arena, "%s/%s%d.o", folder, level, fast),
+               *library = arena_printf(arena, "%s/%s%d.so", folder, level, fast);
     assert_true(llvm_unit_emit(unit, LLVM_OBJECT, object, &d));
     llvm_unit_free(unit);
     assert_int_equal(system(arena_printf(arena, "cc -shared -o %s %s -lm", library, object)), 0);
@@ -90,7 +101,9 @@ static void check_level(Arena *arena, const char *level, const char *triple, con
         uint32_t bits = i * 65536u + (i * 40503u & 0xffff); /* every exponent and sign, 256 mantissas each */
         memcpy(&x[i], &bits, 4);
     }
-    const float special[] = {0.0f, -0.0f, 1.0f, -1.0f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 88.72283f, 88.72284f, -103.97208f, -87.33655f, 0.625f, -0.625f, 16777216.0f, 3e38f};
+    const float special[] = {0.0f,       -0.0f,  1.0f,    -1.0f,       INFINITY,  -INFINITY,
+                             NAN,        1e-45f, -1e-45f, 88.72283f,   88.72284f, -103.97208f,
+                             -87.33655f, 0.625f, -0.625f, 16777216.0f, 3e38f};
     memcpy(x + 100, special, sizeof special);
     for (size_t i = 0; i < N_FUNCTIONS; i++) {
         TfoptKernelFn *run;
@@ -104,8 +117,10 @@ static void check_level(Arena *arena, const char *level, const char *triple, con
             if (fast) {
                 bool edge = isnan(want) || isinf(want) || isinf((float)want);
                 if (!edge && !(fabs((double)y[e] - want) <= 1e-4 * fmax(1, fabs(want))))
-                    fail_msg("fast %s on %s at %a: %.9g, not %.9g", op_info(functions[i].op)->text, level, (double)x[e], (double)y[e], want);
-                if (edge && !isinf((float)want) && !isnan(y[e])) fail_msg("fast %s on %s: no NaN", op_info(functions[i].op)->text, level);
+                    fail_msg("fast %s on %s at %a: %.9g, not %.9g", op_info(functions[i].op)->text, level, (double)x[e],
+                             (double)y[e], want);
+                if (edge && !isinf((float)want) && !isnan(y[e]))
+                    fail_msg("fast %s on %s: no NaN", op_info(functions[i].op)->text, level);
                 continue;
             }
             if (want == 0 && y[e] == 0 && signbit(y[e]) != signbit((float)want)) error = INFINITY;
@@ -114,8 +129,12 @@ static void check_level(Arena *arena, const char *level, const char *triple, con
             at = x[e];
             got = y[e];
         }
-        if (getenv("TFOPT_VERBOSE")) print_message("%s %s: %.3f ulp at %a (%g, not %.9g)\n", level, op_info(functions[i].op)->text, worst, (double)at, (double)got, functions[i].exact((double)at));
-        if (!(worst <= functions[i].ulp)) fail_msg("%s on %s: %.3f ulp at %a: %.9g, not %.9g", op_info(functions[i].op)->text, level, worst, (double)at, (double)got, functions[i].exact((double)at));
+        if (getenv("TFOPT_VERBOSE"))
+            print_message("%s %s: %.3f ulp at %a (%g, not %.9g)\n", level, op_info(functions[i].op)->text, worst,
+                          (double)at, (double)got, functions[i].exact((double)at));
+        if (!(worst <= functions[i].ulp))
+            fail_msg("%s on %s: %.3f ulp at %a: %.9g, not %.9g", op_info(functions[i].op)->text, level, worst,
+                     (double)at, (double)got, functions[i].exact((double)at));
     }
     dlclose(handle);
     assert_int_equal(d.n_errors, 0);

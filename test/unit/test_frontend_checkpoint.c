@@ -41,7 +41,8 @@ static void builder_init(Builder *b) {
 }
 
 /* BundleEntryProto of f32 tensor of these dims with its bytes appended to the data. */
-static void add_tensor(Builder *b, const void *key, size_t key_len, int rank, const int64_t *dims, const float *values, const char *slices, size_t n_slices) {
+static void add_tensor(Builder *b, const void *key, size_t key_len, int rank, const int64_t *dims, const float *values,
+                       const char *slices, size_t n_slices) {
     Str e, shape;
     str_init(&e, arena);
     str_init(&shape, arena);
@@ -76,7 +77,12 @@ static bool open_built(Builder *b, bool compressed, Checkpoint *c) {
     str_init(&file, arena);
     str_add_bytes(&b->block, restarts, 8);
     table_build(&file, b->block.data, b->block.len, compressed);
-    *c = (Checkpoint){.arena = arena, .prefix = "test", .n_shards = 1, .shards = NEW(arena, FileMap), .shard_open = NEW(arena, bool), .crc = b->crc};
+    *c = (Checkpoint){.arena = arena,
+                      .prefix = "test",
+                      .n_shards = 1,
+                      .shards = NEW(arena, FileMap),
+                      .shard_open = NEW(arena, bool),
+                      .crc = b->crc};
     map_init(&c->entries, arena);
     c->shards[0] = (FileMap){.data = (const uint8_t *)b->data.data, .size = b->data.len};
     c->shard_open[0] = true;
@@ -89,7 +95,8 @@ static void test_crc(void **state) {
     crc32c_init(&c);
     assert_int_equal(crc32c_add(&c, 0, "123456789", 9), 0xe3069283);
     assert_int_equal(crc32c_add(&c, crc32c_add(&c, 0, "1234", 4), "56789", 5), 0xe3069283);
-    assert_int_equal(crc32c_add(&c, 0, "12345678123456781", 17), crc32c_add(&c, crc32c_add(&c, 0, "123456781", 9), "23456781", 8));
+    assert_int_equal(crc32c_add(&c, 0, "12345678123456781", 17),
+                     crc32c_add(&c, crc32c_add(&c, 0, "123456781", 9), "23456781", 8));
 }
 
 static void test_raw_and_compressed(void **state) {
@@ -118,8 +125,8 @@ static void test_raw_and_compressed(void **state) {
     }
 }
 
-/* Keys as TensorFlow writes them: slice 0,2:1,2 of "v" is 00 'v' 00 01 | rank 01 02 | 80 82 | 81 82. The second variable starts beyond what
-   fits in one byte: 100 is c0 64. */
+/* Keys as TensorFlow writes them: slice 0,2:1,2 of "v" is 00 'v' 00 01 | rank 01 02 | 80 82 | 81 82. The second
+   variable starts beyond what fits in one byte: 100 is c0 64. */
 static void test_slices(void **state) {
     (void)state;
     static const char left[] = "\0v\0\1\1\2\x80\x82\x80\x81", right[] = "\0v\0\1\1\2\x80\x82\x81\x82";
@@ -129,7 +136,8 @@ static void test_slices(void **state) {
     builder_init(&b);
     add_tensor(&b, left, sizeof left - 1, 2, (int64_t[]){2, 1}, (float[]){1, 4}, NULL, 0);
     add_tensor(&b, right, sizeof right - 1, 2, (int64_t[]){2, 2}, (float[]){2, 3, 5, 6}, NULL, 0);
-    static const char slices[] = "\x3a\x0a\x0a\x04\x08\x00\x10\x02\x0a\x02\x10\x01\x3a\x0c\x0a\x04\x08\x00\x10\x02\x0a\x04\x08\x01\x10\x02";
+    static const char slices[] =
+        "\x3a\x0a\x0a\x04\x08\x00\x10\x02\x0a\x02\x10\x01\x3a\x0c\x0a\x04\x08\x00\x10\x02\x0a\x04\x08\x01\x10\x02";
     add_tensor(&b, "v", 1, 2, (int64_t[]){2, 3}, NULL, slices, sizeof slices - 1);
     assert_true(open_built(&b, false, &c));
     assert_true(checkpoint_tensor(&c, "v", "", &t, &d));

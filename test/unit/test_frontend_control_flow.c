@@ -1,4 +1,5 @@
-/* Raising TensorFlow 1 control flow: the shape of what comes out. That it computes the same is shown by the conformance suites. */
+/* Raising TensorFlow 1 control flow: the shape of what comes out. That it computes the same is shown by the conformance
+ * suites. */
 #include "frontend/import.h"
 
 #include <setjmp.h>
@@ -65,7 +66,8 @@ static void check(const TfGraph *tf, const TfBody *body, uint32_t n_args) {
         for (uint32_t k = 0; k < n->n_inputs; k++) {
             uint32_t from = n->inputs[k].node;
             assert_true(from & TF_ARG ? (from & ~TF_ARG) < n_args : from < body->n_nodes);
-            if (!(from & TF_ARG) && !strcmp(body->nodes[from].op, "If")) assert_true(n->inputs[k].output < tf_output_count(&body->nodes[from]));
+            if (!(from & TF_ARG) && !strcmp(body->nodes[from].op, "If"))
+                assert_true(n->inputs[k].output < tf_output_count(&body->nodes[from]));
         }
         if (strcmp(n->op, "If") == 0) {
             const TfFunction *then = attr_function(tf, n, "then_branch"), *other = attr_function(tf, n, "else_branch");
@@ -99,7 +101,7 @@ static void test_nested_cond(void **state) {
     assert_int_equal(count(&then->body, "If"), 1);
     assert_int_equal(count(&then->body, "Sum"), 1);
     const TfFunction *other = attr_function(tf, outer, "else_branch");
-    assert_int_equal(count(&other->body, "Const"), 2); /* 5.0 and 3: constants stay constants */
+    assert_int_equal(count(&other->body, "Const"), 2);            /* 5.0 and 3: constants stay constants */
     assert_true(map_find(&tf->main.index, "cond/Merge") != NULL); /* names of results remain */
 }
 
@@ -132,12 +134,16 @@ static void test_same_predicate_twice(void **state) {
 #define SWITCH(name, data, pred) "node { name: '" name "' op: 'Switch' input: '" data "' input: '" pred "' } "
 #define NODE(name, op, input) "node { name: '" name "' op: '" op "' input: '" input "' } "
 #define LEAF(name, op) "node { name: '" name "' op: '" op "' } "
-#define BOOL(name, v) "node { name: '" name "' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_BOOL bool_val: " v " } } } } "
+#define BOOL(name, v)                                                                                                  \
+    "node { name: '" name "' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_BOOL bool_val: " v " } } } } "
 
 static void test_constant_predicate_is_pruned(void **state) {
     (void)state;
-    TfGraph *tf = read_text(LEAF("x", "Placeholder") BOOL("p", "true") NODE("id", "Identity", "p") SWITCH("s", "x", "id") NODE("t", "Abs", "s:1") NODE("f", "CustomOp", "s:0")
-                            "node { name: 'm' op: 'Merge' input: 'f' input: 't' } " NODE("index", "Neg", "m:1"));
+    TfGraph *tf =
+        read_text(LEAF("x", "Placeholder") BOOL("p", "true") NODE("id", "Identity", "p") SWITCH("s", "x", "id")
+                      NODE("t", "Abs", "s:1")
+                          NODE("f", "CustomOp", "s:0") "node { name: 'm' op: 'Merge' input: 'f' input: 't' } " NODE(
+                              "index", "Neg", "m:1"));
     assert_non_null(tf);
     check_all(tf);
     assert_int_equal(count(&tf->main, "If"), 0);
@@ -150,7 +156,8 @@ static void test_constant_predicate_is_pruned(void **state) {
 
 static void test_value_index(void **state) {
     (void)state;
-    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") "node { name: 'm' op: 'Merge' input: 's:1' input: 's:0' } " NODE("index", "Neg", "m:1"));
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH(
+        "s", "x", "p") "node { name: 'm' op: 'Merge' input: 's:1' input: 's:0' } " NODE("index", "Neg", "m:1"));
     assert_non_null(tf);
     check_all(tf);
     const TfNode *n = first(&tf->main, "If");
@@ -163,9 +170,10 @@ static void test_value_index(void **state) {
 
 static void test_case(void **state) {
     (void)state;
-    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("i", "Placeholder")
-                            "node { name: 's' op: '_SwitchN' input: 'x' input: 'i' attr { key: 'num_outs' value { i: 3 } } } "
-                            NODE("a", "Abs", "s:0") NODE("b", "Neg", "s:1") NODE("c", "Exp", "s:2") "node { name: 'm' op: 'Merge' input: 'a' input: 'b' input: 'c' } ");
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF(
+        "i", "Placeholder") "node { name: 's' op: '_SwitchN' input: 'x' input: 'i' attr { key: 'num_outs' value { i: 3 "
+                            "} } } " NODE("a", "Abs", "s:0") NODE("b", "Neg", "s:1") NODE(
+                                "c", "Exp", "s:2") "node { name: 'm' op: 'Merge' input: 'a' input: 'b' input: 'c' } ");
     assert_non_null(tf);
     check_all(tf);
     const TfAttr *branches = tf_attr(first(&tf->main, "Case"), "branches");
@@ -177,15 +185,23 @@ static void test_case(void **state) {
 /* A loop that is left by two values, one of which it never changes. */
 static void test_loop_by_hand(void **state) {
     (void)state;
-    TfGraph *tf = read_text(
-        LEAF("x", "Placeholder") LEAF("limit", "Placeholder") LEAF("zero", "Placeholder")
-        "node { name: 'ei' op: 'Enter' input: 'zero' attr { key: 'frame_name' value { s: 'loop' } } } "
-        "node { name: 'el' op: 'Enter' input: 'limit' attr { key: 'frame_name' value { s: 'loop' } } attr { key: 'is_constant' value { b: true } } } "
-        "node { name: 'ex' op: 'Enter' input: 'x' attr { key: 'frame_name' value { s: 'loop' } } } "
-        "node { name: 'mi' op: 'Merge' input: 'ei' input: 'ni' } node { name: 'mx' op: 'Merge' input: 'ex' input: 'nx' } "
-        "node { name: 'less' op: 'Less' input: 'mi' input: 'el' } " NODE("c", "LoopCond", "less") SWITCH("si", "mi", "c") SWITCH("sx", "mx", "c")
-        "node { name: 'add' op: 'Add' input: 'si:1' input: 'sx:1' } " NODE("ni", "NextIteration", "add") NODE("nx", "NextIteration", "sx:1")
-        NODE("oi", "Exit", "si") NODE("ox", "Exit", "sx") "node { name: 'sum' op: 'Sub' input: 'oi' input: 'ox' }");
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("limit", "Placeholder") LEAF(
+        "zero",
+        "Placeholder") "node { name: 'ei' op: 'Enter' input: 'zero' attr { key: 'frame_name' value { s: 'loop' } } } "
+                       "node { name: 'el' op: 'Enter' input: 'limit' attr { key: 'frame_name' value { s: 'loop' } } "
+                       "attr { key: 'is_constant' value { b: true } } } "
+                       "node { name: 'ex' op: 'Enter' input: 'x' attr { key: 'frame_name' value { s: 'loop' } } } "
+                       "node { name: 'mi' op: 'Merge' input: 'ei' input: 'ni' } node { name: 'mx' op: 'Merge' input: "
+                       "'ex' input: 'nx' } "
+                       "node { name: 'less' op: 'Less' input: 'mi' input: 'el' } " NODE("c", "LoopCond",
+                                                                                        "less") SWITCH("si", "mi", "c")
+                                SWITCH("sx", "mx",
+                                       "c") "node { name: 'add' op: 'Add' input: 'si:1' input: 'sx:1' } " NODE("ni",
+                                                                                                               "NextIte"
+                                                                                                               "ration",
+                                                                                                               "add")
+                                    NODE("nx", "NextIteration", "sx:1") NODE("oi", "Exit", "si") NODE(
+                                        "ox", "Exit", "sx") "node { name: 'sum' op: 'Sub' input: 'oi' input: 'ox' }");
     assert_non_null(tf);
     check_all(tf);
     const TfNode *loop = first(&tf->main, "While"), *sum = first(&tf->main, "Sub");
@@ -199,9 +215,10 @@ static void test_loop_by_hand(void **state) {
 
 static void test_control_edges_stay_outside(void **state) {
     (void)state;
-    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") NODE("pivot", "Identity", "s:1")
-                            "node { name: 'one' op: 'Const' input: '^pivot' } node { name: 'two' op: 'Abs' input: 's:0' } node { name: 'm' op: 'Merge' input: 'two' input: 'one' } "
-                            "node { name: 'after' op: 'NoOp' input: '^m' input: '^x' }");
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") NODE(
+        "pivot", "Identity", "s:1") "node { name: 'one' op: 'Const' input: '^pivot' } node { name: 'two' op: 'Abs' "
+                                    "input: 's:0' } node { name: 'm' op: 'Merge' input: 'two' input: 'one' } "
+                                    "node { name: 'after' op: 'NoOp' input: '^m' input: '^x' }");
     assert_non_null(tf);
     check_all(tf);
     const TfNode *after = first(&tf->main, "NoOp");
@@ -216,12 +233,15 @@ static void test_mistakes(void **state) {
     assert_true(has_message("depends on itself"));
     assert_null(read_text(LEAF("x", "Placeholder") NODE("e", "Exit", "x")));
     assert_true(has_message("leaves a loop that was never entered"));
-    assert_null(read_text(LEAF("x", "Placeholder") LEAF("y", "Placeholder") "node { name: 'm' op: 'Merge' input: 'x' input: 'y' }"));
+    assert_null(read_text(LEAF("x", "Placeholder")
+                              LEAF("y", "Placeholder") "node { name: 'm' op: 'Merge' input: 'x' input: 'y' }"));
     assert_true(has_message("joins values that are not the branches of one condition"));
     assert_null(read_text("node { name: 'm' op: 'Merge' }"));
     d.entries.len = 0; /* branch 1 twice, branch 0 never */
-    assert_null(read_text(LEAF("x", "Placeholder") LEAF("i", "Placeholder") "node { name: 's' op: '_SwitchN' input: 'x' input: 'i' attr { key: 'num_outs' value { i: 3 } } } "
-                          "node { name: 'm' op: 'Merge' input: 's:1' input: 's:2' input: 's:1' }"));
+    assert_null(read_text(LEAF("x", "Placeholder") LEAF(
+        "i", "Placeholder") "node { name: 's' op: '_SwitchN' input: 'x' input: 'i' attr { key: 'num_outs' value { i: 3 "
+                            "} } } "
+                            "node { name: 'm' op: 'Merge' input: 's:1' input: 's:2' input: 's:1' }"));
     assert_true(has_message("not the branches of one condition"));
     assert_null(read_text(NODE("s", "Switch", "s")));
 }
@@ -229,8 +249,9 @@ static void test_mistakes(void **state) {
 /* A Const with an input is nonsense, but must not carry that input into another body. */
 static void test_constant_with_inputs(void **state) {
     (void)state;
-    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") "node { name: 'c' op: 'Const' input: 's' }\n"
-                            NODE("t", "Abs", "s:1") "node { name: 'm' op: 'Merge' input: 'c' input: 't' }");
+    TfGraph *tf = read_text(LEAF("x", "Placeholder") LEAF("p", "Placeholder")
+                                SWITCH("s", "x", "p") "node { name: 'c' op: 'Const' input: 's' }\n" NODE(
+                                    "t", "Abs", "s:1") "node { name: 'm' op: 'Merge' input: 'c' input: 't' }");
     assert_non_null(tf);
     check_all(tf);
     assert_int_equal(first(&attr_function(tf, first(&tf->main, "If"), "else_branch")->body, "Const")->n_inputs, 0);
@@ -243,8 +264,12 @@ static void test_depth_is_bounded(void **state) {
     str_init(&text, arena);
     str_add(&text, LEAF("x", "Placeholder"));
     for (int i = 0; i < 300; i++) str_printf(&text, "node { name: 'p%d' op: 'Placeholder' } ", i);
-    for (int i = 0; i < 300; i++) str_printf(&text, "node { name: 's%d' op: 'Switch' input: '%s%d:1' input: 'p%d' } ", i, i ? "s" : "p", i ? i - 1 : 0, i);
-    for (int i = 299; i >= 0; i--) str_printf(&text, "node { name: 'm%d' op: 'Merge' input: 's%d:0' input: '%s%d:%d' } ", i, i, i == 299 ? "s" : "m", i == 299 ? i : i + 1, i == 299);
+    for (int i = 0; i < 300; i++)
+        str_printf(&text, "node { name: 's%d' op: 'Switch' input: '%s%d:1' input: 'p%d' } ", i, i ? "s" : "p",
+                   i ? i - 1 : 0, i);
+    for (int i = 299; i >= 0; i--)
+        str_printf(&text, "node { name: 'm%d' op: 'Merge' input: 's%d:0' input: '%s%d:%d' } ", i, i,
+                   i == 299 ? "s" : "m", i == 299 ? i : i + 1, i == 299);
     assert_null(read_text(str_text(&text)));
     assert_true(has_message("nested too deep"));
 }

@@ -48,8 +48,10 @@ static const Tensor *value(const TfGraph *tf, const char *name) {
 
 static void test_inputs(void **state) {
     (void)state;
-    TfGraph *tf = read_text("node { name: 'x' op: 'Placeholder' } node { name: 's' op: 'Split' input: 'x' attr { key: 'num_split' value { i: 3 } } }\n"
-                            "node { name: 'y' op: 'AddN' input: 's:2' input: 's' input: 'x:0' input: '^s' input: '^x' } versions { producer: 7 }");
+    TfGraph *tf = read_text("node { name: 'x' op: 'Placeholder' } node { name: 's' op: 'Split' input: 'x' attr { key: "
+                            "'num_split' value { i: 3 } } }\n"
+                            "node { name: 'y' op: 'AddN' input: 's:2' input: 's' input: 'x:0' input: '^s' input: '^x' "
+                            "} versions { producer: 7 }");
     assert_non_null(tf);
     const TfNode *y = node(tf, "y");
     assert_int_equal(y->n_inputs, 3);
@@ -64,9 +66,12 @@ static void test_inputs(void **state) {
 
 static void test_all_mistakes_at_once(void **state) {
     (void)state;
-    assert_null(read_text("node { name: 'a' op: 'Abs' input: 'nowhere' } node { name: 'a' op: 'Abs' } node { op: 'Abs' } node { name: 'b' }\n"
-                          "node { name: 'c' op: 'Abs' input: '^gone' input: 'a:2000000' } node { name: 'd' op: 'Abs' input: '^a' input: 'a' }\n"
-                          "node { name: 'k' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape { dim { size: 2 } }\n"
+    assert_null(read_text("node { name: 'a' op: 'Abs' input: 'nowhere' } node { name: 'a' op: 'Abs' } node { op: 'Abs' "
+                          "} node { name: 'b' }\n"
+                          "node { name: 'c' op: 'Abs' input: '^gone' input: 'a:2000000' } node { name: 'd' op: 'Abs' "
+                          "input: '^a' input: 'a' }\n"
+                          "node { name: 'k' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_FLOAT "
+                          "tensor_shape { dim { size: 2 } }\n"
                           "float_val: [1, 2, 3] } } } }"));
     assert_true(has_message("a", "there is no node 'nowhere'"));
     assert_true(has_message("a", "two nodes have this name"));
@@ -80,11 +85,13 @@ static void test_all_mistakes_at_once(void **state) {
 
 static void test_constants(void **state) {
     (void)state;
-    static const char *const types[] = {"float32", "float64", "float16", "bfloat16", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"};
+    static const char *const types[] = {"float32", "float64", "float16", "bfloat16", "int8",  "uint8",
+                                        "int16",   "uint16",  "int32",   "uint32",   "int64", "uint64"};
     TfGraph *tf = tf_read(arena, "test/models/frontend/constants.pb", NULL, &d);
     assert_non_null(tf);
     for (size_t i = 0; i < ARRAY_LEN(types); i++) {
-        const Tensor *list = value(tf, arena_printf(arena, "list_%s", types[i])), *splat = value(tf, arena_printf(arena, "splat_%s", types[i]));
+        const Tensor *list = value(tf, arena_printf(arena, "list_%s", types[i])),
+                     *splat = value(tf, arena_printf(arena, "splat_%s", types[i]));
         assert_string_equal(dtype_info(list->dtype)->tf_name, types[i]);
         assert_int_equal(tensor_count(list), 5);
         for (int64_t k = 0; k < 5; k++) assert_true(tensor_get_f64(list, k) == (double)(k + 1));
@@ -92,7 +99,8 @@ static void test_constants(void **state) {
         assert_int_equal(tensor_count(splat), 6);
         for (int64_t k = 0; k < 6; k++) assert_true(tensor_get_f64(splat, k) == 3.0);
     }
-    const Tensor *bools = value(tf, "bools"), *complex = value(tf, "complex"), *strings = value(tf, "strings"), *empty = value(tf, "empty");
+    const Tensor *bools = value(tf, "bools"), *complex = value(tf, "complex"), *strings = value(tf, "strings"),
+                 *empty = value(tf, "empty");
     assert_memory_equal(bools->data, "\1\0\1", 3);
     float parts[4];
     memcpy(parts, complex->data, sizeof parts);
@@ -109,7 +117,8 @@ static void test_constants(void **state) {
 }
 
 static TfGraph *read_tensor_text(const char *tensor) {
-    return read_text(arena_printf(arena, "node { name: 'k' op: 'Const' attr { key: 'value' value { tensor { %s } } } }", tensor));
+    return read_text(
+        arena_printf(arena, "node { name: 'k' op: 'Const' attr { key: 'value' value { tensor { %s } } } }", tensor));
 }
 
 static void test_tensor_forms(void **state) {
@@ -136,15 +145,20 @@ static void test_tensor_forms(void **state) {
 
 static void test_tensor_mistakes(void **state) {
     (void)state;
-    static const struct { const char *tensor, *why; } cases[] = {
+    static const struct {
+        const char *tensor, *why;
+    } cases[] = {
         {"tensor_shape { }", "a tensor without a type"},
         {"dtype: DT_FLOAT tensor_shape { unknown_rank: true }", "unknown rank"},
         {"dtype: DT_FLOAT tensor_shape { dim { size: -1 } }", "with size -1 in dimension 0"},
-        {"dtype: DT_FLOAT tensor_shape { dim { size: 4611686018427387904 } dim { size: 4 } }", "more elements than any memory"},
+        {"dtype: DT_FLOAT tensor_shape { dim { size: 4611686018427387904 } dim { size: 4 } }",
+         "more elements than any memory"},
         {"dtype: DT_FLOAT tensor_shape { dim { size: 100000000000 } } float_val: 1", "a value repeated over"},
-        {"dtype: DT_FLOAT tensor_shape { dim { size: 2 } } tensor_content: 'abc'", "3 bytes of content, but shape and type (f32) need 8"},
+        {"dtype: DT_FLOAT tensor_shape { dim { size: 2 } } tensor_content: 'abc'",
+         "3 bytes of content, but shape and type (f32) need 8"},
         {"dtype: DT_COMPLEX64 scomplex_val: 1", "1 numbers for complex values"},
-        {"dtype: DT_STRING tensor_shape { dim { size: 2 } } tensor_content: '\\002\\001ab'", "string 1 runs past the end"},
+        {"dtype: DT_STRING tensor_shape { dim { size: 2 } } tensor_content: '\\002\\001ab'",
+         "string 1 runs past the end"},
         {"dtype: DT_FLOAT tensor_shape { dim { size: 0 } } tensor_content: 'abcd'", "for an empty tensor"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -156,10 +170,13 @@ static void test_tensor_mistakes(void **state) {
 
 static void test_attributes(void **state) {
     (void)state;
-    TfGraph *tf = read_text("node { name: 'p' op: 'Placeholder' attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 3 } } } }\n"
-                            "attr { key: 'dtype' value { type: DT_FLOAT_REF } } attr { key: 'l' value { list { s: 'a' s: 'bc' } } }\n"
-                            "attr { key: 'none' value { list { } } } attr { key: 'f' value { func { name: 'g' } } } attr { key: 'x' value { f: 0.5 } } }\n"
-                            "node { name: 'c' op: 'Conv2D' input: 'p' input: 'p' }");
+    TfGraph *tf = read_text(
+        "node { name: 'p' op: 'Placeholder' attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 3 } } } "
+        "}\n"
+        "attr { key: 'dtype' value { type: DT_FLOAT_REF } } attr { key: 'l' value { list { s: 'a' s: 'bc' } } }\n"
+        "attr { key: 'none' value { list { } } } attr { key: 'f' value { func { name: 'g' } } } attr { key: 'x' value "
+        "{ f: 0.5 } } }\n"
+        "node { name: 'c' op: 'Conv2D' input: 'p' input: 'p' }");
     const TfNode *p = node(tf, "p"), *c = node(tf, "c");
     assert_int_equal(tf_attr(p, "shape")->v.shape.rank, 2);
     assert_int_equal(tf_attr(p, "shape")->v.shape.dims[0], -1);
@@ -199,8 +216,10 @@ static void test_functions(void **state) {
 
 static void test_function_mistakes(void **state) {
     (void)state;
-    assert_null(read_text("library { function { signature { name: 'f' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'r' type: DT_FLOAT } output_arg { name: 'q' type: DT_FLOAT } }\n"
-                          "node_def { name: 'n' op: 'TopKV2' input: 'a' input: 'a:1' input: 'm:0' } node_def { name: 'o' op: 'Abs' input: 'n:nothing:0' }\n"
+    assert_null(read_text("library { function { signature { name: 'f' input_arg { name: 'a' type: DT_FLOAT } "
+                          "output_arg { name: 'r' type: DT_FLOAT } output_arg { name: 'q' type: DT_FLOAT } }\n"
+                          "node_def { name: 'n' op: 'TopKV2' input: 'a' input: 'a:1' input: 'm:0' } node_def { name: "
+                          "'o' op: 'Abs' input: 'n:nothing:0' }\n"
                           "ret { key: 'r' value: 'gone:y:0' } } function { signature { name: 'f' } } function { } }"));
     assert_true(has_message("f", "node 'n' takes an argument that does not exist"));
     assert_true(has_message("f/n", "there is no node 'm'"));
@@ -226,7 +245,11 @@ static void test_binary_that_begins_like_text(void **state) {
 
 static void test_other_kinds_of_files(void **state) {
     (void)state;
-    static const struct { const char *bytes; size_t n; const char *why; } cases[] = {
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *why;
+    } cases[] = {
         {"", 0, "is empty"},
         {"<!DOCTYPE html>", 15, "an HTML page"},
         {"\x1f\x8b\x08", 3, "compressed with gzip"},

@@ -31,11 +31,12 @@ static void *parse(const ProtobufCMessageDescriptor *type, const char *text) {
 
 static void test_forms(void **state) {
     (void)state;
-    const Pb__GraphDef *g = parse(&pb__graph_def__descriptor,
-                                  "# a comment\n"
-                                  "node { name: \"a\" op: 'Const' ; attr: < key: \"dtype\", value { type: DT_FLOAT } > }\n"
-                                  "node: { name: \"long\" \" name\" input: [\"a\", \"^b\"] unknown { x: [1, { y: 2 }] z: \"s\" } }\n"
-                                  "versions { producer: 0x10 bad_consumers: [-1, 2] }");
+    const Pb__GraphDef *g =
+        parse(&pb__graph_def__descriptor,
+              "# a comment\n"
+              "node { name: \"a\" op: 'Const' ; attr: < key: \"dtype\", value { type: DT_FLOAT } > }\n"
+              "node: { name: \"long\" \" name\" input: [\"a\", \"^b\"] unknown { x: [1, { y: 2 }] z: \"s\" } }\n"
+              "versions { producer: 0x10 bad_consumers: [-1, 2] }");
     assert_non_null(g);
     assert_int_equal(g->n_node, 2);
     assert_string_equal(g->node[0]->op, "Const");
@@ -48,12 +49,14 @@ static void test_forms(void **state) {
 
 static void test_values(void **state) {
     (void)state;
-    const Pb__TensorProto *t = parse(&pb__tensor_proto__descriptor,
-                                     "float_val: 1.5 float_val: -inf float_val: nan float_val: 2f double_val: [1e300, 3]\n"
-                                     "bool_val: true bool_val: 0 int64_val: -9223372036854775808 uint64_val: 18446744073709551615\n"
-                                     "tensor_content: \"\\001\\x41\\n\\\"\\u00e9\" string_val: ''");
+    const Pb__TensorProto *t =
+        parse(&pb__tensor_proto__descriptor,
+              "float_val: 1.5 float_val: -inf float_val: nan float_val: 2f double_val: [1e300, 3]\n"
+              "bool_val: true bool_val: 0 int64_val: -9223372036854775808 uint64_val: 18446744073709551615\n"
+              "tensor_content: \"\\001\\x41\\n\\\"\\u00e9\" string_val: ''");
     assert_non_null(t);
-    assert_true(t->float_val[0] == 1.5f && t->float_val[1] < -3e38f && t->float_val[2] != t->float_val[2] && t->float_val[3] == 2.0f);
+    assert_true(t->float_val[0] == 1.5f && t->float_val[1] < -3e38f && t->float_val[2] != t->float_val[2] &&
+                t->float_val[3] == 2.0f);
     assert_true(t->double_val[0] == 1e300 && t->double_val[1] == 3.0);
     assert_true(t->bool_val[0] && !t->bool_val[1]);
     assert_true(t->int64_val[0] == INT64_MIN && t->uint64_val[0] == UINT64_MAX);
@@ -64,7 +67,9 @@ static void test_values(void **state) {
 
 static void test_mistakes(void **state) {
     (void)state;
-    static const struct { const char *text, *why; } cases[] = {
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
         {"node {\n  name: \"a\"\n", "line 3: the text ends inside a NodeDef; '}' is missing"},
         {"node {\n name: a }", "line 2: expected a string in quotes"},
         {"node { name: \"a }", "line 1: a string without an end"},

@@ -1,4 +1,5 @@
-/* SavedModels: signatures, variables from sharded, sliced and object-based checkpoints, assets, initialisers, and what can be wrong. */
+/* SavedModels: signatures, variables from sharded, sliced and object-based checkpoints, assets, initialisers, and what
+ * can be wrong. */
 #include "frontend/import.h"
 #include "ir/host.h"
 
@@ -92,7 +93,8 @@ static void test_table_from_asset(void **state) {
     assert_non_null(g);
     const Node *fill = NULL;
     for (uint32_t i = 1; i < g->nodes.len; i++)
-        if (g->nodes.data[i].op == OP_HOST && strcmp(g->nodes.data[i].host->name, "LookupTableImportV2") == 0) fill = &g->nodes.data[i];
+        if (g->nodes.data[i].op == OP_HOST && strcmp(g->nodes.data[i].host->name, "LookupTableImportV2") == 0)
+            fill = &g->nodes.data[i];
     assert_non_null(fill);
     const Tensor *keys = value_const(g, fill->inputs[1]), *values = value_const(g, fill->inputs[2]);
     assert_int_equal(tensor_count(keys), 3);
@@ -103,14 +105,17 @@ static void test_table_from_asset(void **state) {
 /* Any other file is none of the model's business. */
 static void test_table_from_foreign_file(void **state) {
     (void)state;
-    static const char text[] =
-        "node { name: 't' op: 'HashTableV2' attr { key: 'key_dtype' value { type: DT_STRING } } attr { key: 'value_dtype' value { type: DT_INT64 } } }\n"
-        "node { name: 'f' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_STRING string_val: '/etc/passwd' } } } }\n"
-        "node { name: 'i' op: 'InitializeTableFromTextFileV2' input: 't' input: 'f' } node { name: 's' op: 'LookupTableSizeV2' input: 't' }";
+    static const char text[] = "node { name: 't' op: 'HashTableV2' attr { key: 'key_dtype' value { type: DT_STRING } } "
+                               "attr { key: 'value_dtype' value { type: DT_INT64 } } }\n"
+                               "node { name: 'f' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_STRING "
+                               "string_val: '/etc/passwd' } } } }\n"
+                               "node { name: 'i' op: 'InitializeTableFromTextFileV2' input: 't' input: 'f' } node { "
+                               "name: 's' op: 'LookupTableSizeV2' input: 't' }";
     TfGraph *tf = tf_read_bytes(arena, text, sizeof text - 1, "test.pbtxt", &d);
     assert_non_null(tf);
     const char *init[] = {"i"}, *outputs[] = {"s"};
-    assert_null(import_graph(arena, tf, &(ImportOptions){.init = init, .n_init = 1, .outputs = outputs, .n_outputs = 1}, &d));
+    assert_null(
+        import_graph(arena, tf, &(ImportOptions){.init = init, .n_init = 1, .outputs = outputs, .n_outputs = 1}, &d));
     assert_true(has_message("'/etc/passwd', which is no asset of a SavedModel"));
 }
 
@@ -140,20 +145,25 @@ static TfGraph *read_text(const char *text) {
 
 static void test_text_and_mistakes(void **state) {
     (void)state;
-    TfGraph *tf = read_text("saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: 'serve' tags: 'x' } graph_def { node { name: 'i' op: 'Placeholder' } node { name: 's' op: 'Abs' } }\n"
-                            "signature_def { key: 'f' value { inputs { key: 'k' value { coo_sparse { values_tensor_name: 'i:0' indices_tensor_name: 'i:0' dense_shape_tensor_name: 's:0' } dtype: DT_FLOAT } } } } }");
+    TfGraph *tf =
+        read_text("saved_model_schema_version: 1 meta_graphs { meta_info_def { tags: 'serve' tags: 'x' } graph_def { "
+                  "node { name: 'i' op: 'Placeholder' } node { name: 's' op: 'Abs' } }\n"
+                  "signature_def { key: 'f' value { inputs { key: 'k' value { coo_sparse { values_tensor_name: 'i:0' "
+                  "indices_tensor_name: 'i:0' dense_shape_tensor_name: 's:0' } dtype: DT_FLOAT } } } } }");
     assert_non_null(tf);
     assert_string_equal(tf->signature, "f");
     assert_int_equal(tf->n_inputs, 3);
     assert_string_equal(tf->inputs[1].name, "k/values");
-    assert_null(read_text("meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Placeholder' } }\n"
-                          "collection_def { key: 'legacy_init_op' value { node_list { value: 'gone' } } }\n"
-                          "asset_file_def { tensor_info { name: 'i:0' } filename: '../../etc/passwd' }\n"
-                          "signature_def { key: 'serving_default' value { outputs { key: 'o' value { name: 'nowhere:0' } } } } }"));
+    assert_null(read_text(
+        "meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Placeholder' } }\n"
+        "collection_def { key: 'legacy_init_op' value { node_list { value: 'gone' } } }\n"
+        "asset_file_def { tensor_info { name: 'i:0' } filename: '../../etc/passwd' }\n"
+        "signature_def { key: 'serving_default' value { outputs { key: 'o' value { name: 'nowhere:0' } } } } }"));
     assert_true(has_message("the signature's 'o' is tensor 'nowhere:0', which is not in the graph"));
     assert_true(has_message("the initialiser 'gone' is not in the graph"));
     assert_true(has_message("lies outside the model's assets folder"));
-    assert_null(read_text("meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Abs' } } signature_def { key: 'a' value { } } signature_def { key: 'b' value { } } }"));
+    assert_null(read_text("meta_graphs { meta_info_def { tags: 'serve' } graph_def { node { name: 'i' op: 'Abs' } } "
+                          "signature_def { key: 'a' value { } } signature_def { key: 'b' value { } } }"));
     assert_true(has_message("choose one with --signature: a, b"));
     assert_null(read_text("saved_model_schema_version: 1"));
     assert_true(has_message("holds no graph"));

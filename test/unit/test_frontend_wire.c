@@ -37,7 +37,12 @@ static const char *last_message(const Fixture *f) {
 
 static void test_varint(void **state) {
     (void)state;
-    static const struct { const char *bytes; size_t n; bool ok; uint64_t value; } cases[] = {
+    static const struct {
+        const char *bytes;
+        size_t n;
+        bool ok;
+        uint64_t value;
+    } cases[] = {
         {"\x00", 1, true, 0},
         {"\x7f", 1, true, 127},
         {"\x80\x01", 2, true, 128},
@@ -99,7 +104,11 @@ static void test_last_of_a_oneof_wins(void **state) {
 }
 
 static void test_damage(void **state) {
-    static const struct { const char *bytes; size_t n; const char *why; } cases[] = {
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *why;
+    } cases[] = {
         {"\x0a\x05n", 3, "a length that runs past the end"},
         {"\x0a", 1, "a bad varint"},
         {"\x08\x01", 2, "a field of the wrong type"},
@@ -123,10 +132,11 @@ static void test_depth_is_bounded(void **state) {
     Str inner, outer;
     str_init(&inner, f->arena);
     for (int i = 0; i < 400; i++) {
-        static const char tags[] = {0x12, 0x52, 0x12}; /* from inside: NameAttrList.attr, AttrValue.func, AttrEntry.value */
+        static const char tags[] = {0x12, 0x52,
+                                    0x12}; /* from inside: NameAttrList.attr, AttrValue.func, AttrEntry.value */
         str_init(&outer, f->arena);
         str_add_bytes(&outer, &tags[i % 3], 1);
-        for (size_t n = inner.len; ; n >>= 7) {
+        for (size_t n = inner.len;; n >>= 7) {
             str_add_bytes(&outer, &(char){(char)((n & 127) | (n > 127 ? 128 : 0))}, 1);
             if (n <= 127) break;
         }

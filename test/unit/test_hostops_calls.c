@@ -39,7 +39,14 @@ static void *bench_output(TfoptHostCall *call, int32_t i, int32_t rank, const in
 
 static Bench *bench_new(void) {
     Bench *b = calloc(1, sizeof *b);
-    b->call = (TfoptHostCall){.inputs = b->inputs, .outputs = b->outputs, .attrs = b->attrs, .state = &b->state, .free_state = &b->free_state, .env = b, .alloc = bench_alloc, .output = bench_output};
+    b->call = (TfoptHostCall){.inputs = b->inputs,
+                              .outputs = b->outputs,
+                              .attrs = b->attrs,
+                              .state = &b->state,
+                              .free_state = &b->free_state,
+                              .env = b,
+                              .alloc = bench_alloc,
+                              .output = bench_output};
     return b;
 }
 
@@ -145,11 +152,18 @@ static void test_segment_id_out_of_range_is_an_error(void **state) {
 /* pattern, rewrite, text, what RE2 makes of it */
 static void test_regex_replace(void **state) {
     (void)state;
-    static const char *const rows[][4] = {
-        {"a|ab", "<\\0>", "abab", "<a>b<a>b"},         {"(a+?)(b*)", "\\2\\1", "aabb", "abba"},     {"x*", "-", "abc", "-a-b-c-"},
-        {"[^a-c]", ".", "abcd", "abc."},               {"\\bfoo\\b", "bar", "foo food", "bar food"}, {"(?i)HELLO", "hi", "Hello", "hi"},
-        {"(\\d{2,3})", "#", "1 22 333 4444", "1 # # #4"}, {"^a|b$", "", "aabb", "ab"},               {"[[:space:]]+", " ", "a \t b", "a b"},
-        {".", "x", "\xc3\xa9z", "xx"},                 {"(a|b)*c", "[\\1]", "abac", "[a]"},         {"a{0}b", "-", "ab", "a-"}};
+    static const char *const rows[][4] = {{"a|ab", "<\\0>", "abab", "<a>b<a>b"},
+                                          {"(a+?)(b*)", "\\2\\1", "aabb", "abba"},
+                                          {"x*", "-", "abc", "-a-b-c-"},
+                                          {"[^a-c]", ".", "abcd", "abc."},
+                                          {"\\bfoo\\b", "bar", "foo food", "bar food"},
+                                          {"(?i)HELLO", "hi", "Hello", "hi"},
+                                          {"(\\d{2,3})", "#", "1 22 333 4444", "1 # # #4"},
+                                          {"^a|b$", "", "aabb", "ab"},
+                                          {"[[:space:]]+", " ", "a \t b", "a b"},
+                                          {".", "x", "\xc3\xa9z", "xx"},
+                                          {"(a|b)*c", "[\\1]", "abac", "[a]"},
+                                          {"a{0}b", "-", "ab", "a-"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         Bench *b = bench_new();
         TfoptString text = {rows[i][2], strlen(rows[i][2])};
@@ -159,7 +173,8 @@ static void test_regex_replace(void **state) {
         string_attr(b, "rewrite", rows[i][1]);
         assert_int_equal(tfopt_host_static_regex_replace(&b->call), TFOPT_OK);
         const TfoptString *got = b->outputs[0].data;
-        if (!tfopt_string_equal(*got, rows[i][3])) fail_msg("row %d: '%s' gives '%.*s'", (int)i, rows[i][0], (int)got->size, got->data);
+        if (!tfopt_string_equal(*got, rows[i][3]))
+            fail_msg("row %d: '%s' gives '%.*s'", (int)i, rows[i][0], (int)got->size, got->data);
         bench_free(b);
     }
 }
@@ -215,10 +230,15 @@ static void test_truncated_example_is_an_error(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_where_counts_nan_and_not_minus_zero), cmocka_unit_test(test_top_k_takes_the_first_of_equals), cmocka_unit_test(test_suppression_of_nothing),
-        cmocka_unit_test(test_unique_keeps_every_nan),              cmocka_unit_test(test_segment_id_out_of_range_is_an_error),
-        cmocka_unit_test(test_regex_replace),                       cmocka_unit_test(test_bad_patterns_are_refused),
-        cmocka_unit_test(test_tables_find_what_was_put_in),         cmocka_unit_test(test_truncated_example_is_an_error),
+        cmocka_unit_test(test_where_counts_nan_and_not_minus_zero),
+        cmocka_unit_test(test_top_k_takes_the_first_of_equals),
+        cmocka_unit_test(test_suppression_of_nothing),
+        cmocka_unit_test(test_unique_keeps_every_nan),
+        cmocka_unit_test(test_segment_id_out_of_range_is_an_error),
+        cmocka_unit_test(test_regex_replace),
+        cmocka_unit_test(test_bad_patterns_are_refused),
+        cmocka_unit_test(test_tables_find_what_was_put_in),
+        cmocka_unit_test(test_truncated_example_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

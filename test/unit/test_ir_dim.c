@@ -56,7 +56,8 @@ static void division_is_exact_where_it_can_be(void **state) {
     Dim image = parse(&f, "batch*7*7*64");
     assert_true(dim_equal(dim_floordiv(&f.t, image, dim_const(3136)), f.batch));
     assert_true(dim_equal(dim_floordiv(&f.t, image, f.batch), dim_const(3136)));
-    assert_true(dim_equal(dim_floordiv(&f.t, parse(&f, "batch*s1+batch*3+s1*2+6"), parse(&f, "s1+3")), parse(&f, "batch+2")));
+    assert_true(
+        dim_equal(dim_floordiv(&f.t, parse(&f, "batch*s1+batch*3+s1*2+6"), parse(&f, "s1+3")), parse(&f, "batch+2")));
     assert_string_equal(text(&f, parse(&f, "(s1*2+5)/2")), "s1+2");
     assert_string_equal(text(&f, parse(&f, "(s1*4+s1/2)/2")), "s1*2+s1/4");
     assert_string_equal(text(&f, dim_mod(&f.t, parse(&f, "s1*4+7"), dim_const(4))), "3");
@@ -83,13 +84,15 @@ static void ranges_decide_minimum_and_maximum(void **state) {
     arena_free(f.arena);
 }
 
-/* Padding "SAME" of an unknown size: what is added is never negative, and the result is the size divided by the stride, rounded up. */
+/* Padding "SAME" of an unknown size: what is added is never negative, and the result is the size divided by the stride,
+ * rounded up. */
 static void padding_of_unknown_sizes_is_simple(void **state) {
     (void)state;
     Fixture f;
     setup(&f);
     Dim out = dim_ceildiv(&f.t, f.s, 4);
-    Dim padding = dim_sub(&f.t, dim_add(&f.t, dim_mul(&f.t, out, dim_const(4)), dim_const(3)), f.s); /* (out - 1) * 4 + 7 - in */
+    Dim padding =
+        dim_sub(&f.t, dim_add(&f.t, dim_mul(&f.t, out, dim_const(4)), dim_const(3)), f.s); /* (out - 1) * 4 + 7 - in */
     assert_true(dim_equal(dim_max(&f.t, padding, dim_const(0)), padding));
     int64_t low, high;
     dim_range(&f.t, padding, &low, &high);
@@ -117,8 +120,10 @@ static void evaluates_and_substitutes(void **state) {
 
 static void text_reads_back(void **state) {
     (void)state;
-    static const char *const sources[] = {"64", "-3", "batch", "batch*4+1", "(batch+1)/2", "min(s1,4)", "batch*-1+7", "(batch/2)*3", "batch*s1/3", "(batch+s1)%7",
-                                          "batch/2/3", "max(batch*2,s1+1)-1", "s1/(batch+1)", "batch*(s1/2)", "(s1%3)/2"};
+    static const char *const sources[] = {"64",           "-3",           "batch",      "batch*4+1",
+                                          "(batch+1)/2",  "min(s1,4)",    "batch*-1+7", "(batch/2)*3",
+                                          "batch*s1/3",   "(batch+s1)%7", "batch/2/3",  "max(batch*2,s1+1)-1",
+                                          "s1/(batch+1)", "batch*(s1/2)", "(s1%3)/2"};
     Fixture f;
     setup(&f);
     for (size_t i = 0; i < ARRAY_LEN(sources); i++) {
@@ -134,7 +139,8 @@ static void text_reads_back(void **state) {
     arena_free(f.arena);
 }
 
-/* A product of sums with ever more terms, and a chain that doubles with each step, end in a flag and not in all memory. */
+/* A product of sums with ever more terms, and a chain that doubles with each step, end in a flag and not in all memory.
+ */
 static void hostile_expressions_are_bounded(void **state) {
     (void)state;
     Fixture f;
@@ -144,7 +150,8 @@ static void hostile_expressions_are_bounded(void **state) {
     assert_true(f.t.too_complex);
     f.t.too_complex = false;
     Dim chain = f.s;
-    for (int i = 0; i < 100; i++) chain = dim_min(&f.t, dim_mul(&f.t, chain, chain), dim_add(&f.t, chain, dim_symbol(&f.t, NULL, 0, 9)));
+    for (int i = 0; i < 100; i++)
+        chain = dim_min(&f.t, dim_mul(&f.t, chain, chain), dim_add(&f.t, chain, dim_symbol(&f.t, NULL, 0, 9)));
     assert_true(f.t.too_complex);
     arena_free(f.arena);
 }
@@ -194,12 +201,11 @@ static void broadcasting_with_symbols(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_polynomials_are_equal_dims), cmocka_unit_test(division_is_exact_where_it_can_be),
-        cmocka_unit_test(ranges_decide_minimum_and_maximum), cmocka_unit_test(evaluates_and_substitutes),
-        cmocka_unit_test(padding_of_unknown_sizes_is_simple),
-        cmocka_unit_test(text_reads_back), cmocka_unit_test(hostile_expressions_are_bounded),
-        cmocka_unit_test(constants_saturate), cmocka_unit_test(symbol_names_are_unique_and_readable),
-        cmocka_unit_test(broadcasting_with_symbols),
+        cmocka_unit_test(equal_polynomials_are_equal_dims),     cmocka_unit_test(division_is_exact_where_it_can_be),
+        cmocka_unit_test(ranges_decide_minimum_and_maximum),    cmocka_unit_test(evaluates_and_substitutes),
+        cmocka_unit_test(padding_of_unknown_sizes_is_simple),   cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(hostile_expressions_are_bounded),      cmocka_unit_test(constants_saturate),
+        cmocka_unit_test(symbol_names_are_unique_and_readable), cmocka_unit_test(broadcasting_with_symbols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -48,7 +48,8 @@ static void uses_are_counted_and_replaced(void **state) {
     (void)state;
     Fixture f;
     setup(&f);
-    ValueId a = build_unary(f.g, f.g->root, OP_NEG, f.x, "a", &f.d), b = build_binary(f.g, f.g->root, OP_ADD, a, a, "b", &f.d);
+    ValueId a = build_unary(f.g, f.g->root, OP_NEG, f.x, "a", &f.d),
+            b = build_binary(f.g, f.g->root, OP_ADD, a, a, "b", &f.d);
     vec_push(f.arena, &region_at(f.g, f.g->root)->results, b);
     vec_push(f.arena, &region_at(f.g, f.g->root)->results, a);
     uint32_t *uses = graph_count_uses(f.g, f.arena);
@@ -170,8 +171,8 @@ static void tables_are_consistent(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(failures_leave_no_trace),  cmocka_unit_test(uses_are_counted_and_replaced),
-        cmocka_unit_test(sorting_respects_symbols), cmocka_unit_test(deep_graphs_are_sorted_without_recursion),
+        cmocka_unit_test(failures_leave_no_trace),         cmocka_unit_test(uses_are_counted_and_replaced),
+        cmocka_unit_test(sorting_respects_symbols),        cmocka_unit_test(deep_graphs_are_sorted_without_recursion),
         cmocka_unit_test(inference_again_reports_changes), cmocka_unit_test(elements_of_every_dtype),
         cmocka_unit_test(tables_are_consistent),
     };

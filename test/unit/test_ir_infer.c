@@ -1,5 +1,5 @@
-/* Shape functions by family: what they compute, what they refuse, and content through shape arithmetic. Graphs are given as text; a result
-   whose type is not the inferred one makes the parser fail. */
+/* Shape functions by family: what they compute, what they refuse, and content through shape arithmetic. Graphs are
+   given as text; a result whose type is not the inferred one makes the parser fail. */
 #include "ir/graph.h"
 
 #include <setjmp.h>
@@ -22,13 +22,15 @@ static bool good(const char *body) {
     return ok;
 }
 
-/* Whether the last line is refused by its shape function (not by the parser, whose types are right to the last line). */
+/* Whether the last line is refused by its shape function (not by the parser, whose types are right to the last line).
+ */
 static bool bad(const char *body) {
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
     const char *text = arena_printf(arena, "graph \"\" {\n dim n 1..\n dim m 0..100\n%s\n return\n}", body);
-    bool refused = graph_parse(arena, text, &d) == NULL && d.entries.len == 2 && strstr(d.entries.data[1].message, " is wrong");
+    bool refused =
+        graph_parse(arena, text, &d) == NULL && d.entries.len == 2 && strstr(d.entries.data[1].message, " is wrong");
     if (!refused) diag_print(&d, stderr, true);
     arena_free(arena);
     return refused;
@@ -66,10 +68,12 @@ static void movement(void **state) {
     assert_true(bad(X4 "%2 = slice %1 {begin=[0,1,5,0], size=[n,4,2,4], strides=[1,3,-5,1]} : f32[n,4,2,4]"));
     assert_true(bad(X4 "%2 = slice %1 {begin=[0,1,5,0], size=[n,3,2,4], strides=[1,3,-6,1]} : f32[n,3,2,4]"));
     assert_true(bad(X4 "%2 = slice %1 {begin=[0,0,0,0], size=[n,8,6,4], strides=[1,1,1,0]} : f32[n,8,6,4]"));
-    assert_true(bad(X4 "%2 = slice %1 {begin=[0,0,0,0], size=[n,8,6,9223372036854775807], strides=[1,1,1,2]} : f32[n,8,6,4]"));
+    assert_true(
+        bad(X4 "%2 = slice %1 {begin=[0,0,0,0], size=[n,8,6,9223372036854775807], strides=[1,1,1,2]} : f32[n,8,6,4]"));
     assert_true(good(X4 SCALAR "%3 = pad %1, %2 {before=[0,1,0,0], after=[0,m,0,0]} : f32[n,m+9,6,4]"));
     assert_true(bad(X4 SCALAR "%3 = pad %1, %2 {before=[0,8,0,0], after=[0,0,0,0], mode=\"reflect\"} : f32[n,16,6,4]"));
-    assert_true(good(X4 SCALAR "%3 = pad %1, %2 {before=[0,8,0,0], after=[0,0,0,0], mode=\"symmetric\"} : f32[n,16,6,4]"));
+    assert_true(
+        good(X4 SCALAR "%3 = pad %1, %2 {before=[0,8,0,0], after=[0,0,0,0], mode=\"symmetric\"} : f32[n,16,6,4]"));
     assert_true(bad(X4 SCALAR "%3 = pad %1, %2 {before=[0,-1,0,0], after=[0,0,0,0]} : f32[n,7,6,4]"));
     assert_true(good(X4 "%2 = param : f32[n,8,m,4]\n%3 = concat %1, %2 {axis=2} : f32[n,8,m+6,4]"));
     assert_true(bad(X4 "%2 = param : f32[n,7,m,4]\n%3 = concat %1, %2 {axis=2} : f32[n,8,m+6,4]"));
@@ -77,8 +81,10 @@ static void movement(void **state) {
     assert_true(good(X4 "%2 = space_to_batch %1 {block=[2,3], before=[1,0], after=[1,0]} : f32[n*6,5,2,4]"));
     assert_true(bad(X4 "%2 = space_to_batch %1 {block=[3,3], before=[0,0], after=[0,0]} : f32[n*9,2,2,4]"));
     assert_true(bad(X4 "%2 = space_to_batch %1 {block=[0], before=[0], after=[0]} : f32[n,8,6,4]"));
-    assert_true(good("%1 = param : f32[n*6,5,2,4]\n%2 = batch_to_space %1 {block=[2,3], before=[1,0], after=[1,0]} : f32[n,8,6,4]"));
-    assert_true(bad("%1 = param : f32[4,1,2,4]\n%2 = batch_to_space %1 {block=[2,2], before=[3,0], after=[0,0]} : f32[1,1,4,4]"));
+    assert_true(good(
+        "%1 = param : f32[n*6,5,2,4]\n%2 = batch_to_space %1 {block=[2,3], before=[1,0], after=[1,0]} : f32[n,8,6,4]"));
+    assert_true(bad(
+        "%1 = param : f32[4,1,2,4]\n%2 = batch_to_space %1 {block=[2,2], before=[3,0], after=[0,0]} : f32[1,1,4,4]"));
 }
 
 static void indexing(void **state) {
@@ -88,11 +94,16 @@ static void indexing(void **state) {
     assert_true(bad(X4 "%2 = param : f32[5]\n%3 = gather %1, %2 {axis=0, batch_dims=0} : f32[5,8,6,4]"));
     assert_true(good(X4 "%2 = param : s64[3,2]\n%3 = gather_nd %1, %2 {batch_dims=0} : f32[3,6,4]"));
     assert_true(bad(X4 "%2 = param : s64[3,5]\n%3 = gather_nd %1, %2 {batch_dims=0} : f32[3]"));
-    assert_true(good(X4 "%2 = param : s64[3,1]\n%3 = param : f32[3,8,6,4]\n%4 = scatter_nd %1, %2, %3 {mode=\"add\"} : f32[n,8,6,4]"));
-    assert_true(bad(X4 "%2 = param : s64[3,1]\n%3 = param : f32[3,8,5,4]\n%4 = scatter_nd %1, %2, %3 {mode=\"add\"} : f32[n,8,6,4]"));
+    assert_true(good(
+        X4
+        "%2 = param : s64[3,1]\n%3 = param : f32[3,8,6,4]\n%4 = scatter_nd %1, %2, %3 {mode=\"add\"} : f32[n,8,6,4]"));
+    assert_true(bad(
+        X4
+        "%2 = param : s64[3,1]\n%3 = param : f32[3,8,5,4]\n%4 = scatter_nd %1, %2, %3 {mode=\"add\"} : f32[n,8,6,4]"));
     assert_true(good(X4 "%2 = param : s32[4]\n%3 = dynamic_slice %1, %2 {size=[1,8,1,4]} : f32[1,8,1,4]"));
     assert_true(bad(X4 "%2 = param : s32[4]\n%3 = dynamic_slice %1, %2 {size=[1,9,1,4]} : f32[1,9,1,4]"));
-    assert_true(good(X4 "%2 = param : f32[1,8,6,4]\n%3 = param : s64[4]\n%4 = dynamic_update %1, %2, %3 : f32[n,8,6,4]"));
+    assert_true(
+        good(X4 "%2 = param : f32[1,8,6,4]\n%3 = param : s64[4]\n%4 = dynamic_update %1, %2, %3 : f32[n,8,6,4]"));
 }
 
 static void reductions(void **state) {
@@ -115,27 +126,46 @@ static void reductions(void **state) {
 
 static void contractions(void **state) {
     (void)state;
-    assert_true(good("%1 = param : f32[n,1,5,7]\n%2 = param : f32[3,9,7]\n%3 = matmul %1, %2 {transpose_a=0, transpose_b=1} : f32[n,3,5,9]"));
-    assert_true(bad("%1 = param : f32[5,7]\n%2 = param : f32[8,9]\n%3 = matmul %1, %2 {transpose_a=0, transpose_b=0} : f32[5,9]"));
-    assert_true(good("%1 = param : u8[5,7]\n%2 = param : s8[7,9]\n%3 = matmul %1, %2 {transpose_a=0, transpose_b=0, dtype=s32} : s32[5,9]"));
-    assert_true(good(X4 "%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "1,0", "1,0") " : f32[n,4,4,10]"));
-    assert_true(good("%1 = param : f32[n,m,m,4]\n%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "1,1", "1,1") " : f32[n,(m+1)/2,m,10]"));
-    assert_true(bad(X4 "%2 = param : f32[3,3,5,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "1,0", "1,0") " : f32[n,4,4,10]"));
-    assert_true(bad(X4 "%2 = param : f32[9,3,4,10]\n%3 = conv %1, %2 {" WINDOW("1,1", "0,0", "0,0") " : f32[n,4,4,10]") ||
-                good(X4 "%2 = param : f32[9,3,4,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "0,0", "0,0") " : f32[n,0,4,10]"));
-    assert_true(bad(X4 "%2 = param : f32[20,3,4,10]\n%3 = conv %1, %2 {" WINDOW("1,1", "0,0", "0,0") " : f32[n,4,4,10]"));
-    assert_true(bad(X4 "%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW("0,1", "0,0", "0,0") " : f32[n,4,4,10]"));
-    assert_true(good(X4 "%2 = param : f32[3,3,1,8]\n%3 = conv %1, %2 {strides=[1,1], dilations=[1,1], before=[1,1], after=[1,1], groups=4} : f32[n,8,6,8]"));
-    assert_true(bad(X4 "%2 = param : f32[3,3,1,7]\n%3 = conv %1, %2 {strides=[1,1], dilations=[1,1], before=[1,1], after=[1,1], groups=4} : f32[n,8,6,7]"));
-    assert_true(good(X4 "%2 = param : f32[2,2,9,4]\n%3 = conv_transpose %1, %2 {strides=[2,2], dilations=[1,1], before=[0,0], after=[0,0], size=[16,12], groups=1} : f32[n,16,12,9]"));
-    assert_true(bad(X4 "%2 = param : f32[2,2,9,4]\n%3 = conv_transpose %1, %2 {strides=[2,2], dilations=[1,1], before=[0,0], after=[0,0], size=[19,12], groups=1} : f32[n,19,12,9]"));
-    assert_true(good(X4 "%2 = pool %1 {kind=\"avg\", window=[3,3], strides=[2,2], before=[0,0], after=[1,1]} : f32[n,4,3,4]"));
-    assert_true(bad(X4 "%2 = pool %1 {kind=\"avg\", window=[0,3], strides=[2,2], before=[0,0], after=[1,1]} : f32[n,4,3,4]"));
-    assert_true(good("%1 = param : u8[n,8,6,4]\n%2 = resize %1 {kind=\"bilinear\", size=[m+1,9], align_corners=0, half_pixel=1} : f32[n,m+1,9,4]"));
+    assert_true(good("%1 = param : f32[n,1,5,7]\n%2 = param : f32[3,9,7]\n%3 = matmul %1, %2 {transpose_a=0, "
+                     "transpose_b=1} : f32[n,3,5,9]"));
+    assert_true(bad(
+        "%1 = param : f32[5,7]\n%2 = param : f32[8,9]\n%3 = matmul %1, %2 {transpose_a=0, transpose_b=0} : f32[5,9]"));
+    assert_true(good("%1 = param : u8[5,7]\n%2 = param : s8[7,9]\n%3 = matmul %1, %2 {transpose_a=0, transpose_b=0, "
+                     "dtype=s32} : s32[5,9]"));
+    assert_true(
+        good(X4 "%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "1,0", "1,0") " : f32[n,4,4,10]"));
+    assert_true(good("%1 = param : f32[n,m,m,4]\n%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW(
+        "2,1", "1,1", "1,1") " : f32[n,(m+1)/2,m,10]"));
+    assert_true(
+        bad(X4 "%2 = param : f32[3,3,5,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "1,0", "1,0") " : f32[n,4,4,10]"));
+    assert_true(
+        bad(X4 "%2 = param : f32[9,3,4,10]\n%3 = conv %1, %2 {" WINDOW("1,1", "0,0", "0,0") " : f32[n,4,4,10]") ||
+        good(X4 "%2 = param : f32[9,3,4,10]\n%3 = conv %1, %2 {" WINDOW("2,1", "0,0", "0,0") " : f32[n,0,4,10]"));
+    assert_true(
+        bad(X4 "%2 = param : f32[20,3,4,10]\n%3 = conv %1, %2 {" WINDOW("1,1", "0,0", "0,0") " : f32[n,4,4,10]"));
+    assert_true(
+        bad(X4 "%2 = param : f32[3,3,4,10]\n%3 = conv %1, %2 {" WINDOW("0,1", "0,0", "0,0") " : f32[n,4,4,10]"));
+    assert_true(good(X4 "%2 = param : f32[3,3,1,8]\n%3 = conv %1, %2 {strides=[1,1], dilations=[1,1], before=[1,1], "
+                        "after=[1,1], groups=4} : f32[n,8,6,8]"));
+    assert_true(bad(X4 "%2 = param : f32[3,3,1,7]\n%3 = conv %1, %2 {strides=[1,1], dilations=[1,1], before=[1,1], "
+                       "after=[1,1], groups=4} : f32[n,8,6,7]"));
+    assert_true(good(X4 "%2 = param : f32[2,2,9,4]\n%3 = conv_transpose %1, %2 {strides=[2,2], dilations=[1,1], "
+                        "before=[0,0], after=[0,0], size=[16,12], groups=1} : f32[n,16,12,9]"));
+    assert_true(bad(X4 "%2 = param : f32[2,2,9,4]\n%3 = conv_transpose %1, %2 {strides=[2,2], dilations=[1,1], "
+                       "before=[0,0], after=[0,0], size=[19,12], groups=1} : f32[n,19,12,9]"));
+    assert_true(
+        good(X4 "%2 = pool %1 {kind=\"avg\", window=[3,3], strides=[2,2], before=[0,0], after=[1,1]} : f32[n,4,3,4]"));
+    assert_true(
+        bad(X4 "%2 = pool %1 {kind=\"avg\", window=[0,3], strides=[2,2], before=[0,0], after=[1,1]} : f32[n,4,3,4]"));
+    assert_true(good("%1 = param : u8[n,8,6,4]\n%2 = resize %1 {kind=\"bilinear\", size=[m+1,9], align_corners=0, "
+                     "half_pixel=1} : f32[n,m+1,9,4]"));
     assert_true(bad(X4 "%2 = resize %1 {kind=\"nearest\", size=[0,9], align_corners=0, half_pixel=1} : f32[n,0,9,4]"));
-    assert_true(good("%1 = param : f32[7,n,5]\n%2 = param : f32[n,3]\n%3 = param : f32[5,12]\n%4 = param : f32[3,12]\n%5 = param : f32[12]\n"
-                     "%6, %7, %8 = lstm %1, %2, %2, %3, %4, %5 {forget_bias=0x1p+0, cell_clip=0x0p+0} : f32[7,n,3], f32[n,3], f32[n,3]"));
-    assert_true(bad("%1 = param : f32[7,n,5]\n%2 = param : f32[n,3]\n%3 = param : f32[5,9]\n%4 = param : f32[3,8]\n%5 = param : f32[9]\n"
+    assert_true(good("%1 = param : f32[7,n,5]\n%2 = param : f32[n,3]\n%3 = param : f32[5,12]\n%4 = param : "
+                     "f32[3,12]\n%5 = param : f32[12]\n"
+                     "%6, %7, %8 = lstm %1, %2, %2, %3, %4, %5 {forget_bias=0x1p+0, cell_clip=0x0p+0} : f32[7,n,3], "
+                     "f32[n,3], f32[n,3]"));
+    assert_true(bad("%1 = param : f32[7,n,5]\n%2 = param : f32[n,3]\n%3 = param : f32[5,9]\n%4 = param : f32[3,8]\n%5 "
+                    "= param : f32[9]\n"
                     "%6, %7 = gru %1, %2, %3, %4, %5, %5 {reset_after=1} : f32[7,n,3], f32[n,3]"));
 }
 
@@ -155,9 +185,11 @@ static void scalars(void **state) {
 static void content(void **state) {
     (void)state;
 #define DIMS "%1 = dims_tensor {shape=[3], dims=[n,8,3], dtype=s32} : s32[3]\n"
-    assert_true(good(DIMS "%3 = slice %1 {begin=[1], size=[2], strides=[1]} : s32[2]\n%4 = reduce %3 {kind=\"prod\", axes=[0], keep=1} : s32[1]\n"
-                          "%5 = slice %1 {begin=[0], size=[1], strides=[1]} : s32[1]\n%6 = concat %5, %4 {axis=0} : s32[2]\n"
-                          "%7 = const {2} : s32[]\n%8 = floordiv %6, %7 : s32[2]\n%9 = mul %8, %7 : s32[2]"));
+    assert_true(good(DIMS
+                     "%3 = slice %1 {begin=[1], size=[2], strides=[1]} : s32[2]\n%4 = reduce %3 {kind=\"prod\", "
+                     "axes=[0], keep=1} : s32[1]\n"
+                     "%5 = slice %1 {begin=[0], size=[1], strides=[1]} : s32[1]\n%6 = concat %5, %4 {axis=0} : s32[2]\n"
+                     "%7 = const {2} : s32[]\n%8 = floordiv %6, %7 : s32[2]\n%9 = mul %8, %7 : s32[2]"));
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
@@ -182,19 +214,25 @@ static void content(void **state) {
 
 static void control(void **state) {
     (void)state;
-    assert_true(bad("%1 = param : f32[]\n%2 = if %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = const {0x0p+0} : f32[]\nreturn %4\n}"));
-    assert_true(bad("%1 = param : bool[]\n%2 = if %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = const {0x0p+0} : f32[1]\nreturn %4\n}"));
-    assert_true(bad("%1 = param : bool[]\n%2 = if %1, %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = const {0x0p+0} : f32[]\nreturn %4\n}"));
-    assert_true(good("%1 = param : s32[]\n%2 = case %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = const {0x0p+0} : f32[]\nreturn %4\n}"));
+    assert_true(bad("%1 = param : f32[]\n%2 = if %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = "
+                    "const {0x0p+0} : f32[]\nreturn %4\n}"));
+    assert_true(bad("%1 = param : bool[]\n%2 = if %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = "
+                    "const {0x0p+0} : f32[1]\nreturn %4\n}"));
+    assert_true(bad("%1 = param : bool[]\n%2 = if %1, %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 "
+                    "= const {0x0p+0} : f32[]\nreturn %4\n}"));
+    assert_true(good("%1 = param : s32[]\n%2 = case %1 : f32[]\n{\n%3 = const {0x0p+0} : f32[]\nreturn %3\n}\n{\n%4 = "
+                     "const {0x0p+0} : f32[]\nreturn %4\n}"));
     /* a carried value that grows needs a symbol on the parameter */
-    assert_true(bad("%1 = param : f32[2]\n%2 = while %1 : f32[2]\n{\n%3 = param : f32[2]\n%4 = const {1} : bool[]\nreturn %4\n}\n"
-                    "{\n%5 = param : f32[2]\n%6 = concat %5, %5 {axis=0} : f32[4]\nreturn %6\n}"));
+    assert_true(bad(
+        "%1 = param : f32[2]\n%2 = while %1 : f32[2]\n{\n%3 = param : f32[2]\n%4 = const {1} : bool[]\nreturn %4\n}\n"
+        "{\n%5 = param : f32[2]\n%6 = concat %5, %5 {axis=0} : f32[4]\nreturn %6\n}"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(data),         cmocka_unit_test(movement), cmocka_unit_test(indexing), cmocka_unit_test(reductions),
-        cmocka_unit_test(contractions), cmocka_unit_test(scalars),  cmocka_unit_test(content),  cmocka_unit_test(control),
+        cmocka_unit_test(data),       cmocka_unit_test(movement),     cmocka_unit_test(indexing),
+        cmocka_unit_test(reductions), cmocka_unit_test(contractions), cmocka_unit_test(scalars),
+        cmocka_unit_test(content),    cmocka_unit_test(control),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

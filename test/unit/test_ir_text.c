@@ -38,7 +38,8 @@ static void plain_graph(void **state) {
                "  dim batch 1..64\n"
                "  %1 = param : f32[batch,8,8,3] ; \"input\"\n"
                "  %2 = const splat 0x1p-1 : f32[3,3,3,4] ; \"w\"\n"
-               "  %3 = conv %1, %2 {strides=[2,2], dilations=[1,1], before=[0,0], after=[1,1], groups=1} @3 : f32[batch,4,4,4] ; \"c\" Conv2D\n"
+               "  %3 = conv %1, %2 {strides=[2,2], dilations=[1,1], before=[0,0], after=[1,1], groups=1} @3 : "
+               "f32[batch,4,4,4] ; \"c\" Conv2D\n"
                "  %4 = const {0x1p+0, -inf, 0x1.8p-3, -0x0p+0} : f32[4]\n"
                "  %5 = add %3, %4 : f32[batch,4,4,4] ; \"a \\\"q\\\"\" BiasAdd\n"
                "  %6 = reshape %5 {shape=[batch,64]} : f32[batch,64]\n"
@@ -112,13 +113,16 @@ static void mistakes_are_reported(void **state) {
         {"grph", "line 1: 'graph' is missing"},
         {"graph \"\" {\n  %1 = param : f99[2]\n", "line 2: an element type is missing"},
         {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = bogus %1 : f32[2]\n", "line 3: there is no op 'bogus'"},
-        {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = neg %3 : f32[2]\n", "line 3: value %3 is not defined before its use"},
+        {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = neg %3 : f32[2]\n",
+         "line 3: value %3 is not defined before its use"},
         {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = neg %1 : f32[3]\n", "line 3: result 0 of this neg is f32[2]"},
         {"graph \"\" {\n  %1 = const {1, 2} : s32[3]\n", "line 2: ',' is missing"},
-        {"graph \"\" {\n  %1 = const #0123 : s32[3]\n", "line 2: the data of this constant was left out when the graph was printed"},
+        {"graph \"\" {\n  %1 = const #0123 : s32[3]\n",
+         "line 2: the data of this constant was left out when the graph was printed"},
         {"graph \"\" {\n  %1 = const splat 1 : s32[99999999999]\n", "line 2: a splat is empty or too large"},
         {"graph \"\" {\n  %99999999 = param : f32[2]\n", "line 2: value %99999999: numbers must follow each other"},
-        {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = transpose %1 {perm=[1]} : f32[2]\n", "axis 1 is outside of its input's 1 dimensions"},
+        {"graph \"\" {\n  %1 = param : f32[2]\n  %2 = transpose %1 {perm=[1]} : f32[2]\n",
+         "axis 1 is outside of its input's 1 dimensions"},
         {"graph \"\" {\n  return\n} x", "line 3: there is text after the graph"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -135,8 +139,9 @@ static void mistakes_are_reported(void **state) {
 /* Every prefix of a good text is refused without harm. */
 static void cut_texts_are_refused(void **state) {
     (void)state;
-    static const char text[] = "graph \"t\" {\n  dim n 1..4\n  %1 = param : f32[n,2] ; \"x\"\n  %2 = const {1, 2} : s64[2]\n"
-                               "  %3 = slice %1 {begin=[0,0], size=[n,1], strides=[1,1]} : f32[n,1]\n  return %3\n}\n";
+    static const char text[] =
+        "graph \"t\" {\n  dim n 1..4\n  %1 = param : f32[n,2] ; \"x\"\n  %2 = const {1, 2} : s64[2]\n"
+        "  %3 = slice %1 {begin=[0,0], size=[n,1], strides=[1,1]} : f32[n,1]\n  return %3\n}\n";
     for (size_t n = 0; n + 2 < sizeof text; n++) {
         Arena *arena = arena_new();
         Diag d;

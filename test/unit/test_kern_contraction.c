@@ -11,8 +11,16 @@
 static Kernel *new_kernel(Arena *a, ContractKind kind, int64_t m, int64_t n, int64_t k) {
     Kernel *kernel = NEW(a, Kernel);
     kernel->contraction = NEW(a, Contraction);
-    *kernel->contraction = (Contraction){.kind = kind, .a = DTYPE_F32, .b = DTYPE_F32, .acc = DTYPE_F32, .batch = dim_const(1), .m = dim_const(m), .n = dim_const(n),
-                                         .k = dim_const(k), .b_packed = true, .c_n = dim_const(1)};
+    *kernel->contraction = (Contraction){.kind = kind,
+                                         .a = DTYPE_F32,
+                                         .b = DTYPE_F32,
+                                         .acc = DTYPE_F32,
+                                         .batch = dim_const(1),
+                                         .m = dim_const(m),
+                                         .n = dim_const(n),
+                                         .k = dim_const(k),
+                                         .b_packed = true,
+                                         .c_n = dim_const(1)};
     return kernel;
 }
 
@@ -35,7 +43,8 @@ static void test_panels(void **state) {
     for (int i = 0; i < 24; i++) assert_true(tensor_get_f64(&p, i) == expected[i]);
     MatrixLayout columns = {1, 3, 5, 0, 1, 3}; /* the transposed matrix, packed the same way */
     Tensor t = contraction_pack(a, c, &b, &columns);
-    assert_true(tensor_get_f64(&t, 0) == 1 && tensor_get_f64(&t, 1) == 4 && tensor_get_f64(&t, 4) == 2 && tensor_get_f64(&t, 12) == 13);
+    assert_true(tensor_get_f64(&t, 0) == 1 && tensor_get_f64(&t, 1) == 4 && tensor_get_f64(&t, 4) == 2 &&
+                tensor_get_f64(&t, 12) == 13);
     MatrixLayout huge = {INT64_C(1) << 40, INT64_C(1) << 30, 5, 0, 0, 0};
     assert_int_equal(packed_elements(c, &huge), -1);
     arena_free(a);
@@ -100,12 +109,13 @@ static void test_winograd_weights(void **state) {
     Tensor p = contraction_pack(a, c, &w, &layout);
     const double line[6] = {0, -1.0 / 6, 1.0 / 6, 1.0 / 12, -1.0 / 12, 0};
     for (int y = 0; y < 6; y++)
-        for (int x = 0; x < 6; x++) assert_true(tensor_get_f64(&p, (y * 6 + x) * 16) == (double)(float)(line[y] * line[x]));
+        for (int x = 0; x < 6; x++)
+            assert_true(tensor_get_f64(&p, (y * 6 + x) * 16) == (double)(float)(line[y] * line[x]));
     arena_free(a);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_panels), cmocka_unit_test(test_depthwise_weights), cmocka_unit_test(test_schedules),
-                                       cmocka_unit_test(test_winograd_weights)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_panels), cmocka_unit_test(test_depthwise_weights),
+                                       cmocka_unit_test(test_schedules), cmocka_unit_test(test_winograd_weights)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,9 +28,15 @@ static int teardown(void **state) {
     return 0;
 }
 
-static ExprId constant(Fixture *f, int64_t v) { return expr_int(f->arena, f->k, DTYPE_S64, v); }
-static ExprId index_op(Fixture *f, OpId op, ExprId x, ExprId y) { return expr_scalar(f->arena, f->k, op, DTYPE_S64, x, y, (ExprId){0}); }
-static bool is_constant(Fixture *f, ExprId x, int64_t v) { return f->k->exprs.data[x.i].kind == EXPR_CONST && f->k->exprs.data[x.i].i == v; }
+static ExprId constant(Fixture *f, int64_t v) {
+    return expr_int(f->arena, f->k, DTYPE_S64, v);
+}
+static ExprId index_op(Fixture *f, OpId op, ExprId x, ExprId y) {
+    return expr_scalar(f->arena, f->k, op, DTYPE_S64, x, y, (ExprId){0});
+}
+static bool is_constant(Fixture *f, ExprId x, int64_t v) {
+    return f->k->exprs.data[x.i].kind == EXPR_CONST && f->k->exprs.data[x.i].i == v;
+}
 
 static void test_sharing(void **state) {
     Fixture *f = *state;
@@ -46,7 +52,8 @@ static void test_sharing(void **state) {
 
 static void test_folding(void **state) {
     Fixture *f = *state;
-    ExprId x = expr_var(f->arena, f->k, 1), zero = constant(f, 0), one = constant(f, 1), seven = constant(f, 7), minus = constant(f, -3);
+    ExprId x = expr_var(f->arena, f->k, 1), zero = constant(f, 0), one = constant(f, 1), seven = constant(f, 7),
+           minus = constant(f, -3);
     assert_int_equal(index_op(f, OP_ADD, zero, x).i, x.i);
     assert_int_equal(index_op(f, OP_MUL, one, x).i, x.i);
     assert_true(is_constant(f, index_op(f, OP_MUL, x, zero), 0));
@@ -68,7 +75,8 @@ static void test_folding(void **state) {
 /* What reshapes leave behind: (x/7)*7 + x%7 = x, also with a common factor and as part of a sum. */
 static void test_joined_division(void **state) {
     Fixture *f = *state;
-    ExprId x = expr_var(f->arena, f->k, 1), y = expr_var(f->arena, f->k, 2), seven = constant(f, 7), twenty = constant(f, 20);
+    ExprId x = expr_var(f->arena, f->k, 1), y = expr_var(f->arena, f->k, 2), seven = constant(f, 7),
+           twenty = constant(f, 20);
     ExprId quotient = index_op(f, OP_FLOORDIV, x, seven), rest = index_op(f, OP_FLOORMOD, x, seven);
     ExprId back = index_op(f, OP_MUL, quotient, seven);
     assert_int_equal(index_op(f, OP_ADD, back, rest).i, x.i);

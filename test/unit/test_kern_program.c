@@ -1,4 +1,5 @@
-/* Graphs to programs: what kernels look like, which values need no memory, no copy or no kernel, and how memory is planned. */
+/* Graphs to programs: what kernels look like, which values need no memory, no copy or no kernel, and how memory is
+ * planned. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,9 +41,10 @@ static Program *program(Arena *a, const char *text) {
 static void test_loops_merge(void **state) {
     (void)state;
     Arena *a = arena_new();
-    const char *text = text_of(a, program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,5,7]\n %2 = param : f32[7]\n"
-                                             " %3 = add %1, %2 : f32[n,5,7]\n %4 = neg %1 : f32[n,5,7]\n return %3, %4\n"
-                                             " input \"x\" \"x:0\"\n input \"y\" \"y:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n}\n"));
+    const char *text = text_of(
+        a, program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,5,7]\n %2 = param : f32[7]\n"
+                      " %3 = add %1, %2 : f32[n,5,7]\n %4 = neg %1 : f32[n,5,7]\n return %3, %4\n"
+                      " input \"x\" \"x:0\"\n input \"y\" \"y:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n}\n"));
     expect_part(text, "  for v2 in [n*5]\n    for v3 in 7 vector\n      p2[%6] = add.f32(p0[%6], p1[v3])\n");
     expect_part(text, "  for v3 in [n*35] vector\n    p1[v3] = neg.f32(p0[v3])\n");
     arena_free(a);
@@ -66,7 +68,8 @@ static void test_moves_are_indexes(void **state) {
 static void test_epilogue(void **state) {
     (void)state;
     Arena *a = arena_new();
-    Program *p = program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,8,16]\n %4 = param : f32[32]\n %2 = const splat 0x1p-1 : f32[16,32]\n"
+    Program *p = program(a, "graph \"g\" {\n dim n 1..64\n %1 = param : f32[n,8,16]\n %4 = param : f32[32]\n %2 = "
+                            "const splat 0x1p-1 : f32[16,32]\n"
                             " %3 = matmul %1, %2 {transpose_a=0, transpose_b=0} @1 : f32[n,8,32]\n"
                             " %5 = add %3, %4 @1 : f32[n,8,32]\n %6 = tanh %5 @1 : f32[n,8,32]\n return %6\n"
                             " input \"x\" \"x:0\"\n input \"b\" \"b:0\"\n output \"a\" \"a:0\"\n}\n");
@@ -81,7 +84,8 @@ static void test_epilogue(void **state) {
 static void test_dedup_and_in_place(void **state) {
     (void)state;
     Arena *a = arena_new();
-    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[64]\n %2 = tanh %1 : f32[64]\n %3 = tanh %2 : f32[64]\n %4 = tanh %3 : f32[64]\n"
+    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[64]\n %2 = tanh %1 : f32[64]\n %3 = tanh %2 : f32[64]\n "
+                            "%4 = tanh %3 : f32[64]\n"
                             " %5 = tanh %4 : f32[64]\n return %5\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n");
     assert_int_equal(p->blocks.data[0].steps.len, 4);
     assert_int_equal(p->kernels.len, 2); /* from one buffer to another, and in place */
@@ -96,7 +100,8 @@ static void test_concat_places_parts(void **state) {
     (void)state;
     Arena *a = arena_new();
     Program *p = program(a, "graph \"g\" {\n %1 = param : f32[4,8]\n %2 = exp %1 : f32[4,8]\n %3 = neg %1 : f32[4,8]\n"
-                            " %4 = concat %2, %3 {axis=1} : f32[4,16]\n %5 = tanh %4 : f32[4,16]\n %6 = sin %1 : f32[4,8]\n %7 = cos %1 : f32[4,8]\n"
+                            " %4 = concat %2, %3 {axis=1} : f32[4,16]\n %5 = tanh %4 : f32[4,16]\n %6 = sin %1 : "
+                            "f32[4,8]\n %7 = cos %1 : f32[4,8]\n"
                             " %8 = concat %6, %7 {axis=0} : f32[8,8]\n return %5, %8\n"
                             " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n}\n");
     const char *text = text_of(a, p);
@@ -109,8 +114,10 @@ static void test_concat_places_parts(void **state) {
 static void test_outputs(void **state) {
     (void)state;
     Arena *a = arena_new();
-    Program *p = program(a, "graph \"g\" {\n %1 = param : f32[4]\n %2 = neg %1 : f32[4]\n %3 = reshape %2 {shape=[2,2]} : f32[2,2]\n return %1, %2, %3\n"
-                            " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n output \"c\" \"c:0\"\n}\n");
+    Program *p =
+        program(a, "graph \"g\" {\n %1 = param : f32[4]\n %2 = neg %1 : f32[4]\n %3 = reshape %2 {shape=[2,2]} : "
+                   "f32[2,2]\n return %1, %2, %3\n"
+                   " input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n output \"b\" \"b:0\"\n output \"c\" \"c:0\"\n}\n");
     const char *text = text_of(a, p);
     expect_part(text, "copy(b1, b0)");
     expect_part(text, "kernel k0_neg(b0 -> b2)");
@@ -123,8 +130,10 @@ static void test_memory_limit(void **state) {
     Arena *a = arena_new();
     Diag d;
     diag_init(&d, a, "test");
-    const char *text = "graph \"g\" {\n %1 = param : f32[4]\n %2 = broadcast %1 {shape=[1000000,4]} : f32[1000000,4] ; \"large\"\n"
-                       " %3 = reduce %2 {kind=\"sum\", axes=[0], keep=0} : f32[4]\n return %3\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n";
+    const char *text =
+        "graph \"g\" {\n %1 = param : f32[4]\n %2 = broadcast %1 {shape=[1000000,4]} : f32[1000000,4] ; \"large\"\n"
+        " %3 = reduce %2 {kind=\"sum\", axes=[0], keep=0} : f32[4]\n return %3\n input \"x\" \"x:0\"\n output \"a\" "
+        "\"a:0\"\n}\n";
     assert_non_null(build(a, text, &d, 0));
     assert_null(build(a, text, &d, 1000));
     assert_int_equal(d.n_errors, 1);
@@ -141,7 +150,8 @@ static void test_chain_of_mirrors(void **state) {
     str_init(&s, a);
     str_add(&s, "graph \"g\" {\n %1 = param : f32[40]\n %2 = const {0x0p+0} : f32[]\n");
     for (int i = 0; i < LENGTH; i++)
-        str_printf(&s, " %%%d = pad %%%d, %%2 {before=[1], after=[1], mode=\"reflect\"} @1 : f32[%d]\n", i + 3, i == 0 ? 1 : i + 2, 42 + 2 * i);
+        str_printf(&s, " %%%d = pad %%%d, %%2 {before=[1], after=[1], mode=\"reflect\"} @1 : f32[%d]\n", i + 3,
+                   i == 0 ? 1 : i + 2, 42 + 2 * i);
     str_printf(&s, " return %%%d\n input \"x\" \"x:0\"\n output \"a\" \"a:0\"\n}\n", LENGTH + 2);
     Program *p = program(a, str_text(&s));
     assert_int_equal(p->kernels.len, 1);
@@ -151,8 +161,13 @@ static void test_chain_of_mirrors(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_loops_merge),       cmocka_unit_test(test_moves_are_indexes),   cmocka_unit_test(test_epilogue), cmocka_unit_test(test_dedup_and_in_place),
-        cmocka_unit_test(test_concat_places_parts), cmocka_unit_test(test_outputs), cmocka_unit_test(test_memory_limit),
+        cmocka_unit_test(test_loops_merge),
+        cmocka_unit_test(test_moves_are_indexes),
+        cmocka_unit_test(test_epilogue),
+        cmocka_unit_test(test_dedup_and_in_place),
+        cmocka_unit_test(test_concat_places_parts),
+        cmocka_unit_test(test_outputs),
+        cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_chain_of_mirrors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char text[] = "graph \"t\" {\n  %1 = param : f32[2]\n  %2 = const {0x1p+0, 0x1p+1} : f32[2]\n  %3 = mul %2, %2 : f32[2]\n"
-                           "  %4 = add %1, %3 : f32[2]\n  %5 = exp %1 : f32[2]\n  return %4\n}\n";
+static const char text[] =
+    "graph \"t\" {\n  %1 = param : f32[2]\n  %2 = const {0x1p+0, 0x1p+1} : f32[2]\n  %3 = mul %2, %2 : f32[2]\n"
+    "  %4 = add %1, %3 : f32[2]\n  %5 = exp %1 : f32[2]\n  return %4\n}\n";
 
 /* Runs the passes over the text; what they write to their stream is returned, and live nodes are counted. */
 static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors) {
@@ -21,7 +22,12 @@ static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors)
     size_t size = 0;
     options.dump = open_memstream(&written, &size);
     options.fold_limit = 1000;
-    Unit u = {.g = graph_parse(arena, text, &d), .machine = machine_find("", "x86-64-v3"), .options = &options, .arena = arena, .scratch = arena_new(), .d = &d};
+    Unit u = {.g = graph_parse(arena, text, &d),
+              .machine = machine_find("", "x86-64-v3"),
+              .options = &options,
+              .arena = arena,
+              .scratch = arena_new(),
+              .d = &d};
     assert_non_null(u.g);
     passes_run(&u);
     fclose(options.dump);
@@ -41,7 +47,8 @@ static void levels_lists_and_ends(void **state) {
     assert_int_equal(nodes, 2); /* the product is folded too */
     free(run((PassOptions){.level = 3, .only = "fold"}, &nodes, &errors));
     assert_int_equal(nodes, 2);
-    free(run((PassOptions){.level = 3, .skip = "fold,dce,canonicalise,batch_norm,cse,shape", .stop_after = "cse"}, &nodes, &errors));
+    free(run((PassOptions){.level = 3, .skip = "fold,dce,canonicalise,batch_norm,cse,shape", .stop_after = "cse"},
+             &nodes, &errors));
     assert_int_equal(nodes, 4);
     free(run((PassOptions){.level = 3, .stop_after = "shape"}, &nodes, &errors));
     assert_int_equal(nodes, 4);
@@ -55,7 +62,8 @@ static void dumps_and_times_go_to_the_stream(void **state) {
     assert_non_null(strstr(written, "---- after fold\n"));
     assert_null(strstr(written, "---- after shape\n")); /* it changed nothing */
     free(written);
-    written = run((PassOptions){.level = 3, .dump_after = "shape", .time = true, .stop_after = "fold"}, &nodes, &errors);
+    written =
+        run((PassOptions){.level = 3, .dump_after = "shape", .time = true, .stop_after = "fold"}, &nodes, &errors);
     assert_non_null(strstr(written, "---- after shape\n"));
     assert_non_null(strstr(written, " ms  fold"));
     free(written);

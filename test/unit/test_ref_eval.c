@@ -52,11 +52,15 @@ static bool run_binary(Fixture *f, OpId op, DType t, const Tensor *inputs, Tenso
 static void test_integer_division(void **state) {
     (void)state;
     Fixture f = start();
-    const Tensor in[2] = {tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){7, -7, 7, -7}), tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){2, 2, -2, -2})};
+    const Tensor in[2] = {tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){7, -7, 7, -7}),
+                          tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){2, 2, -2, -2})};
     static const struct {
         OpId op;
         int64_t want[4];
-    } rows[] = {{OP_DIV, {3, -3, -3, 3}}, {OP_FLOORDIV, {3, -4, -4, 3}}, {OP_FLOORMOD, {1, 1, -1, -1}}, {OP_TRUNCMOD, {1, -1, 1, -1}}};
+    } rows[] = {{OP_DIV, {3, -3, -3, 3}},
+                {OP_FLOORDIV, {3, -4, -4, 3}},
+                {OP_FLOORMOD, {1, 1, -1, -1}},
+                {OP_TRUNCMOD, {1, -1, 1, -1}}};
     for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
         Tensor out;
         assert_true(run_binary(&f, rows[r].op, DTYPE_S32, in, &out));
@@ -68,7 +72,8 @@ static void test_integer_division(void **state) {
 static void test_division_by_zero_is_reported(void **state) {
     (void)state;
     Fixture f = start();
-    const Tensor in[2] = {tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){7, 7, 7, 7}), tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){2, 2, 0, 2})};
+    const Tensor in[2] = {tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){7, 7, 7, 7}),
+                          tensor_ints(f.arena, DTYPE_S32, 4, (int64_t[]){2, 2, 0, 2})};
     Tensor out;
     assert_false(run_binary(&f, OP_FLOORDIV, DTYPE_S32, in, &out));
     assert_int_equal(f.d.n_errors, 1);
@@ -78,7 +83,8 @@ static void test_division_by_zero_is_reported(void **state) {
 static void test_maximum_keeps_nan(void **state) {
     (void)state;
     Fixture f = start();
-    const Tensor in[2] = {tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){NAN, 1, -0.0f, 3}), tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1, NAN, 2, -INFINITY})};
+    const Tensor in[2] = {tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){NAN, 1, -0.0f, 3}),
+                          tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1, NAN, 2, -INFINITY})};
     Tensor out;
     assert_true(run_binary(&f, OP_MAX, DTYPE_F32, in, &out));
     assert_true(isnan(tensor_get_f64(&out, 0)) && isnan(tensor_get_f64(&out, 1)));
@@ -89,7 +95,8 @@ static void test_maximum_keeps_nan(void **state) {
 static void test_wrong_input_shape_is_reported(void **state) {
     (void)state;
     Fixture f = start();
-    const Tensor in[2] = {tensor_f32(f.arena, 1, (int64_t[]){3}, (float[]){1, 2, 3}), tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1, 2, 3, 4})};
+    const Tensor in[2] = {tensor_f32(f.arena, 1, (int64_t[]){3}, (float[]){1, 2, 3}),
+                          tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1, 2, 3, 4})};
     Tensor out;
     assert_false(run_binary(&f, OP_ADD, DTYPE_F32, in, &out));
     assert_true(f.d.n_errors > 0);
@@ -110,16 +117,25 @@ static void test_long_loop_in_bounded_memory(void **state) {
     const ValueId limit = build_scalar_const(g, cond, DTYPE_S32, 20000);
     const ValueId less = build_binary(g, cond, OP_LT, cn, limit, "less", &f.d);
     vec_push(f.arena, &region_at(g, cond)->results, less);
-    const ValueId bn = graph_add_param(g, body, DTYPE_S32, &scalar, "n"), bx = graph_add_param(g, body, DTYPE_F32, &vector, "x");
+    const ValueId bn = graph_add_param(g, body, DTYPE_S32, &scalar, "n"),
+                  bx = graph_add_param(g, body, DTYPE_F32, &vector, "x");
     const ValueId one = build_scalar_const(g, body, DTYPE_S32, 1), step = build_scalar_const(g, body, DTYPE_F32, 0.5);
-    const ValueId next = build_binary(g, body, OP_ADD, bn, one, "next", &f.d), sum = build_binary(g, body, OP_ADD, bx, step, "sum", &f.d);
+    const ValueId next = build_binary(g, body, OP_ADD, bn, one, "next", &f.d),
+                  sum = build_binary(g, body, OP_ADD, bx, step, "sum", &f.d);
     vec_push(f.arena, &region_at(g, body)->results, next);
     vec_push(f.arena, &region_at(g, body)->results, sum);
-    const NodeSpec spec = {.op = OP_WHILE, .name = "loop", .inputs = (ValueId[]){n, x}, .n_inputs = 2, .n_outputs = 2, .regions = (RegionId[]){cond, body}, .n_regions = 2};
+    const NodeSpec spec = {.op = OP_WHILE,
+                           .name = "loop",
+                           .inputs = (ValueId[]){n, x},
+                           .n_inputs = 2,
+                           .n_outputs = 2,
+                           .regions = (RegionId[]){cond, body},
+                           .n_regions = 2};
     const NodeId loop = graph_add(g, g->root, &spec, &f.d);
     assert_true(loop.i != 0);
     vec_push(f.arena, &region_at(g, g->root)->results, node_at(g, loop)->outputs[1]);
-    Tensor in[2] = {tensor_scalar_i64(f.arena, DTYPE_S32, 0), tensor_new(f.arena, DTYPE_F32, 1, (int64_t[]){4096})}, out;
+    Tensor in[2] = {tensor_scalar_i64(f.arena, DTYPE_S32, 0), tensor_new(f.arena, DTYPE_F32, 1, (int64_t[]){4096})},
+           out;
     RefSession *s = ref_open(g);
     assert_true(ref_run(s, in, &out, f.arena, &f.d));
     assert_true(tensor_get_f64(&out, 4095) == 10000.0);

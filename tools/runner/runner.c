@@ -1,6 +1,7 @@
 /* tfopt-runner: measures one compiled model in a process that holds nothing else, for `tfoptc benchmark` and `explain`.
    usage: tfopt-runner MODEL.so THREADS SECONDS PROFILE [RANK DIM… FILE]…   one group an input; FILE holds raw elements
-   Prints one JSON object. Calls are timed in batches long enough that the clock does not show (at least 20 µs, at most 1000 calls). */
+   Prints one JSON object. Calls are timed in batches long enough that the clock does not show (at least 20 µs, at most
+   1000 calls). */
 #include "tfopt.h"
 
 #include <fcntl.h>
@@ -60,8 +61,8 @@ static void print_profile(TfoptSession *s, const TfoptProgram *p, uint64_t runs)
     for (uint32_t i = 0; i < p->n_steps; i++) {
         printf("%s{\"name\": \"", i ? ", " : "");
         for (const char *c = p->names[p->steps[i].name]; *c; c++) printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
-        printf("\", \"kind\": %u, \"fn\": %u, \"predicted_ns\": %.0f, \"ns\": %.0f}", p->steps[i].kind, p->steps[i].fn, p->steps[i].cost_ns,
-               (double)tfopt_step_ns(s, i) / (double)(runs ? runs : 1));
+        printf("\", \"kind\": %u, \"fn\": %u, \"predicted_ns\": %.0f, \"ns\": %.0f}", p->steps[i].kind, p->steps[i].fn,
+               p->steps[i].cost_ns, (double)tfopt_step_ns(s, i) / (double)(runs ? runs : 1));
     }
     printf("]");
 }
@@ -129,10 +130,13 @@ int main(int argc, char **argv) {
     qsort(samples, n, sizeof *samples, compare_doubles);
     struct stat st = {0};
     stat(argv[1], &st);
-    printf("{\"median_us\": %.4f, \"min_us\": %.4f, \"mean_us\": %.4f, \"p90_us\": %.4f, \"p99_us\": %.4f, \"runs\": %llu, \"calls_per_sample\": %d, "
-           "\"load_us\": %.1f, \"first_us\": %.1f, \"artifact_bytes\": %lld, \"peak_rss_kb\": %ld, \"arena_bytes\": %zu, \"threads\": %d, \"isa\": \"%s\"",
-           samples[n / 2] / 1e3, samples[0] / 1e3, sum / (double)n / 1e3, samples[n * 9 / 10] / 1e3, samples[n * 99 / 100] / 1e3, (unsigned long long)runs,
-           batch, load_ns / 1e3, first_ns / 1e3, (long long)st.st_size, usage.ru_maxrss, tfopt_arena_bytes(s), threads, tfopt_model_isa(model));
+    printf("{\"median_us\": %.4f, \"min_us\": %.4f, \"mean_us\": %.4f, \"p90_us\": %.4f, \"p99_us\": %.4f, \"runs\": "
+           "%llu, \"calls_per_sample\": %d, "
+           "\"load_us\": %.1f, \"first_us\": %.1f, \"artifact_bytes\": %lld, \"peak_rss_kb\": %ld, \"arena_bytes\": "
+           "%zu, \"threads\": %d, \"isa\": \"%s\"",
+           samples[n / 2] / 1e3, samples[0] / 1e3, sum / (double)n / 1e3, samples[n * 9 / 10] / 1e3,
+           samples[n * 99 / 100] / 1e3, (unsigned long long)runs, batch, load_ns / 1e3, first_ns / 1e3,
+           (long long)st.st_size, usage.ru_maxrss, tfopt_arena_bytes(s), threads, tfopt_model_isa(model));
     if (profile) print_profile(s, program_of(model), runs);
     printf("}\n");
     free(samples);

@@ -1,13 +1,21 @@
-/* compile: model → object, archive, shared object, executable, or a text of any stage. optimize: the rewritten graph as a GraphDef. */
+/* compile: model → object, archive, shared object, executable, or a text of any stage. optimize: the rewritten graph as
+ * a GraphDef. */
 #include "commands.h"
 
 #include <string.h>
 #include <unistd.h>
 
-static const struct { const char *name; EmitKind kind; const char *suffix; } kinds[] = {
-    {"obj", EMIT_KIND_OBJECT, ".o"},     {"so", EMIT_KIND_SHARED, ".so"},   {"a", EMIT_KIND_ARCHIVE, ".a"},     {"exe", EMIT_KIND_EXECUTABLE, NULL},
-    {"pb", EMIT_KIND_PB, ".pb"},         {"asm", EMIT_KIND_ASM, ".s"},      {"llvm", EMIT_KIND_LLVM, ".ll"},    {"mlir", EMIT_KIND_MLIR, ".mlir"},
-    {"graph", EMIT_KIND_GRAPH, ".graph"}, {"kernels", EMIT_KIND_KERNELS, ".kernels"}, {"header", EMIT_KIND_HEADER, ".h"},
+static const struct {
+    const char *name;
+    EmitKind kind;
+    const char *suffix;
+} kinds[] = {
+    {"obj", EMIT_KIND_OBJECT, ".o"},      {"so", EMIT_KIND_SHARED, ".so"},
+    {"a", EMIT_KIND_ARCHIVE, ".a"},       {"exe", EMIT_KIND_EXECUTABLE, NULL},
+    {"pb", EMIT_KIND_PB, ".pb"},          {"asm", EMIT_KIND_ASM, ".s"},
+    {"llvm", EMIT_KIND_LLVM, ".ll"},      {"mlir", EMIT_KIND_MLIR, ".mlir"},
+    {"graph", EMIT_KIND_GRAPH, ".graph"}, {"kernels", EMIT_KIND_KERNELS, ".kernels"},
+    {"header", EMIT_KIND_HEADER, ".h"},
 };
 
 static bool find_kind(EmitKind *out, const Options *o, Diag *d) {
@@ -21,7 +29,10 @@ static bool find_kind(EmitKind *out, const Options *o, Diag *d) {
     for (size_t i = 0; dot && i < ARRAY_LEN(kinds); i++)
         if (kinds[i].suffix && strcmp(dot, kinds[i].suffix) == 0) return *out = kinds[i].kind, true;
     if (dot && strcmp(dot, ".ptx") == 0) return diag_unsupported(d, NULL, NULL, "GPU code (.ptx) does not exist yet");
-    return !dot || diag_usage(d, "what kind of file is %s? Use .o .a .so .pb .s .ll .mlir .h, no suffix for an executable, or --emit=KIND", o->out);
+    return !dot || diag_usage(d,
+                              "what kind of file is %s? Use .o .a .so .pb .s .ll .mlir .h, no suffix for an "
+                              "executable, or --emit=KIND",
+                              o->out);
 }
 
 /* One line on a terminal, overwritten as the work goes on. */

@@ -11,7 +11,9 @@ static void print_rewrites(const Compilation *w) {
         const Rewrite *r = &w->rewrites[i];
         uint32_t n = 0;
         double before = 0, after = 0;
-        for (; i < w->n_rewrites && strcmp(w->rewrites[i].pass, r->pass) == 0 && strcmp(w->rewrites[i].rule, r->rule) == 0; i++, n++) {
+        for (; i < w->n_rewrites && strcmp(w->rewrites[i].pass, r->pass) == 0 &&
+               strcmp(w->rewrites[i].rule, r->rule) == 0;
+             i++, n++) {
             before += w->rewrites[i].ns_before;
             after += w->rewrites[i].ns_after;
         }
@@ -23,10 +25,12 @@ static void print_rewrites(const Compilation *w) {
 static void print_steps(const Measurement *m, double flops_of_step(const Program *, uint32_t), const Program *p) {
     double total = 0;
     for (uint32_t i = 0; i < m->n_steps; i++) total += m->steps[i].ns;
-    printf("\nsteps (%u, %.1f µs in all)\n  %10s %10s %6s %8s  %s\n", m->n_steps, total / 1e3, "predicted", "measured", "share", "GFLOP/s", "node");
+    printf("\nsteps (%u, %.1f µs in all)\n  %10s %10s %6s %8s  %s\n", m->n_steps, total / 1e3, "predicted", "measured",
+           "share", "GFLOP/s", "node");
     for (uint32_t i = 0; i < m->n_steps; i++) {
         double flops = flops_of_step(p, i);
-        printf("  %8.1fµs %8.1fµs %5.1f%% ", m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3, total > 0 ? 100 * m->steps[i].ns / total : 0);
+        printf("  %8.1fµs %8.1fµs %5.1f%% ", m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3,
+               total > 0 ? 100 * m->steps[i].ns / total : 0);
         if (flops > 0 && m->steps[i].ns > 0)
             printf("%8.1f", flops / m->steps[i].ns);
         else
@@ -51,9 +55,12 @@ static double step_flops(const Program *p, uint32_t i) {
 
 static void html_text(FILE *f, const char *s) {
     for (; *s; s++) {
-        if (*s == '<') fputs("&lt;", f);
-        else if (*s == '&') fputs("&amp;", f);
-        else fputc(*s, f);
+        if (*s == '<')
+            fputs("&lt;", f);
+        else if (*s == '&')
+            fputs("&amp;", f);
+        else
+            fputc(*s, f);
     }
 }
 
@@ -67,22 +74,32 @@ static bool write_html(const Options *o, const Compilation *w, const Measurement
         if (m->steps[i].ns > largest) largest = m->steps[i].ns;
         if (m->steps[i].predicted_ns > largest) largest = m->steps[i].predicted_ns;
     }
-    fprintf(f, "<!doctype html><meta charset=\"utf-8\"><title>tfoptc explain</title>\n<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
-               "td,th{padding:2px 8px;text-align:right}td:last-child,th:last-child{text-align:left}.bar{height:7px;background:#2a6fb0}.predicted{background:#c9c9c9}"
+    fprintf(f, "<!doctype html><meta charset=\"utf-8\"><title>tfoptc explain</title>\n<style>body{font:14px "
+               "sans-serif;margin:2em}table{border-collapse:collapse}"
+               "td,th{padding:2px "
+               "8px;text-align:right}td:last-child,th:last-child{text-align:left}.bar{height:7px;background:#2a6fb0}."
+               "predicted{background:#c9c9c9}"
                "</style>\n<h1>");
     html_text(f, o->model);
-    fprintf(f, "</h1>\n<p>%s, median %.1f µs, %u steps. Blue: measured. Grey: predicted.</p>\n<table><tr><th>predicted µs<th>measured µs<th>share<th>"
-               "<th>node</tr>\n", m->isa, m->median_us, m->n_steps);
+    fprintf(f,
+            "</h1>\n<p>%s, median %.1f µs, %u steps. Blue: measured. Grey: predicted.</p>\n<table><tr><th>predicted "
+            "µs<th>measured µs<th>share<th>"
+            "<th>node</tr>\n",
+            m->isa, m->median_us, m->n_steps);
     for (uint32_t i = 0; i < m->n_steps; i++) {
-        fprintf(f, "<tr><td>%.1f<td>%.1f<td>%.1f %%<td style=\"width:400px\"><div class=\"bar\" style=\"width:%.1f%%\"></div><div class=\"bar predicted\" "
-                   "style=\"width:%.1f%%\"></div><td>", m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3, total > 0 ? 100 * m->steps[i].ns / total : 0,
+        fprintf(f,
+                "<tr><td>%.1f<td>%.1f<td>%.1f %%<td style=\"width:400px\"><div class=\"bar\" "
+                "style=\"width:%.1f%%\"></div><div class=\"bar predicted\" "
+                "style=\"width:%.1f%%\"></div><td>",
+                m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3, total > 0 ? 100 * m->steps[i].ns / total : 0,
                 100 * m->steps[i].ns / largest, 100 * m->steps[i].predicted_ns / largest);
         html_text(f, m->steps[i].name);
         fputs("</tr>\n", f);
     }
     fprintf(f, "</table>\n<h2>Rewrites</h2>\n<table><tr><th>pass<th>before µs<th>after µs<th>rule and place</tr>\n");
     for (uint32_t i = 0; i < w->n_rewrites; i++) {
-        fprintf(f, "<tr><td>%s<td>%.1f<td>%.1f<td>%s: ", w->rewrites[i].pass, w->rewrites[i].ns_before / 1e3, w->rewrites[i].ns_after / 1e3, w->rewrites[i].rule);
+        fprintf(f, "<tr><td>%s<td>%.1f<td>%.1f<td>%s: ", w->rewrites[i].pass, w->rewrites[i].ns_before / 1e3,
+                w->rewrites[i].ns_after / 1e3, w->rewrites[i].rule);
         html_text(f, w->rewrites[i].node);
         fputs("</tr>\n", f);
     }
@@ -93,13 +110,16 @@ static bool write_html(const Options *o, const Compilation *w, const Measurement
 static void print_json(const Compilation *w, const Measurement *m) {
     json_t *rewrites = json_array(), *steps = json_array();
     for (uint32_t i = 0; i < w->n_rewrites; i++)
-        json_array_append_new(rewrites, json_pack("{s:s, s:s, s:s, s:f, s:f}", "pass", w->rewrites[i].pass, "rule", w->rewrites[i].rule, "node", w->rewrites[i].node,
-                                                  "ns_before", w->rewrites[i].ns_before, "ns_after", w->rewrites[i].ns_after));
+        json_array_append_new(rewrites, json_pack("{s:s, s:s, s:s, s:f, s:f}", "pass", w->rewrites[i].pass, "rule",
+                                                  w->rewrites[i].rule, "node", w->rewrites[i].node, "ns_before",
+                                                  w->rewrites[i].ns_before, "ns_after", w->rewrites[i].ns_after));
     for (uint32_t i = 0; i < m->n_steps; i++)
-        json_array_append_new(steps, json_pack("{s:s, s:f, s:f}", "name", m->steps[i].name, "predicted_ns", m->steps[i].predicted_ns, "ns", m->steps[i].ns));
+        json_array_append_new(steps, json_pack("{s:s, s:f, s:f}", "name", m->steps[i].name, "predicted_ns",
+                                               m->steps[i].predicted_ns, "ns", m->steps[i].ns));
     const Program *p = w->programs[0];
-    json_t *j = json_pack("{s:s, s:f, s:o, s:o, s:I, s:I}", "isa", m->isa, "median_us", m->median_us, "rewrites", rewrites, "steps", steps, "arena_bytes",
-                          (json_int_t)p->arena_bytes, "arena_bound", (json_int_t)p->arena_bound);
+    json_t *j =
+        json_pack("{s:s, s:f, s:o, s:o, s:I, s:I}", "isa", m->isa, "median_us", m->median_us, "rewrites", rewrites,
+                  "steps", steps, "arena_bytes", (json_int_t)p->arena_bytes, "arena_bound", (json_int_t)p->arena_bound);
     json_dumpf(j, stdout, JSON_INDENT(1));
     putchar('\n');
     json_decref(j);
@@ -121,7 +141,8 @@ ExitCode command_explain(const Options *o, Arena *arena, Diag *d) {
         graph_ports(work.original, &in, &out, &limits, arena);
         uint32_t n_in = work.original->inputs.len;
         Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1);
-        ok = values_make(inputs, in, n_in, limits, o, arena, d) && measure_compiled(&m, so, c.threads, o->seconds, true, inputs, n_in, arena, d);
+        ok = values_make(inputs, in, n_in, limits, o, arena, d) &&
+             measure_compiled(&m, so, c.threads, o->seconds, true, inputs, n_in, arena, d);
     }
     if (ok && o->json) {
         print_json(&work, &m);
@@ -130,8 +151,8 @@ ExitCode command_explain(const Options *o, Arena *arena, Diag *d) {
         print_rewrites(&work);
         print_steps(&m, step_flops, p);
         if (p->is_static)
-            printf("\nmemory: static, arena %.2f MB, lower bound %.2f MB, peak at %s\n", (double)p->arena_bytes / 1e6, (double)p->arena_bound / 1e6,
-                   p->arena_peak ? p->arena_peak : "-");
+            printf("\nmemory: static, arena %.2f MB, lower bound %.2f MB, peak at %s\n", (double)p->arena_bytes / 1e6,
+                   (double)p->arena_bound / 1e6, p->arena_peak ? p->arena_peak : "-");
         else
             printf("\nmemory: planned when shapes are bound\n");
         printf("median %.1f µs (%s)\n", m.median_us, m.isa);

@@ -28,7 +28,8 @@ static void count_body(OpCounts *counts, Map *index, Arena *arena, const TfBody 
     }
 }
 
-/* Op types of the file and what becomes of each: those of the imported graph are compiled or host ops; the rest is folded away or refused. */
+/* Op types of the file and what becomes of each: those of the imported graph are compiled or host ops; the rest is
+ * folded away or refused. */
 static OpCounts count_ops(const Compilation *work, const TfGraph *tf, const Diag *d, Arena *arena) {
     OpCounts counts = {0};
     Map index, used;
@@ -71,15 +72,17 @@ static json_t *ports_json(const Graph *g, const Port *ports, uint32_t n, const V
             Str text;
             str_init(&text, arena);
             dim_print(&g->dims, v->shape.dims[k], &text);
-            json_array_append_new(dims, dim_is_const(v->shape.dims[k]) ? json_integer(v->shape.dims[k].value) : json_string(str_text(&text)));
+            json_array_append_new(dims, dim_is_const(v->shape.dims[k]) ? json_integer(v->shape.dims[k].value)
+                                                                       : json_string(str_text(&text)));
         }
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", ports[i].name, "tensor", ports[i].tensor, "dtype",
-                                              dtype_info(v->dtype)->tf_name, "shape", dims));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:o}", "name", ports[i].name, "tensor", ports[i].tensor,
+                                              "dtype", dtype_info(v->dtype)->tf_name, "shape", dims));
     }
     return list;
 }
 
-static void print_ports(const char *title, const Graph *g, const Port *ports, uint32_t n, const ValueId *values, Arena *arena) {
+static void print_ports(const char *title, const Graph *g, const Port *ports, uint32_t n, const ValueId *values,
+                        Arena *arena) {
     for (uint32_t i = 0; i < n; i++) {
         const Value *v = value_at(g, values[i]);
         Str shape;
@@ -99,24 +102,31 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     const Graph *g = work.original;
     double flops = 0, elements = 0, bytes = g ? parameter_bytes(g, &elements) : 0;
     const Machine *machine = machine_find("native", "x86-64-v3");
-    for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++) flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
+    for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
+        flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
     if (o->json) {
         json_t *ops = json_array();
         for (uint32_t i = 0; i < counts.len; i++)
-            json_array_append_new(ops, json_pack("{s:s, s:i, s:s, s:s*}", "op", counts.data[i].op, "count", (int)counts.data[i].count, "fate",
-                                                 counts.data[i].fate, "why", counts.data[i].why));
-        json_t *j = json_pack("{s:s, s:s, s:o, s:f, s:f, s:f}", "model", o->model, "signature", work.tf->signature ? work.tf->signature : "", "ops", ops,
-                              "flops", flops, "parameters", elements, "parameter_bytes", bytes);
+            json_array_append_new(ops, json_pack("{s:s, s:i, s:s, s:s*}", "op", counts.data[i].op, "count",
+                                                 (int)counts.data[i].count, "fate", counts.data[i].fate, "why",
+                                                 counts.data[i].why));
+        json_t *j = json_pack("{s:s, s:s, s:o, s:f, s:f, s:f}", "model", o->model, "signature",
+                              work.tf->signature ? work.tf->signature : "", "ops", ops, "flops", flops, "parameters",
+                              elements, "parameter_bytes", bytes);
         if (g) {
-            json_object_set_new(j, "inputs", ports_json(g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena));
-            json_object_set_new(j, "outputs", ports_json(g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena));
+            json_object_set_new(
+                j, "inputs", ports_json(g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena));
+            json_object_set_new(
+                j, "outputs",
+                ports_json(g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena));
         }
         json_dumpf(j, stdout, JSON_INDENT(1));
         putchar('\n');
         json_decref(j);
         return diag_exit_code(d);
     }
-    printf("model    %s%s%s\n", o->model, work.tf->signature && *work.tf->signature ? ", signature " : "", work.tf->signature ? work.tf->signature : "");
+    printf("model    %s%s%s\n", o->model, work.tf->signature && *work.tf->signature ? ", signature " : "",
+           work.tf->signature ? work.tf->signature : "");
     if (g) {
         print_ports("inputs", g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena);
         print_ports("outputs", g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena);
@@ -124,7 +134,7 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     }
     printf("ops      %u types\n", counts.len);
     for (uint32_t i = 0; i < counts.len; i++)
-        printf("  %6u  %-34s %s%s%s\n", counts.data[i].count, counts.data[i].op, counts.data[i].fate, counts.data[i].why ? ": " : "",
-               counts.data[i].why ? counts.data[i].why : "");
+        printf("  %6u  %-34s %s%s%s\n", counts.data[i].count, counts.data[i].op, counts.data[i].fate,
+               counts.data[i].why ? ": " : "", counts.data[i].why ? counts.data[i].why : "");
     return diag_exit_code(d);
 }

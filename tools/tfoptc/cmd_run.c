@@ -6,8 +6,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static bool show_outputs(const Options *o, const InputPort *ports, const Tensor *outputs, uint32_t n, Arena *arena, Diag *d) {
-    if (o->save && mkdir(o->save, 0777) != 0 && errno != EEXIST) return diag_error(d, NULL, NULL, "cannot make %s: %s", o->save, strerror(errno));
+static bool show_outputs(const Options *o, const InputPort *ports, const Tensor *outputs, uint32_t n, Arena *arena,
+                         Diag *d) {
+    if (o->save && mkdir(o->save, 0777) != 0 && errno != EEXIST)
+        return diag_error(d, NULL, NULL, "cannot make %s: %s", o->save, strerror(errno));
     for (uint32_t i = 0; i < n; i++) {
         if (o->save && !tensor_write(&outputs[i], arena, o->save, arena_printf(arena, "out_%u", i), d)) return false;
         if (o->save || o->quiet) continue;
@@ -17,10 +19,12 @@ static bool show_outputs(const Options *o, const InputPort *ports, const Tensor 
     return true;
 }
 
-static bool all_agree(const InputPort *ports, const Tensor *first, const Tensor *again, uint32_t n, int64_t run, Diag *d) {
+static bool all_agree(const InputPort *ports, const Tensor *first, const Tensor *again, uint32_t n, int64_t run,
+                      Diag *d) {
     for (uint32_t i = 0; i < n; i++)
         if (!compare_tensors(&again[i], &first[i], 0, 0).ok)
-            return diag_error(d, NULL, NULL, "output '%s' of run %lld differs from that of the first run", ports[i].name, (long long)run + 1);
+            return diag_error(d, NULL, NULL, "output '%s' of run %lld differs from that of the first run",
+                              ports[i].name, (long long)run + 1);
     return true;
 }
 
@@ -32,11 +36,13 @@ static ExitCode run_reference(const Options *o, Arena *arena, Diag *d) {
     int64_t *limits;
     graph_ports(work.original, &in, &out, &limits, arena);
     uint32_t n_in = work.original->inputs.len, n_out = work.original->outputs.len;
-    Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1), *again = NEW_ARRAY(arena, Tensor, n_out + 1);
+    Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1),
+           *again = NEW_ARRAY(arena, Tensor, n_out + 1);
     if (!values_make(inputs, in, n_in, limits, o, arena, d)) return diag_exit_code(d);
     RefSession *s = ref_open(work.original);
     bool ok = ref_run(s, inputs, outputs, arena, d);
-    for (int64_t r = 1; ok && r < o->repeat; r++) ok = ref_run(s, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
+    for (int64_t r = 1; ok && r < o->repeat; r++)
+        ok = ref_run(s, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
     ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
     ref_close(s);
     return ok ? EXIT_OK : diag_exit_code(d);
@@ -61,9 +67,11 @@ ExitCode command_run(const Options *o, Arena *arena, Diag *d) {
             InputPort *graph_in, *graph_out;
             graph_ports(work.original, &graph_in, &graph_out, &limits, arena);
         }
-        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1), *again = NEW_ARRAY(arena, Tensor, n_out + 1);
+        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *outputs = NEW_ARRAY(arena, Tensor, n_out + 1),
+               *again = NEW_ARRAY(arena, Tensor, n_out + 1);
         ok = values_make(inputs, in, n_in, limits, o, arena, d) && loaded_run(l, inputs, outputs, arena, d);
-        for (int64_t r = 1; ok && r < o->repeat; r++) ok = loaded_run(l, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
+        for (int64_t r = 1; ok && r < o->repeat; r++)
+            ok = loaded_run(l, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
         ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
         loaded_close(l);
     }

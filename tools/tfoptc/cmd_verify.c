@@ -1,5 +1,7 @@
-/* verify: compiled against the reference evaluation of the unoptimised graph, or against files; output by output. Exit 4 on a mismatch.
-   --layers evaluates the original and the rewritten graph and compares the tensors that both still have, node by node. */
+/* verify: compiled against the reference evaluation of the unoptimised graph, or against files; output by output. Exit
+   4 on a mismatch.
+   --layers evaluates the original and the rewritten graph and compares the tensors that both still have, node by node.
+ */
 #include "commands.h"
 
 #include "ref/ref.h"
@@ -7,14 +9,17 @@
 #include <jansson.h>
 #include <string.h>
 
-static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint32_t n, const Options *o, Arena *arena, Diag *d) {
+static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint32_t n, const Options *o, Arena *arena,
+                           Diag *d) {
     for (uint32_t i = 0; i < o->expect.len; i++) {
         const char *text = o->expect.data[i], *equals = strrchr(text, '=');
         if (!equals) return diag_usage(d, "--expect %s: write NAME=FILE", text);
         bool found = false;
         for (uint32_t k = 0; k < n && !found; k++) {
             size_t name = strlen(out[k].name), word = (size_t)(equals - text);
-            if (word > 2 && strncmp(equals - 2, ":0", 2) == 0 && !(name > 2 && strcmp(out[k].name + name - 2, ":0") == 0)) word -= 2;
+            if (word > 2 && strncmp(equals - 2, ":0", 2) == 0 &&
+                !(name > 2 && strcmp(out[k].name + name - 2, ":0") == 0))
+                word -= 2;
             found = name == word && strncmp(out[k].name, text, word) == 0;
             if (found && !tensor_read(&want[k], arena, equals + 1, out[k].dtype, d)) return false;
             if (found) given[k] = true;
@@ -24,26 +29,32 @@ static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint
     return true;
 }
 
-static void print_comparison(const char *name, const Comparison *c, const Tensor *got, const Tensor *want, const Options *o, json_t *list) {
+static void print_comparison(const char *name, const Comparison *c, const Tensor *got, const Tensor *want,
+                             const Options *o, json_t *list) {
     if (o->json) {
         json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:f, s:f}", "name", name, "ok", c->ok, "max_difference",
-                                              c->max_difference < 1e300 ? c->max_difference : 1e300, "limit", c->limit, "max_want", c->max_want));
+                                              c->max_difference < 1e300 ? c->max_difference : 1e300, "limit", c->limit,
+                                              "max_want", c->max_want));
         return;
     }
     if (o->quiet && c->ok) return;
     if (!c->same_type) {
         printf("%-40s FAIL  ", name);
-        printf("%s of rank %d, expected %s of rank %d, or other dims\n", dtype_info(got->dtype)->tf_name, got->rank, dtype_info(want->dtype)->tf_name, want->rank);
+        printf("%s of rank %d, expected %s of rank %d, or other dims\n", dtype_info(got->dtype)->tf_name, got->rank,
+               dtype_info(want->dtype)->tf_name, want->rank);
         return;
     }
-    printf("%-40s %s  max difference %.3g  allowed %.3g  largest %.3g", name, c->ok ? "ok  " : "FAIL", c->max_difference, c->limit, c->max_want);
+    printf("%-40s %s  max difference %.3g  allowed %.3g  largest %.3g", name, c->ok ? "ok  " : "FAIL",
+           c->max_difference, c->limit, c->max_want);
     if (!c->ok && dtype_info(want->dtype)->class_ != CLASS_BYTES)
-        printf("  at [%" PRId64 "]: %.9g, expected %.9g", c->worst, tensor_get_f64(got, c->worst), tensor_get_f64(want, c->worst));
+        printf("  at [%" PRId64 "]: %.9g, expected %.9g", c->worst, tensor_get_f64(got, c->worst),
+               tensor_get_f64(want, c->worst));
     putchar('\n');
 }
 
 /* Compares every tensor of the rewritten graph that has the name of one of the original; false when one differs. */
-static bool compare_layers(const Compilation *work, RefSession *original, const Tensor *inputs, const Options *o, Arena *arena, json_t *list, Diag *d) {
+static bool compare_layers(const Compilation *work, RefSession *original, const Tensor *inputs, const Options *o,
+                           Arena *arena, json_t *list, Diag *d) {
     RefSession *rewritten = ref_open(work->graph);
     ref_keep_all(rewritten, true);
     Tensor *outputs = NEW_ARRAY(arena, Tensor, work->graph->outputs.len + 1);
@@ -87,9 +98,11 @@ ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
             InputPort *graph_in, *graph_out;
             graph_ports(work.original, &graph_in, &graph_out, &limits, arena);
         }
-        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *got = NEW_ARRAY(arena, Tensor, n_out + 1), *want = NEW_ARRAY(arena, Tensor, n_out + 1);
+        Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *got = NEW_ARRAY(arena, Tensor, n_out + 1),
+               *want = NEW_ARRAY(arena, Tensor, n_out + 1);
         bool *given = NEW_ARRAY(arena, bool, n_out + 1);
-        ok = values_make(inputs, in, n_in, limits, o, arena, d) && expected_files(want, given, out, n_out, o, arena, d) && loaded_run(l, inputs, got, arena, d);
+        ok = values_make(inputs, in, n_in, limits, o, arena, d) &&
+             expected_files(want, given, out, n_out, o, arena, d) && loaded_run(l, inputs, got, arena, d);
         if (ok && is_compiled && !o->expect.len)
             ok = diag_usage(d, "%s is compiled: say what to compare it with, --expect NAME=FILE", o->model);
         if (ok && !is_compiled && (!o->expect.len || o->layers)) {

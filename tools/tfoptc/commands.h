@@ -23,12 +23,15 @@ typedef struct {
     InputOption option;
 } InputWord;
 bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d);
-/* Compiles the model of `o` into a .so under a fresh temporary directory (the caller removes it). NULL after messages. */
+/* Compiles the model of `o` into a .so under a fresh temporary directory (the caller removes it). NULL after messages.
+ */
 const char *common_compile_so(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d);
 
 /* ---- tensor_file.c: .npy and string .json files */
-bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype, Diag *d); /* dtype: the graph's (DTYPE_NONE: the file's); shape checked by the caller */
-bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem, Diag *d); /* <directory>/<stem>.npy or .json */
+bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype,
+                 Diag *d); /* dtype: the graph's (DTYPE_NONE: the file's); shape checked by the caller */
+bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem,
+                  Diag *d);                    /* <directory>/<stem>.npy or .json */
 void tensor_print(const Tensor *t, FILE *out); /* short: first elements, for people */
 
 /* ---- values.c: inputs for a run */
@@ -38,15 +41,17 @@ typedef struct {
     int rank;
     int64_t dims[MAX_RANK]; /* -1 unknown */
 } InputPort;
-/* Values of the ports: from --input files, else seeded: floats in [-1,1), ints small (and inside the tables they index where
-   `limits` says so, 0 = no limit), unknown dims from --batch or 1. */
-bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena, Diag *d);
+/* Values of the ports: from --input files, else seeded: floats in [-1,1), ints small (and inside the tables they index
+   where `limits` says so, 0 = no limit), unknown dims from --batch or 1. */
+bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
+                 Diag *d);
 
 /* ---- session.c: runs compiled models through the runtime in this process */
 typedef struct Loaded Loaded;
 Loaded *loaded_open(const char *path, int threads, Arena *arena, Diag *d);
 void loaded_close(Loaded *l);
-uint32_t loaded_ports(const Loaded *l, InputPort **out_inputs, InputPort **out_outputs, Arena *arena); /* number of inputs; outputs: loaded_n_outputs */
+uint32_t loaded_ports(const Loaded *l, InputPort **out_inputs, InputPort **out_outputs,
+                      Arena *arena); /* number of inputs; outputs: loaded_n_outputs */
 uint32_t loaded_n_outputs(const Loaded *l);
 bool loaded_run(Loaded *l, const Tensor *inputs, Tensor *outputs /* copied to the arena */, Arena *arena, Diag *d);
 struct TfoptSession *loaded_session(Loaded *l);
@@ -57,13 +62,18 @@ void graph_ports(const Graph *g, InputPort **out_inputs, InputPort **out_outputs
 
 /* ---- measure.c: tfopt-runner, a process that holds only the artefact */
 typedef struct {
-    double median_us, min_us, mean_us, p90_us, p99_us, runs, load_us, first_us, artifact_bytes, peak_rss_kb, arena_bytes;
+    double median_us, min_us, mean_us, p90_us, p99_us, runs, load_us, first_us, artifact_bytes, peak_rss_kb,
+        arena_bytes;
     const char *isa;
     uint32_t n_steps;
-    struct { const char *name; int kind; double predicted_ns, ns; } *steps; /* with `profile` */
+    struct {
+        const char *name;
+        int kind;
+        double predicted_ns, ns;
+    } * steps; /* with `profile` */
 } Measurement;
-bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs, uint32_t n_inputs, Arena *arena,
-                      Diag *d);
+bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs,
+                      uint32_t n_inputs, Arena *arena, Diag *d);
 /* Times of reference runs for about `seconds`. */
 bool measure_reference(Measurement *m, const Graph *g, double seconds, const Tensor *inputs, Arena *arena, Diag *d);
 

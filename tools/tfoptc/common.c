@@ -13,12 +13,14 @@ bool common_is_compiled(const char *path) {
     if (!f) return false;
     size_t n = fread(magic, 1, sizeof magic, f);
     fclose(f);
-    return n == 4 && memcmp(magic, "\x7f"
-                                   "ELF",
+    return n == 4 && memcmp(magic,
+                            "\x7f"
+                            "ELF",
                             4) == 0;
 }
 
-/* "1,224,-1,n": dims; a word is the name of an unknown dim. False when the text is no list of dims (then it is a file name). */
+/* "1,224,-1,n": dims; a word is the name of an unknown dim. False when the text is no list of dims (then it is a file
+ * name). */
 static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
     o->has_shape = true;
     o->shape.rank = 0;
@@ -32,7 +34,8 @@ static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
             o->shape.dims[at] = v;
         } else if (strcmp(word, "?") == 0) {
             o->shape.dims[at] = -1;
-        } else if (n && (isalpha((unsigned char)word[0]) || word[0] == '_') && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0) {
+        } else if (n && (isalpha((unsigned char)word[0]) || word[0] == '_') &&
+                   word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0) {
             o->shape.dims[at] = -1;
             o->dim_names[at] = word;
         } else {
@@ -54,7 +57,8 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
         DType t = dtype_from_text(colon + 1);
         for (DType k = DTYPE_F32; t == DTYPE_NONE && k < N_DTYPES; k++)
             if (strcmp(dtype_info(k)->tf_name, colon + 1) == 0) t = k;
-        if (t == DTYPE_NONE) return diag_usage(d, "--input %s: '%s' is no dtype (float32, int64, bool, string, …)", text, colon + 1);
+        if (t == DTYPE_NONE)
+            return diag_usage(d, "--input %s: '%s' is no dtype (float32, int64, bool, string, …)", text, colon + 1);
         w->option.dtype = t;
         *colon = 0;
     }
@@ -63,7 +67,8 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
     if (!equals) return true;
     const char *value = equals + 1;
     size_t n = strlen(value);
-    bool looks_like_file = strchr(value, '/') || (n > 4 && strcmp(value + n - 4, ".npy") == 0) || (n > 5 && strcmp(value + n - 5, ".json") == 0);
+    bool looks_like_file = strchr(value, '/') || (n > 4 && strcmp(value + n - 4, ".npy") == 0) ||
+                           (n > 5 && strcmp(value + n - 5, ".json") == 0);
     if (!looks_like_file && parse_dims(&w->option, value, arena)) return true;
     w->option.has_shape = false;
     w->file = value;
@@ -78,7 +83,8 @@ static bool parse_bytes(int64_t *out, const char *text, Diag *d) {
         v *= (double)(1LL << (10 * (unit - units + 1)));
         end++;
     }
-    if (end == text || *end || !(v > 0) || v > 9e18) return diag_usage(d, "--max-memory wants bytes, as in 512M or 2G, not '%s'", text);
+    if (end == text || *end || !(v > 0) || v > 9e18)
+        return diag_usage(d, "--max-memory wants bytes, as in 512M or 2G, not '%s'", text);
     *out = (int64_t)v;
     return true;
 }
@@ -90,7 +96,8 @@ static bool parse_range(int64_t *min, int64_t *max, const char *option, const ch
     for (const char *p = text; *p;) {
         char *end;
         long long v = strtoll(p, &end, 10);
-        if (end == p || v < 0 || (*end && *end != '-' && *end != ',')) return diag_usage(d, "%s: '%s' is no range; write 8, 1-32 or 1,8,32", option, text);
+        if (end == p || v < 0 || (*end && *end != '-' && *end != ','))
+            return diag_usage(d, "%s: '%s' is no range; write 8, 1-32 or 1,8,32", option, text);
         if (v < *min) *min = v;
         if (v > *max) *max = v;
         p = *end ? end + 1 : end;
@@ -125,7 +132,8 @@ static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Dia
         const char *text = o->tables.data[i], *equals = strchr(text, '='), *comma = equals ? strchr(equals, ',') : NULL;
         if (!comma) return diag_usage(d, "--table %s: write NODE=KEYS,VALUES (files)", text);
         c->import.tables[i].node = arena_strndup(arena, text, (size_t)(equals - text));
-        if (!tensor_read(&c->import.tables[i].keys, arena, arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), DTYPE_NONE, d) ||
+        if (!tensor_read(&c->import.tables[i].keys, arena,
+                         arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), DTYPE_NONE, d) ||
             !tensor_read(&c->import.tables[i].values, arena, comma + 1, DTYPE_NONE, d))
             return false;
     }
@@ -133,17 +141,32 @@ static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Dia
 }
 
 bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
-    *c = (CompileOptions){.model = o->model, .cpus = o->cpu ? o->cpu : "native", .triple = o->target, .name = o->name,
-                          .precision = o->precision ? o->precision : "fp32", .verbose = o->verbose, .time = o->time};
+    *c = (CompileOptions){.model = o->model,
+                          .cpus = o->cpu ? o->cpu : "native",
+                          .triple = o->target,
+                          .name = o->name,
+                          .precision = o->precision ? o->precision : "fp32",
+                          .verbose = o->verbose,
+                          .time = o->time};
     c->read = (ReadOptions){o->signature, o->tags};
     if (strcmp(c->precision, "fp32") != 0)
-        return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does", c->precision);
+        return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does",
+                                c->precision);
     bool fast = o->math && strcmp(o->math, "fast") == 0;
-    if (o->math && !fast && strcmp(o->math, "exact") != 0) return diag_usage(d, "--math is exact or fast, not '%s'", o->math);
+    if (o->math && !fast && strcmp(o->math, "exact") != 0)
+        return diag_usage(d, "--math is exact or fast, not '%s'", o->math);
     const char *level = o->level ? o->level : "2";
-    if (strlen(level) != 1 || *level < '0' || *level > '3') return diag_usage(d, "-O wants 0, 1, 2 or 3, not '%s'", level);
-    c->passes = (PassOptions){.level = *level - '0', .only = o->passes, .skip = o->skip, .stop_after = o->stop_after, .dump_after = o->dump_after,
-                              .dump = stderr, .time = o->time, .fast_math = fast, .fold_limit = 64 << 20};
+    if (strlen(level) != 1 || *level < '0' || *level > '3')
+        return diag_usage(d, "-O wants 0, 1, 2 or 3, not '%s'", level);
+    c->passes = (PassOptions){.level = *level - '0',
+                              .only = o->passes,
+                              .skip = o->skip,
+                              .stop_after = o->stop_after,
+                              .dump_after = o->dump_after,
+                              .dump = stderr,
+                              .time = o->time,
+                              .fast_math = fast,
+                              .fold_limit = 64 << 20};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     c->threads = o->has_threads ? (int)(o->threads > 1024 ? 1024 : o->threads) : (int)(processors > 0 ? processors : 1);
     if (o->max_memory) {

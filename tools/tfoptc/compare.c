@@ -1,5 +1,5 @@
-/* Compare: got against want by one rule for every command: floats and complex numbers within atol + rtol * (largest finite |want|), NaN
-   matches NaN, infinities by sign; everything else equal. */
+/* Compare: got against want by one rule for every command: floats and complex numbers within atol + rtol * (largest
+   finite |want|), NaN matches NaN, infinities by sign; everything else equal. */
 #include "commands.h"
 
 #include <math.h>
@@ -7,9 +7,12 @@
 
 static double component(const Tensor *t, int64_t i, int part) {
     switch (t->dtype) {
-    case DTYPE_C64: return (double)((const float *)t->data)[2 * i + part];
-    case DTYPE_C128: return ((const double *)t->data)[2 * i + part];
-    default: return tensor_get_f64(t, i);
+    case DTYPE_C64:
+        return (double)((const float *)t->data)[2 * i + part];
+    case DTYPE_C128:
+        return ((const double *)t->data)[2 * i + part];
+    default:
+        return tensor_get_f64(t, i);
     }
 }
 

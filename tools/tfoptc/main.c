@@ -4,13 +4,20 @@
 #include <string.h>
 
 #define TFOPTC_COMMANDS(X)                                                                                             \
-    X(compile, COMPILE, "compile MODEL -o OUT [options]", "Compiles a frozen graph (.pb, .pbtxt) or SavedModel to native code.")      \
-    X(inspect, INSPECT, "inspect MODEL [options]", "Signatures, inputs, outputs, ops (compiled, host, refused), parameters, FLOPs.") \
-    X(run, RUN, "run MODEL|MODEL.so --input x=file.npy [options]", "Runs a model once and prints or saves its outputs.")             \
-    X(verify, VERIFY, "verify MODEL [options]", "Compares the compiled model with the reference evaluation, or with files.")         \
-    X(benchmark, BENCHMARK, "benchmark MODEL|MODEL.so [options]", "Latency, throughput, share of the machine's peak, against the unoptimised graph.") \
-    X(explain, EXPLAIN, "explain MODEL [options]", "Every rewrite with its predicted gain, every kernel with predicted and measured time.") \
-    X(optimize, OPTIMIZE, "optimize MODEL -o OUT.pb [options]", "Writes the rewritten graph as a GraphDef that TensorFlow runs.")
+    X(compile, COMPILE, "compile MODEL -o OUT [options]",                                                              \
+      "Compiles a frozen graph (.pb, .pbtxt) or SavedModel to native code.")                                           \
+    X(inspect, INSPECT, "inspect MODEL [options]",                                                                     \
+      "Signatures, inputs, outputs, ops (compiled, host, refused), parameters, FLOPs.")                                \
+    X(run, RUN, "run MODEL|MODEL.so --input x=file.npy [options]",                                                     \
+      "Runs a model once and prints or saves its outputs.")                                                            \
+    X(verify, VERIFY, "verify MODEL [options]",                                                                        \
+      "Compares the compiled model with the reference evaluation, or with files.")                                     \
+    X(benchmark, BENCHMARK, "benchmark MODEL|MODEL.so [options]",                                                      \
+      "Latency, throughput, share of the machine's peak, against the unoptimised graph.")                              \
+    X(explain, EXPLAIN, "explain MODEL [options]",                                                                     \
+      "Every rewrite with its predicted gain, every kernel with predicted and measured time.")                         \
+    X(optimize, OPTIMIZE, "optimize MODEL -o OUT.pb [options]",                                                        \
+      "Writes the rewritten graph as a GraphDef that TensorFlow runs.")
 
 const Command commands[] = {
 #define X(name, mask, usage, summary) {#name, mask, usage, summary, command_##name},
@@ -28,7 +35,8 @@ static int usage(FILE *out, int code) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return usage(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) return usage(stdout, 0);
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
+        return usage(stdout, 0);
     if (strcmp(argv[1], "--version") == 0) return printf("tfoptc %s\n", TFOPT_VERSION) < 0;
     if (strcmp(argv[1], "--man") == 0) return options_man(stdout), 0;
     if (strcmp(argv[1], "--completion") == 0) return options_completion(stdout), 0;

@@ -19,7 +19,8 @@ static const char *runner_path(Arena *arena, Diag *d) {
         *strrchr(self, '/') = 0;
         const char *const places[] = {"%s/tfopt-runner", "%s/../libexec/tfopt/tfopt-runner"};
         for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-            const char *path = i ? arena_printf(arena, "%s/../libexec/tfopt/tfopt-runner", self) : arena_printf(arena, "%s/tfopt-runner", self);
+            const char *path = i ? arena_printf(arena, "%s/../libexec/tfopt/tfopt-runner", self)
+                                 : arena_printf(arena, "%s/tfopt-runner", self);
             if (file_exists(path)) return path;
         }
     }
@@ -46,30 +47,35 @@ static char *capture(char *const *argv, Arena *arena, Diag *d) {
     Str out;
     str_init(&out, arena);
     char buffer[4096];
-    for (ssize_t n; child > 0 && (n = read(ends[0], buffer, sizeof buffer)) > 0;) str_add_bytes(&out, buffer, (size_t)n);
+    for (ssize_t n; child > 0 && (n = read(ends[0], buffer, sizeof buffer)) > 0;)
+        str_add_bytes(&out, buffer, (size_t)n);
     close(ends[0]);
     int status = 0;
     if (child < 0 || waitpid(child, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        diag_error(d, NULL, NULL, WIFSIGNALED(status) ? "measuring failed with signal %d" : "measuring failed with exit %d",
+        diag_error(d, NULL, NULL,
+                   WIFSIGNALED(status) ? "measuring failed with signal %d" : "measuring failed with exit %d",
                    WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
         return NULL;
     }
     return out.data ? out.data : arena_strdup(arena, "");
 }
 
-bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs, uint32_t n_inputs, Arena *arena,
-                      Diag *d) {
+bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs,
+                      uint32_t n_inputs, Arena *arena, Diag *d) {
     const char *runner = runner_path(arena, d), *directory = runner ? file_make_temp_dir(arena, d) : NULL;
     if (!directory) return false;
     VEC(char *) argv = {0};
-    const char *const first[] = {runner, strchr(path, '/') ? path : arena_printf(arena, "./%s", path), arena_printf(arena, "%d", threads),
-                                 arena_printf(arena, "%g", seconds), profile ? "1" : "0"};
+    const char *const first[] = {runner, strchr(path, '/') ? path : arena_printf(arena, "./%s", path),
+                                 arena_printf(arena, "%d", threads), arena_printf(arena, "%g", seconds),
+                                 profile ? "1" : "0"};
     for (size_t i = 0; i < ARRAY_LEN(first); i++) vec_push(arena, &argv, arena_strdup(arena, first[i]));
     bool ok = true;
     for (uint32_t i = 0; ok && i < n_inputs; i++) {
-        if (inputs[i].dtype == DTYPE_STRING) ok = diag_error(d, NULL, NULL, "a model with string inputs is not measured from outside");
+        if (inputs[i].dtype == DTYPE_STRING)
+            ok = diag_error(d, NULL, NULL, "a model with string inputs is not measured from outside");
         vec_push(arena, &argv, arena_printf(arena, "%d", inputs[i].rank));
-        for (int k = 0; k < inputs[i].rank; k++) vec_push(arena, &argv, arena_printf(arena, "%" PRId64, inputs[i].dims[k]));
+        for (int k = 0; k < inputs[i].rank; k++)
+            vec_push(arena, &argv, arena_printf(arena, "%" PRId64, inputs[i].dims[k]));
         char *file = arena_printf(arena, "%s/in_%u", directory, i);
         ok = ok && file_write(arena, file, inputs[i].data, tensor_bytes(&inputs[i]), d);
         vec_push(arena, &argv, file);
@@ -80,11 +86,16 @@ bool measure_compiled(Measurement *m, const char *path, int threads, double seco
     json_t *j = text ? json_loads(text, 0, NULL) : NULL;
     if (!j) return text ? diag_error(d, NULL, NULL, "tfopt-runner answered no JSON") : false;
     *m = (Measurement){0};
-    const struct { const char *key; double *field; } numbers[] = {
-        {"median_us", &m->median_us}, {"min_us", &m->min_us}, {"mean_us", &m->mean_us}, {"p90_us", &m->p90_us}, {"p99_us", &m->p99_us}, {"runs", &m->runs},
-        {"load_us", &m->load_us}, {"first_us", &m->first_us}, {"artifact_bytes", &m->artifact_bytes}, {"peak_rss_kb", &m->peak_rss_kb},
-        {"arena_bytes", &m->arena_bytes}};
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++) *numbers[i].field = json_number_value(json_object_get(j, numbers[i].key));
+    const struct {
+        const char *key;
+        double *field;
+    } numbers[] = {
+        {"median_us", &m->median_us},     {"min_us", &m->min_us},          {"mean_us", &m->mean_us},
+        {"p90_us", &m->p90_us},           {"p99_us", &m->p99_us},          {"runs", &m->runs},
+        {"load_us", &m->load_us},         {"first_us", &m->first_us},      {"artifact_bytes", &m->artifact_bytes},
+        {"peak_rss_kb", &m->peak_rss_kb}, {"arena_bytes", &m->arena_bytes}};
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        *numbers[i].field = json_number_value(json_object_get(j, numbers[i].key));
     m->isa = arena_strdup(arena, json_string_value(json_object_get(j, "isa")));
     const json_t *steps = json_object_get(j, "steps");
     m->n_steps = (uint32_t)json_array_size(steps);
@@ -127,6 +138,11 @@ bool measure_reference(Measurement *m, const Graph *g, double seconds, const Ten
     ref_close(s);
     if (!ok) return false;
     qsort(times, (size_t)n, sizeof *times, compare_doubles);
-    *m = (Measurement){.median_us = times[n / 2], .min_us = times[0], .mean_us = sum / n, .p90_us = times[n * 9 / 10], .p99_us = times[n * 99 / 100], .runs = n};
+    *m = (Measurement){.median_us = times[n / 2],
+                       .min_us = times[0],
+                       .mean_us = sum / n,
+                       .p90_us = times[n * 9 / 10],
+                       .p99_us = times[n * 99 / 100],
+                       .runs = n};
     return true;
 }

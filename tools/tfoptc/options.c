@@ -21,16 +21,19 @@ typedef struct {
 } OptionRow;
 
 static const OptionRow rows[] = {
-#define OPTION(kind, name, letter, argument, field, commands_, help) {kind, name, letter, argument, offsetof(Options, field), commands_, help},
+#define OPTION(kind, name, letter, argument, field, commands_, help)                                                   \
+    {kind, name, letter, argument, offsetof(Options, field), commands_, help},
 #include "options.def"
 #undef OPTION
 };
 
 /* Numbers also note that they were given. */
 static void note_given(Options *o, const void *field) {
-    const struct { const void *field; bool *given; } numbers[] = {
-        {&o->threads, &o->has_threads}, {&o->repeat, &o->has_repeat}, {&o->seed, &o->has_seed},
-        {&o->rtol, &o->has_rtol},       {&o->atol, &o->has_atol},     {&o->seconds, &o->has_seconds}};
+    const struct {
+        const void *field;
+        bool *given;
+    } numbers[] = {{&o->threads, &o->has_threads}, {&o->repeat, &o->has_repeat}, {&o->seed, &o->has_seed},
+                   {&o->rtol, &o->has_rtol},       {&o->atol, &o->has_atol},     {&o->seconds, &o->has_seconds}};
     for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
         if (numbers[i].field == field) *numbers[i].given = true;
 }
@@ -40,9 +43,15 @@ static bool set_option(Options *o, const OptionRow *row, const char *value, Aren
     char *end = NULL;
     errno = 0;
     switch (row->kind) {
-    case FLAG: *(bool *)field = true; break;
-    case TEXT: *(const char **)field = value; break;
-    case LIST: vec_push(arena, (TextList *)field, value); break;
+    case FLAG:
+        *(bool *)field = true;
+        break;
+    case TEXT:
+        *(const char **)field = value;
+        break;
+    case LIST:
+        vec_push(arena, (TextList *)field, value);
+        break;
     case INT:
         *(int64_t *)field = strtoll(value, &end, 10);
         if (errno || end == value || *end || *(int64_t *)field < 0)
@@ -87,7 +96,8 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (!(rows[i].commands & c->mask)) continue;
         index_of[n] = (int)i;
-        longs[n++] = (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument, NULL, 1000 + (int)i};
+        longs[n++] =
+            (struct option){rows[i].name, rows[i].kind == FLAG ? no_argument : required_argument, NULL, 1000 + (int)i};
         if (!rows[i].letter) continue;
         *l++ = (char)rows[i].letter;
         if (rows[i].kind != FLAG) *l++ = ':';
@@ -109,7 +119,8 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     optind = 0; /* glibc: start over */
     opterr = 0;
     bool ok = true;
-    for (int r, at = -1; (r = getopt_long(argc, (char *const *)(uintptr_t)argv.data, letters, longs, &at)) != -1; at = -1) {
+    for (int r, at = -1; (r = getopt_long(argc, (char *const *)(uintptr_t)argv.data, letters, longs, &at)) != -1;
+         at = -1) {
         const char *word = argv.data[optind - 1];
         if (r == '?' && optopt >= 1000) {
             ok = diag_usage(d, "--%s takes no argument", rows[optopt - 1000].name);
@@ -162,11 +173,13 @@ void options_man(FILE *out) {
         }
         fprintf(out, ")\n");
     }
-    fprintf(out, ".SH EXIT STATUS\n0 ok, 1 the input's fault, 2 usage, 3 unsupported op, 4 verification failed, 70 a bug in tfoptc\n");
+    fprintf(out, ".SH EXIT STATUS\n0 ok, 1 the input's fault, 2 usage, 3 unsupported op, 4 verification failed, 70 a "
+                 "bug in tfoptc\n");
 }
 
 void options_completion(FILE *out) {
-    fprintf(out, "# bash completion of tfoptc, generated from its option table\n_tfoptc() {\n    local word=${COMP_WORDS[COMP_CWORD]}\n"
+    fprintf(out, "# bash completion of tfoptc, generated from its option table\n_tfoptc() {\n    local "
+                 "word=${COMP_WORDS[COMP_CWORD]}\n"
                  "    case ${COMP_WORDS[1]} in\n");
     for (int c = 0; c < n_commands; c++) {
         fprintf(out, "    %s) words=\"", commands[c].name);
@@ -176,5 +189,6 @@ void options_completion(FILE *out) {
     }
     fprintf(out, "    *) words=\"");
     for (int c = 0; c < n_commands; c++) fprintf(out, "%s ", commands[c].name);
-    fprintf(out, "\" ;;\n    esac\n    COMPREPLY=($(compgen -f -W \"$words\" -- \"$word\"))\n}\ncomplete -o filenames -F _tfoptc tfoptc\n");
+    fprintf(out, "\" ;;\n    esac\n    COMPREPLY=($(compgen -f -W \"$words\" -- \"$word\"))\n}\ncomplete -o filenames "
+                 "-F _tfoptc tfoptc\n");
 }

@@ -3,17 +3,15 @@
 #define TFOPTC_OPTIONS_H
 #include "base/diag.h"
 
-typedef enum {
-    COMPILE = 1, INSPECT = 2, RUN = 4, VERIFY = 8, BENCHMARK = 16, EXPLAIN = 32, OPTIMIZE = 64
-} CommandMask;
+typedef enum { COMPILE = 1, INSPECT = 2, RUN = 4, VERIFY = 8, BENCHMARK = 16, EXPLAIN = 32, OPTIMIZE = 64 } CommandMask;
 
 typedef VEC(const char *) TextList;
 
 typedef struct {
     CommandMask command;
     const char *model;
-    const char *out, *emit, *signature, *tags, *batch, *cpu, *target, *sysroot, *precision, *math, *level, *name, *max_memory, *depfile, *passes, *skip,
-        *stop_after, *dump_after, *save, *html;
+    const char *out, *emit, *signature, *tags, *batch, *cpu, *target, *sysroot, *precision, *math, *level, *name,
+        *max_memory, *depfile, *passes, *skip, *stop_after, *dump_after, *save, *html;
     TextList inputs, outputs, dims, init, tables, expect;
     int64_t threads, repeat, seed;
     double rtol, atol, seconds;

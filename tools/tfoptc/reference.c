@@ -3,7 +3,8 @@
 
 #include "ref/ref.h"
 
-/* The size of the gathered axis when v reaches the indexes of a gather through ops that keep values; the smallest over all uses. */
+/* The size of the gathered axis when v reaches the indexes of a gather through ops that keep values; the smallest over
+ * all uses. */
 static int64_t index_limit(const Graph *g, const Users *users, ValueId v, int depth) {
     int64_t limit = 0;
     for (uint32_t i = 0; depth < 8 && i < users[v.i].n; i++) {
@@ -13,7 +14,8 @@ static int64_t index_limit(const Graph *g, const Users *users, ValueId v, int de
             const Shape *table = &value_at(g, n->inputs[0])->shape;
             int64_t axis = node_int(n, "axis", 0);
             if (axis >= 0 && axis < table->rank && dim_is_const(table->dims[axis])) found = table->dims[axis].value;
-        } else if (n->op == OP_CAST || n->op == OP_MAX || n->op == OP_MIN || (op_info(n->op)->flags & OP_FLAG_MOVES) || n->op == OP_SELECT) {
+        } else if (n->op == OP_CAST || n->op == OP_MAX || n->op == OP_MIN || (op_info(n->op)->flags & OP_FLAG_MOVES) ||
+                   n->op == OP_SELECT) {
             for (uint32_t k = 0; k < n->n_outputs; k++) {
                 int64_t below = index_limit(g, users, n->outputs[k], depth + 1);
                 if (below && (!found || below < found)) found = below;
@@ -40,8 +42,10 @@ void graph_ports(const Graph *g, InputPort **out_inputs, InputPort **out_outputs
     Users *users = graph_users(g, scratch);
     for (uint32_t i = 0; i < root->params.len; i++) {
         (*out_inputs)[i] = port_of(g, root->params.data[i], g->inputs.data[i].name);
-        if (out_limits && dtype_is_int((*out_inputs)[i].dtype)) (*out_limits)[i] = index_limit(g, users, root->params.data[i], 0);
+        if (out_limits && dtype_is_int((*out_inputs)[i].dtype))
+            (*out_limits)[i] = index_limit(g, users, root->params.data[i], 0);
     }
-    for (uint32_t i = 0; i < root->results.len; i++) (*out_outputs)[i] = port_of(g, root->results.data[i], g->outputs.data[i].name);
+    for (uint32_t i = 0; i < root->results.len; i++)
+        (*out_outputs)[i] = port_of(g, root->results.data[i], g->outputs.data[i].name);
     arena_free(scratch);
 }

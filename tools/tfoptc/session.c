@@ -10,12 +10,14 @@ struct Loaded {
     TfoptSession *session;
 };
 
-_Static_assert((int)DTYPE_VARIANT == (int)TFOPT_VARIANT && (int)DTYPE_F32 == (int)TFOPT_F32, "dtype.def and tfopt_abi.h disagree");
+_Static_assert((int)DTYPE_VARIANT == (int)TFOPT_VARIANT && (int)DTYPE_F32 == (int)TFOPT_F32,
+               "dtype.def and tfopt_abi.h disagree");
 _Static_assert(sizeof(StringElement) == sizeof(TfoptString), "string elements differ");
 
 Loaded *loaded_open(const char *path, int threads, Arena *arena, Diag *d) {
     Loaded *l = NEW(arena, Loaded);
-    const char *file = strchr(path, '/') ? path : arena_printf(arena, "./%s", path); /* dlopen would search the library path */
+    const char *file =
+        strchr(path, '/') ? path : arena_printf(arena, "./%s", path); /* dlopen would search the library path */
     if (tfopt_open(file, &l->model) != TFOPT_OK) {
         diag_error(d, NULL, NULL, "%s: %s", path, tfopt_open_error());
         return NULL;
@@ -77,7 +79,8 @@ static void copy_out(Tensor *out, const TfoptTensor *t, Arena *arena) {
     out->data = tensor_bytes(out) ? arena_memdup(arena, t->data, tensor_bytes(out)) : NULL;
     if (out->dtype != DTYPE_STRING) return;
     StringElement *strings = (StringElement *)(uintptr_t)out->data; /* the session owns the bytes until its next run */
-    for (int64_t i = 0; i < tensor_count(out); i++) strings[i].data = arena_strndup(arena, strings[i].data, strings[i].size);
+    for (int64_t i = 0; i < tensor_count(out); i++)
+        strings[i].data = arena_strndup(arena, strings[i].data, strings[i].size);
 }
 
 bool loaded_run(Loaded *l, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d) {

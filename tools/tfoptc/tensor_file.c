@@ -1,5 +1,6 @@
-/* Tensor files: .npy (versions 1 to 3, C or Fortran order, little endian), and string tensors as .json: nested lists or a flat row-major
-   list, elements strings or {"b64": "…"}; also {"encoding": "utf-8"|"base64", …} objects with "data". Format: NumPy's NEP 1. */
+/* Tensor files: .npy (versions 1 to 3, C or Fortran order, little endian), and string tensors as .json: nested lists or
+   a flat row-major list, elements strings or {"b64": "…"}; also {"encoding": "utf-8"|"base64", …} objects with "data".
+   Format: NumPy's NEP 1. */
 #include "commands.h"
 
 #include <ctype.h>
@@ -23,7 +24,9 @@ static DType dtype_of_descr(const char *descr, size_t n) {
     for (DType t = DTYPE_F32; t < N_DTYPES; t++) {
         const char *npy = dtype_info(t)->npy;
         if (!*npy || t == DTYPE_BF16 || t == DTYPE_F8E4M3 || t == DTYPE_F8E5M2 || t == DTYPE_S4) continue;
-        if (strlen(npy) == n && strncmp(npy + 1, descr + 1, n - 1) == 0 && (descr[0] == '<' || descr[0] == '|' || descr[0] == '=')) return t;
+        if (strlen(npy) == n && strncmp(npy + 1, descr + 1, n - 1) == 0 &&
+            (descr[0] == '<' || descr[0] == '|' || descr[0] == '='))
+            return t;
     }
     return DTYPE_NONE;
 }
@@ -54,12 +57,15 @@ static bool npy_read(Tensor *out, Arena *arena, const char *path, const FileMap 
     }
     if (length > f->size - start) return diag_error(d, NULL, NULL, "%s is truncated in its header", path);
     char *header = arena_strndup(arena, (const char *)p + start, length);
-    const char *descr = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'"), *shape = header_value(header, "'shape'");
-    if (!descr || !order || !shape || *shape != '(') return diag_error(d, NULL, NULL, "%s has no readable .npy header", path);
+    const char *descr = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'"),
+               *shape = header_value(header, "'shape'");
+    if (!descr || !order || !shape || *shape != '(')
+        return diag_error(d, NULL, NULL, "%s has no readable .npy header", path);
     *out = (Tensor){.dtype = dtype_of_descr(descr, strcspn(descr, "'\""))};
     if (out->dtype == DTYPE_NONE)
-        return diag_error(d, NULL, NULL, "%s holds elements of type '%.*s', which is not read (little-endian numbers and bool are)", path,
-                          (int)strcspn(descr, "'\""), descr);
+        return diag_error(d, NULL, NULL,
+                          "%s holds elements of type '%.*s', which is not read (little-endian numbers and bool are)",
+                          path, (int)strcspn(descr, "'\""), descr);
     int64_t count = 1;
     for (const char *s = shape + 1; *s && *s != ')';) {
         char *end;
@@ -69,7 +75,8 @@ static bool npy_read(Tensor *out, Arena *arena, const char *path, const FileMap 
         }
         long long v = strtoll(s, &end, 10);
         if (end == s || v < 0 || out->rank == MAX_RANK || __builtin_mul_overflow(count, (int64_t)v, &count))
-            return diag_error(d, NULL, NULL, "%s has a shape that is not read (up to %d dimensions are)", path, MAX_RANK);
+            return diag_error(d, NULL, NULL, "%s has a shape that is not read (up to %d dimensions are)", path,
+                              MAX_RANK);
         out->dims[out->rank++] = v;
         s = end;
     }
@@ -89,13 +96,15 @@ static bool npy_write(const Tensor *t, Arena *arena, const char *path, Diag *d) 
     Str header;
     str_init(&header, arena);
     str_printf(&header, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtype_info(t->dtype)->npy);
-    for (int i = 0; i < t->rank; i++) str_printf(&header, "%" PRId64 "%s", t->dims[i], t->rank == 1 ? "," : i + 1 < t->rank ? ", " : "");
+    for (int i = 0; i < t->rank; i++)
+        str_printf(&header, "%" PRId64 "%s", t->dims[i], t->rank == 1 ? "," : i + 1 < t->rank ? ", " : "");
     str_add(&header, "), }");
     while ((10 + header.len + 1) % 64) str_add(&header, " ");
     str_add(&header, "\n");
     FileOut f;
     if (!file_create(&f, arena, path, d)) return false;
-    const uint8_t magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)(header.len & 255), (uint8_t)(header.len >> 8)};
+    const uint8_t magic[10] = {
+        0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)(header.len & 255), (uint8_t)(header.len >> 8)};
     fwrite(magic, 1, sizeof magic, f.stream);
     fwrite(header.data, 1, header.len, f.stream);
     if (tensor_bytes(t)) fwrite(t->data, 1, tensor_bytes(t), f.stream);
@@ -144,7 +153,8 @@ static bool json_strings(const json_t *j, bool base64, int depth, Tensor *shape,
     if (json_is_string(coded) || (base64 && json_is_string(j))) {
         if (!base64_decode(&e, arena, json_string_value(coded ? coded : j))) return false;
     } else if (json_is_string(j)) {
-        e = (StringElement){arena_memdup(arena, json_string_value(j), json_string_length(j) + 1), json_string_length(j)};
+        e = (StringElement){arena_memdup(arena, json_string_value(j), json_string_length(j) + 1),
+                            json_string_length(j)};
     } else {
         return false;
     }
@@ -164,7 +174,8 @@ static bool json_read(Tensor *out, Arena *arena, const char *path, const FileMap
     bool ok = json_strings(data, encoding && strcmp(encoding, "base64") == 0, 0, out, arena, &list);
     json_decref(j);
     out->data = list.data;
-    return ok || diag_error(d, NULL, NULL, "%s is no string tensor: nested lists of equal lengths of strings or {\"b64\": …}", path);
+    return ok || diag_error(d, NULL, NULL,
+                            "%s is no string tensor: nested lists of equal lengths of strings or {\"b64\": …}", path);
 }
 
 static bool is_utf8(const StringElement *s) {
@@ -180,7 +191,8 @@ static void base64_encode(Str *out, const StringElement *s) {
         uint32_t bits = 0;
         int n = s->size - i < 3 ? (int)(s->size - i) : 3;
         for (int k = 0; k < 3; k++) bits = bits << 8 | (k < n ? (uint8_t)s->data[i + (uint64_t)k] : 0u);
-        char four[5] = {digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=', n > 2 ? digits[bits & 63] : '=', 0};
+        char four[5] = {digits[bits >> 18], digits[bits >> 12 & 63], n > 1 ? digits[bits >> 6 & 63] : '=',
+                        n > 2 ? digits[bits & 63] : '=', 0};
         str_add(out, four);
     }
 }
@@ -188,7 +200,8 @@ static void base64_encode(Str *out, const StringElement *s) {
 static json_t *json_of_strings(const Tensor *t, int depth, int64_t *next, Arena *arena) {
     if (depth < t->rank) {
         json_t *list = json_array();
-        for (int64_t i = 0; i < t->dims[depth]; i++) json_array_append_new(list, json_of_strings(t, depth + 1, next, arena));
+        for (int64_t i = 0; i < t->dims[depth]; i++)
+            json_array_append_new(list, json_of_strings(t, depth + 1, next, arena));
         return list;
     }
     const StringElement *s = (const StringElement *)t->data + (*next)++;
@@ -209,12 +222,14 @@ bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype, Diag 
     bool ok = json ? json_read(out, arena, path, &f, d) : npy_read(out, arena, path, &f, d);
     file_unmap(&f);
     if (!ok || dtype == DTYPE_NONE || out->dtype == dtype) return ok;
-    /* Types that NumPy lacks are stored as bit patterns of the same size; anything else is a mistake, not a conversion. */
+    /* Types that NumPy lacks are stored as bit patterns of the same size; anything else is a mistake, not a conversion.
+     */
     if (strcmp(dtype_info(dtype)->npy, dtype_info(out->dtype)->npy) == 0) {
         out->dtype = dtype;
         return true;
     }
-    return diag_error(d, NULL, NULL, "%s holds %s, the graph wants %s", path, dtype_info(out->dtype)->tf_name, dtype_info(dtype)->tf_name);
+    return diag_error(d, NULL, NULL, "%s holds %s, the graph wants %s", path, dtype_info(out->dtype)->tf_name,
+                      dtype_info(dtype)->tf_name);
 }
 
 bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem, Diag *d) {
@@ -241,8 +256,10 @@ void tensor_print(const Tensor *t, FILE *out) {
         else if (dtype_is_float(t->dtype))
             fprintf(out, " %.6g", tensor_get_f64(t, i));
         else if (dtype_info(t->dtype)->class_ == CLASS_COMPLEX)
-            fprintf(out, " %.6g%+.6gi", t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i] : ((const double *)t->data)[2 * i],
-                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i + 1] : ((const double *)t->data)[2 * i + 1]);
+            fprintf(out, " %.6g%+.6gi",
+                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i] : ((const double *)t->data)[2 * i],
+                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i + 1]
+                                          : ((const double *)t->data)[2 * i + 1]);
         else
             fprintf(out, " %" PRId64, tensor_get_i64(t, i));
     }

@@ -45,7 +45,8 @@ static bool fill(Tensor *t, const InputPort *p, int64_t limit, uint64_t *state, 
     int64_t n = 1;
     for (int i = 0; i < p->rank; i++)
         if (__builtin_mul_overflow(n, t->dims[i], &n) || n > (int64_t)1 << 32)
-            return diag_error(d, NULL, NULL, "input '%s' is too large to make up; give it with --input %s=FILE", p->name, p->name);
+            return diag_error(d, NULL, NULL, "input '%s' is too large to make up; give it with --input %s=FILE",
+                              p->name, p->name);
     *t = tensor_new(arena, t->dtype, t->rank, t->dims);
     void *data = (void *)(uintptr_t)t->data;
     DTypeClass class_ = dtype_info(t->dtype)->class_;
@@ -63,21 +64,25 @@ static bool fill(Tensor *t, const InputPort *p, int64_t limit, uint64_t *state, 
         else if (t->dtype == DTYPE_C128)
             ((double *)data)[2 * i] = unit, ((double *)data)[2 * i + 1] = 1 - unit;
         else if (class_ == CLASS_BYTES)
-            ((StringElement *)data)[i] = (StringElement){words[r % ARRAY_LEN(words)], strlen(words[r % ARRAY_LEN(words)])};
+            ((StringElement *)data)[i] =
+                (StringElement){words[r % ARRAY_LEN(words)], strlen(words[r % ARRAY_LEN(words)])};
         else
-            return diag_error(d, NULL, NULL, "input '%s' is a %s, which cannot be made up", p->name, dtype_info(t->dtype)->tf_name);
+            return diag_error(d, NULL, NULL, "input '%s' is a %s, which cannot be made up", p->name,
+                              dtype_info(t->dtype)->tf_name);
     }
     return true;
 }
 
-bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena, Diag *d) {
+bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
+                 Diag *d) {
     uint64_t state = (uint64_t)o->seed * 0x2545f4914f6cdd1du;
     const char **files = NEW_ARRAY(arena, const char *, n + 1);
     bool ok = true;
     int64_t unknown = o->batch ? strtoll(o->batch, NULL, 10) : 1;
     for (uint32_t i = 0; i < n; i++) {
         out[i] = (Tensor){.dtype = ports[i].dtype, .rank = ports[i].rank};
-        for (int k = 0; k < ports[i].rank; k++) out[i].dims[k] = ports[i].dims[k] >= 0 ? ports[i].dims[k] : unknown > 0 ? unknown : 1;
+        for (int k = 0; k < ports[i].rank; k++)
+            out[i].dims[k] = ports[i].dims[k] >= 0 ? ports[i].dims[k] : unknown > 0 ? unknown : 1;
     }
     for (uint32_t w = 0; w < o->inputs.len; w++) {
         InputWord word;
@@ -94,12 +99,14 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t 
             Str names;
             str_init(&names, arena);
             for (uint32_t i = 0; i < n; i++) str_printf(&names, "%s'%s'", i ? ", " : "", ports[i].name);
-            ok = diag_usage(d, "--input %s: the model has no input of that name; its inputs are %s", word.name, str_text(&names));
+            ok = diag_usage(d, "--input %s: the model has no input of that name; its inputs are %s", word.name,
+                            str_text(&names));
         }
     }
     for (uint32_t i = 0; i < n; i++) {
         if (files[i])
-            ok = tensor_read(&out[i], arena, files[i], ports[i].dtype, d) && check_shape(&out[i], &ports[i], files[i], d) && ok;
+            ok = tensor_read(&out[i], arena, files[i], ports[i].dtype, d) &&
+                 check_shape(&out[i], &ports[i], files[i], d) && ok;
         else
             ok = fill(&out[i], &ports[i], limits ? limits[i] : 0, &state, arena, d) && ok;
     }
