@@ -15,6 +15,7 @@ double now_seconds(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+/* clang-format off: it cannot make up its mind about vector types made by macros */
 #if defined __x86_64__
 #define LEVEL_512 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512"), noinline))
 #define LEVEL_256 __attribute__((target("arch=x86-64-v3"), noinline))
@@ -39,8 +40,9 @@ double now_seconds(void) {
             STEP(a, constraint)                                                                                        \
             STEP(b, constraint)                                                                                        \
             STEP(c, constraint)                                                                                        \
-            STEP(d, constraint) STEP(e, constraint) STEP(f, constraint) STEP(g, constraint) STEP(h, constraint)        \
-                STEP(i, constraint) STEP(j, constraint)                                                                \
+            STEP(d, constraint)                                                                                        \
+            STEP(e, constraint)                                                                                        \
+            STEP(f, constraint) STEP(g, constraint) STEP(h, constraint) STEP(i, constraint) STEP(j, constraint)        \
         }                                                                                                              \
         return (double)turns * 10 * (bits / 32) * 2 / (now_seconds() - start) * 1e-9;                                  \
     }                                                                                                                  \
