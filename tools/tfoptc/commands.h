@@ -27,6 +27,9 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d);
  */
 const char *common_compile_so(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d);
 
+/* ---- ops_doc.c: docs/ops.md */
+void ops_doc(FILE *out);
+
 /* ---- tensor_file.c: .npy and string .json files */
 bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype,
                  Diag *d); /* dtype: the graph's (DTYPE_NONE: the file's); shape checked by the caller */

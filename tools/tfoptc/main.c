@@ -39,6 +39,7 @@ int main(int argc, char **argv) {
         return usage(stdout, 0);
     if (strcmp(argv[1], "--version") == 0) return printf("tfoptc %s\n", TFOPT_VERSION) < 0;
     if (strcmp(argv[1], "--man") == 0) return options_man(stdout), 0;
+    if (strcmp(argv[1], "--ops") == 0) return ops_doc(stdout), 0;
     if (strcmp(argv[1], "--completion") == 0) return options_completion(stdout), 0;
 
     const Command *command = &commands[0];
