@@ -4,6 +4,7 @@ set -e
 cd "$(dirname "$0")/.."
 sh tools/setup.sh
 step() { printf '\n== %s\n' "$*"; }
+build() { ninja -C "$1" >"$1/ninja.log" 2>&1 || { grep -A 15 -E 'FAILED|error' "$1/ninja.log" | head -60; exit 1; }; tail -1 "$1/ninja.log"; }
 PATH=/usr/lib/ccache:$PATH
 export CCACHE_NOHASHDIR=1
 
@@ -12,16 +13,16 @@ sh tools/format.sh --check
 
 step "gcc build"
 cmake --preset release -B build-check >/dev/null
-ninja -C build-check | tail -1
+build build-check
 
 if [ "$1" != --quick ]; then
     step "clang build"
     CC=clang-22 cmake --preset release -B build-check-clang >/dev/null
-    ninja -C build-check-clang | tail -1
+    build build-check-clang
 
     step "address and undefined-behaviour sanitizers"
     cmake --preset asan -B build-check-asan >/dev/null
-    ninja -C build-check-asan | tail -1
+    build build-check-asan
     ctest --test-dir build-check-asan -j 2 --output-on-failure -L 'unit|golden|fuzz' --timeout 300
 fi
 

@@ -9,7 +9,7 @@ PATH=/usr/lib/ccache:$PATH
 
 step "build"
 cmake -S . -B build-demo -G Ninja -DCMAKE_BUILD_TYPE=Release -DTFOPT_TESTS=ON >/dev/null
-ninja -C build-demo tfoptc tfopt tfopt-runner make_model | tail -1
+ninja -C build-demo tfoptc tfopt tfopt-runner make_model >"build-demo/ninja.log" 2>&1 || { tail -30 build-demo/ninja.log; exit 1; }
 tfoptc=build-demo/tfoptc
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -21,7 +21,7 @@ ls -l "$work/digits.so" | awk '{print "digits.so:", $5, "bytes"}'
 
 step "classify real images"
 cmake -S samples/classifier -B "$work/classifier" -G Ninja -DTFOPT_BUILD="$PWD/build-demo" >/dev/null
-ninja -C "$work/classifier" | tail -1
+ninja -C "$work/classifier" >/dev/null
 "$work/classifier/classifier" "$work/digits.so" test/models/digits/labels.txt test/models/digits/images/*.png
 
 step "compiled against reference, output by output"

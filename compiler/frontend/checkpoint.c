@@ -171,7 +171,7 @@ static void add_ordered_number(Str *key, int64_t value) {
     int bits = magnitude ? 64 - __builtin_clzll(magnitude) : 0, n = bits / 7 + 1;
     uint8_t bytes[10];
     for (int i = 0; i < 10; i++)
-        bytes[i] = i < 2 ? (value < 0 ? 0xff : 0) : (uint8_t)((uint64_t)value >> (8 * (9 - i)));
+        bytes[i] = (uint8_t)(i < 2 ? (value < 0 ? 0xff : 0) : (uint64_t)value >> (8 * (9 - i)));
     uint8_t *first = bytes + 10 - n;
     for (int bit = 0; bit < n; bit++) first[bit / 8] ^= (uint8_t)(0x80 >> (bit % 8));
     str_add_bytes(key, first, (size_t)n);
