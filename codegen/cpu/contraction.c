@@ -224,7 +224,9 @@ static Contraction as_gemm(const Contraction *c) {
 static bool is_pointwise(const Contraction *c) {
     if (c->kind != CONTRACT_CONV || c->conv.groups != 1 || !dim_is(c->c_row, 0)) return false;
     for (int d = 0; d < c->conv.rank; d++)
-        if (c->conv.kernel[d] != 1 || c->conv.stride[d] != 1 || !dim_is(c->conv.before[d], 0)) return false;
+        if (c->conv.kernel[d] != 1 || c->conv.stride[d] != 1 || !dim_is(c->conv.before[d], 0) ||
+            !dim_equal(c->conv.in[d], c->conv.out[d]))
+            return false;
     return true;
 }
 

@@ -56,7 +56,11 @@ RowTaps row_taps(Ctx *x, Index row) {
         Index before = offset_dim(x, g->before[d]);
         Index start = offset_scale(x, at, g->stride[d]);
         taps.start[d] = offset_sub(x, start, before);
-        if (g->kernel[d] == 1 && dim_is(g->before[d], 0)) {
+        /* A phase of a transposed convolution may reach past the input with its only tap: then that is clipped too. */
+        bool inside = dim_is_const(g->in[d]) && dim_is_const(g->out[d])
+                          ? (g->out[d].value - 1) * g->stride[d] < g->in[d].value
+                          : dim_equal(g->in[d], g->out[d]) && g->stride[d] == 1;
+        if (g->kernel[d] == 1 && dim_is(g->before[d], 0) && inside) {
             taps.lo[d] = offset_const(0);
             taps.hi[d] = offset_const(1);
         } else {

@@ -50,6 +50,8 @@ static const Case cases[] = {
     {.name = "pointwise",
      CONV(.rank = 2, .in = {7, 9}, .kernel = {1, 1}, .channels = 20, .filters = 40, .batch = 2,
           .epilogue = EPILOGUE_RESIDUAL)},
+    {.name = "pointwise_padded_after",
+     CONV(.rank = 2, .in = {6, 7}, .kernel = {1, 1}, .after = {2, 3}, .channels = 20, .filters = 40, .batch = 2)},
     {.name = "pointwise_strided",
      CONV(.rank = 2, .in = {8, 8}, .kernel = {1, 1}, .stride = {2, 2}, .channels = 20, .filters = 40, .batch = 2)},
     {.name = "conv_3x3",
