@@ -94,7 +94,10 @@ static TfoptStatus copy(TfoptSession *s, const TfoptStep *step, uint32_t to, uin
     const TfoptProgram *p = s->program;
     uint32_t target = p->args[step->args + to], source = p->args[step->args + from];
     int64_t bytes = core_dim(s, p->buffers[source].bytes);
-    TfoptStatus status = core_reserve(s, s->places[target].root, s->places[target].offset + bytes, step);
+    /* A part of a joined tensor: all of it is reserved at once, since growing later would lose the part. */
+    uint32_t root = s->places[target].root;
+    int64_t needed = s->places[target].offset + bytes, whole = core_dim(s, p->buffers[root].bytes);
+    TfoptStatus status = core_reserve(s, root, whole > needed ? whole : needed, step);
     if (status) return status;
     if (bytes > 0) memmove(core_pointer(s, target), core_pointer(s, source), (size_t)bytes);
     return TFOPT_OK;
