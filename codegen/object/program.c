@@ -138,6 +138,7 @@ static bool add_step(Tables *t, const Step *s, uint32_t first_attr) {
                                 s->args.len, UINT16_MAX);
     TfoptStep out = {.kind = (uint8_t)s->kind,
                      .parallel = s->parallel,
+                     .unit_ns = (float)s->unit_ns,
                      .n_args = (uint16_t)s->args.len,
                      .n_in = (uint16_t)s->n_in,
                      .n_sets = (uint16_t)s->sets.len,
@@ -281,6 +282,7 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
                             .is_static = p->is_static,
                             .max_threads = p->threads > 0 ? (uint32_t)p->threads : 0,
                             .arena_bytes = p->arena_bytes,
-                            .arena_bound = p->arena_bound};
+                            .arena_bound = p->arena_bound,
+                            .fork_ns = p->machine->fork_ns};
     return data_emit(w, data_label(w, "program"), &program, sizeof program, out, n);
 }

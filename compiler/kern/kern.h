@@ -208,7 +208,8 @@ typedef struct Step {
     uint32_t n_dims;
     uint32_t a, b; /* blocks, as in tfopt_abi.h */
     Dim units;
-    bool parallel;
+    bool parallel;    /* units may be split over threads where there are enough of them */
+    double unit_ns;   /* KERNEL: predicted time of one unit on one thread */
     const char *name; /* node it came from */
     NodeId node;
     Cost cost;

@@ -2,7 +2,7 @@
    units. Units depend on predicted work only, never on the number of threads: any split gives the same bits. */
 #include "kern/lower.h"
 
-static const double GRAIN_NS = 10000; /* work of a unit: some times the hand-out */
+static const double GRAIN_NS = 2500; /* work of a unit: some times the hand-out */
 enum { MAX_UNITS_WANTED = 128, VECTOR_CHUNK = 64 };
 
 void nest_dim(Body *b, Nest *nest, Dim extent, bool reduced, ExprId *out_at) {

@@ -376,9 +376,13 @@ static void choose_parallel(Program *p) {
     for (uint32_t b = 0; b < p->blocks.len; b++)
         for (uint32_t i = 0; i < p->blocks.data[b].steps.len; i++) {
             Step *s = &p->blocks.data[b].steps.data[i];
-            if (s->kind == STEP_KERNEL)
-                s->parallel =
-                    p->threads > 1 && !dim_is(s->units, 1) && cost_threads(p->machine, s->cost.ns, p->threads) > 1;
+            if (s->kind != STEP_KERNEL) continue;
+            int64_t units, most; /* at least: what costs are predicted for */
+            dim_range(&p->g->dims, s->units, &units, &most);
+            s->unit_ns = s->cost.ns / (double)(units > 1 ? units : 1);
+            /* Where the number of units is known while running only, the runtime decides by unit_ns. */
+            s->parallel = p->threads > 1 && !dim_is(s->units, 1) &&
+                          (!dim_is_const(s->units) || cost_threads(p->machine, s->cost.ns, p->threads) > 1);
         }
 }
 

@@ -177,7 +177,9 @@ TfoptStatus core_bind_memory(TfoptSession *s) {
     for (uint32_t i = 0; i < s->n_ops; i++) {
         KernelOp *op = (KernelOp *)(uintptr_t)&s->ops[i];
         op->units = core_dim(s, p->steps[op->step].units);
+        op->split = core_split(s, &p->steps[op->step], op->units);
     }
+    s->wakes = core_run_wakes(s);
     s->bound = true;
     return TFOPT_OK;
 }

@@ -4,7 +4,8 @@
      session.c ─ layout.c            a session: its tables, in one block of memory
      bind.c ─ plan.c ─ dims.c        input shapes → symbols → sizes → addresses
      run.c ─ control.c ─ hostcall.c  the steps
-     memory.c ─ pool.c               memory blocks of unknown size; threads */
+     split.c ─ pool.c                threads that a step is worth; threads
+     memory.c                        memory blocks of unknown size */
 #ifndef TFOPT_CORE_H
 #define TFOPT_CORE_H
 #include "tfopt.h"
@@ -30,13 +31,21 @@ typedef struct Block {
 } Block;
 enum { N_BLOCK_CLASSES = 256 };
 
+/* How a step is shared: `threads` (1: not at all) that take `chunks` each; `wakes`: it is worth waking those that
+ * sleep. */
+typedef struct {
+    int32_t threads;
+    int16_t chunks;
+    bool wakes;
+} Split;
+
 /* A kernel step of a program that is nothing but kernel steps, as run.c walks it. */
 typedef struct {
     TfoptKernelFn *fn;
     void *const *args;
     int64_t units;
     uint32_t step;
-    bool parallel;
+    Split split;
 } KernelOp;
 
 /* Where a buffer's memory comes from: the caller (inputs), the weights, the arena, beside the arena or the caller
@@ -92,7 +101,8 @@ struct TfoptSession {
     const KernelOp *ops;
     int64_t *dims; /* slots: symbols, then expressions */
     TfoptPool *pool;
-    int threads; /* that a parallel step is split over */
+    int threads; /* that a parallel step is split over at most */
+    bool wakes;  /* a run is worth waking the pool's threads */
     /* the program and its tables (layout.c) */
     const TfoptModelData *data;
     const TfoptProgram *program;
@@ -157,6 +167,10 @@ void core_eval_dynamic_dims(TfoptSession *s); /* those that steps change */
 bool core_dim_is_dynamic(const TfoptSession *s, TfoptDimRef ref);
 int64_t core_mul(int64_t a, int64_t b); /* saturates */
 
+/* split.c: how many threads pay for `units` of a kernel step, from its predicted time. */
+Split core_split(const TfoptSession *s, const TfoptStep *step, int64_t units);
+bool core_run_wakes(const TfoptSession *s); /* whether a run has enough for several threads to wake them at its start */
+
 /* bind.c, plan.c */
 TfoptStatus core_bind(TfoptSession *s);        /* dims from the inputs' dims, then core_bind_memory */
 TfoptStatus core_bind_memory(TfoptSession *s); /* for the symbols in dims */
@@ -183,7 +197,6 @@ TfoptStatus core_reserve(TfoptSession *s, uint32_t root, int64_t bytes, const Tf
 
 /* run.c, control.c, hostcall.c */
 TfoptStatus core_run_block(TfoptSession *s, uint32_t block);
-TfoptStatus core_kernel(TfoptSession *s, TfoptKernelFn *fn, void *const *args, int64_t units, bool parallel);
 TfoptStatus core_kernel_failed(TfoptSession *s, int32_t status, uint32_t step);
 TfoptStatus core_step_control(TfoptSession *s, uint32_t step);
 TfoptStatus core_step_host(TfoptSession *s, uint32_t step);
@@ -191,9 +204,9 @@ TfoptStatus core_apply_sets(TfoptSession *s, const TfoptStep *step);
 void core_host_states_end(TfoptSession *s);
 
 /* pool.c */
-int32_t core_pool_run(TfoptPool *p, int threads, TfoptKernelFn *fn, void *const *args, const int64_t *dims,
+int32_t core_pool_run(TfoptPool *p, Split split, TfoptKernelFn *fn, void *const *args, const int64_t *dims,
                       int64_t units);
-void core_pool_lock(TfoptPool *p);
+void core_pool_lock(TfoptPool *p, bool wakes); /* `wakes`: many short steps follow */
 void core_pool_unlock(TfoptPool *p);
 int core_pool_threads(const TfoptPool *p);
 

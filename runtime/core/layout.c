@@ -191,7 +191,7 @@ static void list_ops(TfoptSession *s) {
             return;
         }
         ops[i] =
-            (KernelOp){p->kernels[step->fn], (void *const *)&s->args[step->args], 0, b->first_step + i, step->parallel};
+            (KernelOp){p->kernels[step->fn], (void *const *)&s->args[step->args], 0, b->first_step + i, {.threads = 1}};
     }
     s->n_ops = b->n_steps;
 }

@@ -10,13 +10,6 @@ TfoptStatus core_kernel_failed(TfoptSession *s, int32_t status, uint32_t step) {
                      tfopt_status_text((TfoptStatus)status));
 }
 
-TfoptStatus core_kernel(TfoptSession *s, TfoptKernelFn *fn, void *const *args, int64_t units, bool parallel) {
-    if (units <= 0) return TFOPT_OK;
-    int32_t status = parallel && s->pool ? core_pool_run(s->pool, s->threads, fn, args, s->dims, units)
-                                         : fn(args, s->dims, 0, units);
-    return (TfoptStatus)status;
-}
-
 static TfoptStatus run_straight(TfoptSession *s) {
     const KernelOp *op = s->ops, *end = op + s->n_ops;
     const int64_t *dims = s->dims;
@@ -29,10 +22,10 @@ static TfoptStatus run_straight(TfoptSession *s) {
 
 static TfoptStatus run_straight_with_pool(TfoptSession *s) {
     TfoptStatus status = TFOPT_OK;
-    core_pool_lock(s->pool);
+    core_pool_lock(s->pool, s->wakes);
     for (uint32_t i = 0; i < s->n_ops && !status; i++) {
         const KernelOp *op = &s->ops[i];
-        status = core_kernel(s, op->fn, op->args, op->units, op->parallel);
+        status = (TfoptStatus)core_pool_run(s->pool, op->split, op->fn, op->args, s->dims, op->units);
         if (status) core_kernel_failed(s, (int32_t)status, op->step);
     }
     core_pool_unlock(s->pool);
@@ -57,9 +50,14 @@ static TfoptStatus run_kernel_step(TfoptSession *s, uint32_t i) {
         TfoptStatus status = reserve_arguments(s, step);
         if (status) return status;
     }
-    TfoptStatus status = core_kernel(s, s->program->kernels[step->fn], (void *const *)&s->args[step->args],
-                                     core_dim(s, step->units), step->parallel);
-    return status ? core_kernel_failed(s, (int32_t)status, i) : TFOPT_OK;
+    TfoptKernelFn *fn = s->program->kernels[step->fn];
+    void *const *args = (void *const *)&s->args[step->args];
+    int64_t units = core_dim(s, step->units);
+    int32_t status = s->pool && step->parallel
+                         ? core_pool_run(s->pool, core_split(s, step, units), fn, args, s->dims, units)
+                     : units > 0 ? fn(args, s->dims, 0, units)
+                                 : 0;
+    return status ? core_kernel_failed(s, status, i) : TFOPT_OK;
 }
 
 static void free_ended(TfoptSession *s, uint32_t step) {
@@ -109,7 +107,7 @@ static TfoptStatus copy_outputs(TfoptSession *s) {
 
 static TfoptStatus run_blocks(TfoptSession *s) {
     core_new_run(s);
-    if (s->pool) core_pool_lock(s->pool);
+    if (s->pool) core_pool_lock(s->pool, s->wakes);
     TfoptStatus status = core_run_block(s, 0);
     if (s->pool) core_pool_unlock(s->pool);
     return status == TFOPT_OK && s->copies_outputs ? copy_outputs(s) : status;

@@ -5,7 +5,7 @@
 #define TFOPT_ABI_H
 #include <stdint.h>
 
-#define TFOPT_ABI_VERSION 1u
+#define TFOPT_ABI_VERSION 2u
 #define TFOPT_ABI_MAGIC 0x54504f46u /* "FOPT" */
 #define TFOPT_MAX_RANK 12
 
@@ -191,7 +191,7 @@ typedef struct {
 
 typedef struct {
     uint8_t kind;     /* TfoptStepKind */
-    uint8_t parallel; /* 1: units may be split over threads and it pays */
+    uint8_t parallel; /* 1: units may be split over threads where there are enough of them */
     uint16_t n_args;
     uint16_t n_in, n_sets;
     uint32_t fn;             /* kernel or host function number */
@@ -200,9 +200,9 @@ typedef struct {
     uint32_t a, b;           /* see the kinds */
     uint32_t attrs, n_attrs; /* HOST: attributes */
     uint32_t name;           /* name of the node it came from, in names (for errors and profiles) */
-    uint32_t pad;
-    TfoptDimRef units; /* KERNEL: number of units */
-    double cost_ns;    /* predicted time of the whole step on one thread */
+    float unit_ns;           /* KERNEL: predicted time of one unit on one thread */
+    TfoptDimRef units;       /* KERNEL: number of units */
+    double cost_ns;          /* predicted time of the whole step on one thread */
 } TfoptStep;
 
 typedef struct {
@@ -233,6 +233,7 @@ typedef struct {
     uint32_t max_threads; /* what --threads said: 0 = steps have no parallel flag */
     int64_t arena_bytes;  /* static: size of the arena */
     int64_t arena_bound;  /* its lower bound: the largest sum of live buffers */
+    double fork_ns;       /* predicted time to hand a step to another thread and wait for it */
 } TfoptProgram;
 
 typedef struct {

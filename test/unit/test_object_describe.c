@@ -64,7 +64,7 @@ static int set_up(void **state) {
     for (int i = 0; i < 2; i++) { /* two instruction sets share one copy of the weights */
         Program *p = NEW(arena, Program);
         programs[i] = p;
-        *p = (Program){.arena = arena, .g = g};
+        *p = (Program){.arena = arena, .g = g, .machine = machine_find(NULL, "x86-64-v3")};
         IsaRow *isa = NEW(arena, IsaRow);
         *isa = (IsaRow){.name = i ? "old" : "future", .checks = i ? "" : "no-such-feature"};
         p->isa = isa;
