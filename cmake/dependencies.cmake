@@ -35,6 +35,7 @@ tfopt_need_library(snappy snappy-c.h snappy libsnappy-dev)
 tfopt_need_library(openblas cblas.h openblas libopenblas-dev)
 find_library(LAPACKE_LIBRARY lapacke)
 tfopt_need_library(jansson jansson.h jansson libjansson-dev)
+tfopt_need_library(zip zip.h zip libzip-dev) # .npz files
 # Image codecs of the host functions: only models that decode images link them.
 tfopt_need_library(jpeg jpeglib.h jpeg libjpeg-dev)
 tfopt_need_library(png png.h png libpng-dev)

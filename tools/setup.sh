@@ -2,7 +2,7 @@
 # setup.sh: installs what building and testing tfopt needs on Debian 12 and is missing. Sourced or run; needs root only when something is missing.
 set -e
 packages="gcc libc6-dev cmake ninja-build ccache pkg-config clang-22 lld-22 llvm-22-dev libmlir-22-dev libprotobuf-c-dev
-protobuf-c-compiler libsnappy-dev libopenblas-dev liblapacke-dev libjansson-dev libjpeg-dev libpng-dev libcmocka-dev
+protobuf-c-compiler libsnappy-dev libopenblas-dev liblapacke-dev libjansson-dev libzip-dev libjpeg-dev libpng-dev libcmocka-dev
 clang-format clang-tidy qemu-user gcc-aarch64-linux-gnu libc6-dev-arm64-cross python3 python3-numpy"
 missing=
 for package in $packages; do

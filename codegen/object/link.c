@@ -72,14 +72,15 @@ static bool is_native(const char *triple) {
 
 /* The C compiler driver for a triple: $CC, or "cc"; for another machine Debian's cross compiler,
  * `<arch>-linux-gnu-gcc`. */
-static void add_compiler(Arena *arena, Command *c, const char *triple) {
+static void add_compiler(Arena *arena, Command *c, const ObjectModel *m) {
     const char *cc = getenv("CC");
     if (cc && *cc)
         add_words(arena, c, cc);
-    else if (is_native(triple))
+    else if (is_native(m->triple))
         add(arena, c, "cc");
     else
-        add(arena, c, arena_printf(arena, "%s-linux-gnu-gcc", arch_of(arena, triple)));
+        add(arena, c, arena_printf(arena, "%s-linux-gnu-gcc", arch_of(arena, m->triple)));
+    if (m->sysroot) add(arena, c, arena_printf(arena, "--sysroot=%s", m->sysroot));
 }
 
 /* A file of the runtime for the triple: $TFOPT_RUNTIME, beside the binary, or where an installation has it. NULL:
@@ -178,7 +179,7 @@ static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, 
     if (!need_runtime(arena, m, "libtfopt.a", &library, d) || !file_write(arena, script, exports, strlen(exports), d))
         return false;
     Command c = {0};
-    add_compiler(arena, &c, m->triple);
+    add_compiler(arena, &c, m);
     add(arena, &c, "-shared");
     add(arena, &c, "-o");
     add(arena, &c, out);
@@ -199,7 +200,7 @@ static bool make_executable(Arena *arena, const char *object, const ObjectModel 
         !need_runtime(arena, m, "libtfopt_main.a", &main_object, d))
         return false;
     Command c = {0};
-    add_compiler(arena, &c, m->triple);
+    add_compiler(arena, &c, m);
     add(arena, &c, "-o");
     add(arena, &c, out);
     add(arena, &c, object);

@@ -7,6 +7,7 @@
 typedef struct {
     const char *name; /* C identifier */
     const char *triple, *precision;
+    const char *sysroot;            /* where the linker finds the target's libraries; NULL: where it looks by itself */
     const Program *const *programs; /* best first */
     uint32_t n_programs;
 } ObjectModel;

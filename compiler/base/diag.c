@@ -51,6 +51,8 @@ void diag_note(Diag *d, const char *node, const char *op, const char *format, ..
 
 void diag_print(const Diag *d, FILE *out, bool notes) {
     static const char *const prefix[] = {"", "warning: ", "note: "};
+    static const char *const colors[] = {"\33[1;31m", "\33[1;33m", "\33[1;36m"};
+    const char *bold = d->color ? "\33[1m" : "", *plain = d->color ? "\33[0m" : "";
     Arena *scratch = arena_new();
     Map counts; /* level, op and message → how often */
     map_init(&counts, scratch);
@@ -71,11 +73,12 @@ void diag_print(const Diag *d, FILE *out, bool notes) {
             if (!count) continue; /* printed with its first */
             seen->value = 0;
             if (++lines > MAX_LINES) continue;
-            fprintf(out, "tfoptc: %s%s%s", d->file ? d->file : "", d->file ? ": " : "", prefix[e->level]);
+            fprintf(out, "%stfoptc:%s %s%s%s%s%s%s", d->color ? colors[e->level] : "", plain, bold,
+                    d->file ? d->file : "", d->file ? ": " : "", plain, prefix[e->level], bold);
             if (e->node) fprintf(out, "node '%s'", e->node);
             if (e->op) fprintf(out, e->node ? " (%s)" : "%s", e->op);
             if (e->node || e->op) fputs(": ", out);
-            fprintf(out, "%s", e->message);
+            fprintf(out, "%s%s", plain, e->message);
             if (count > 1) fprintf(out, " [%llu nodes like this, the first is named]", (unsigned long long)count);
             fputc('\n', out);
         }

@@ -31,6 +31,7 @@ typedef struct {
     const char *file; /* name of the input, put in front of every message; may be NULL */
     VEC(DiagEntry) entries;
     uint32_t n_errors;
+    bool color; /* of diag_print; off until set */
 } Diag;
 
 void diag_init(Diag *d, Arena *arena, const char *file);
@@ -48,7 +49,7 @@ void diag_warning(Diag *d, const char *node, const char *op, const char *format,
 void diag_note(Diag *d, const char *node, const char *op, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Prints what was recorded, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200 lines, then a count.
- */
+   With d->color where it is in bold and the level in its colour (ANSI). */
 void diag_print(const Diag *d, FILE *out, bool notes);
 /* The exit code of the worst error, EXIT_OK without errors. */
 ExitCode diag_exit_code(const Diag *d);

@@ -270,6 +270,7 @@ static bool compile(Compilation *c, const CompileOptions *o, EmitKind kind, cons
     ObjectModel m = {.name = model_name(c->arena, o, out_path),
                      .triple = triple_of(c->arena, o),
                      .precision = o->precision ? o->precision : "fp32",
+                     .sysroot = o->sysroot,
                      .programs = (const Program *const *)c->programs,
                      .n_programs = c->n_programs};
     if (kind == EMIT_KIND_HEADER) return write_header(c->arena, &m, out_path, d);

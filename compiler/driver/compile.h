@@ -26,6 +26,7 @@ typedef struct {
     PassOptions passes;
     const char *cpus;      /* "native" or a comma list */
     const char *triple;    /* NULL: this machine */
+    const char *sysroot;   /* of the target, for linking; NULL: the linker's own */
     int threads;           /* --threads; default: processors here */
     const char *precision; /* "fp32" */
     const char *name;      /* C identifier; NULL: from the output path */

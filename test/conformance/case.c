@@ -47,7 +47,7 @@ static bool read_value(Tensor *t, Arena *arena, const char *directory, const jso
                *encoding = json_string_value(json_object_get(j, "encoding"));
     const json_t *shape = json_object_get(j, "shape");
     if (!file) return diag_error(d, NULL, NULL, "%s: a tensor without a file", directory);
-    if (!tensor_read(t, arena, arena_printf(arena, "%s/%s", directory, file),
+    if (!tensor_read(t, arena, arena_printf(arena, "%s/%s", directory, file), "",
                      dtype_named(json_string_value(json_object_get(j, "dtype"))), d))
         return false;
     int64_t count = 1, have = tensor_count(t);

@@ -91,7 +91,7 @@ static bool judge(const char *title, const Expected *e, const Tensor *got, const
 static bool read_expected(Expected *e, const json_t *out, const char *directory, Arena *arena, Diag *d) {
     const char *file = json_string_value(json_object_get(out, "file"));
     if (!file) file = json_string_value(json_object_get(out, "reference"));
-    if (!tensor_read(&e->want, arena, arena_printf(arena, "%s/%s", directory, file), DTYPE_NONE, d)) return false;
+    if (!tensor_read(&e->want, arena, arena_printf(arena, "%s/%s", directory, file), "", DTYPE_NONE, d)) return false;
     const json_t *exact = json_object_get(out, "tf_float64_max_abs_diff");
     double m = dtype_is_float(e->want.dtype) ? largest(&e->want) : 0;
     e->limit = json_is_number(exact) ? fmax(8 * json_number_value(exact), 2e-5 * m) : 1e-4 * m;
@@ -132,7 +132,7 @@ static bool open_subject(Subject *x, const char *graph, const json_t *model, con
             continue;
         }
         Tensor t; /* unknown rank: the value's rank, its sizes stay unknown */
-        if (!tensor_read(&t, arena, arena_printf(arena, "%s/%s", directory, file), DTYPE_NONE, d)) return false;
+        if (!tensor_read(&t, arena, arena_printf(arena, "%s/%s", directory, file), "", DTYPE_NONE, d)) return false;
         Str word;
         str_init(&word, arena);
         str_printf(&word, "%s=", name);
@@ -174,7 +174,7 @@ static bool run_case(Subject *x, const char *title, const char *directory, const
         const json_t *j = json_array_get(inputs, i);
         const char *file = json_string_value(json_object_get(j, "file"));
         if (!file) file = json_string_value(json_object_get(j, "test"));
-        if (!tensor_read(&in[i], arena, arena_printf(arena, "%s/%s", directory, file), DTYPE_NONE, d)) return false;
+        if (!tensor_read(&in[i], arena, arena_printf(arena, "%s/%s", directory, file), "", DTYPE_NONE, d)) return false;
         in[i] = cast_to(in[i], x->in[i].dtype, arena);
     }
     for (size_t i = 0; i < json_array_size(outputs); i++)

@@ -101,20 +101,41 @@ isas) # several instruction sets in one artefact; a processor that lacks them ge
     ;;
 aarch64) # cross-compiled, run under qemu
     command -v qemu-aarch64 >/dev/null && command -v aarch64-linux-gnu-gcc >/dev/null || { echo "no aarch64 cross tools"; exit 77; }
-    mkdir "$work/runtime"
-    for f in "$source"/runtime/core/*.c "$source"/runtime/hostops/*.c; do
-        [ -f "$f" ] || continue
-        grep -qE '<(jpeglib|png|zlib)\.h>' "$f" && continue # the cross system has no codec libraries, and this model needs none
-        aarch64-linux-gnu-gcc -std=c11 -O2 -fPIC -D_GNU_SOURCE -ffunction-sections $include -I"$source/runtime" -c "$f" \
-            -o "$work/runtime/$(basename "$(dirname "$f")")_$(basename "$f" .c).o" || fail "cross-building $f"
-    done
-    aarch64-linux-gnu-gcc-ar rcsD "$work/runtime/libtfopt.a" "$work"/runtime/*.o || fail "ar"
-    TFOPT_RUNTIME=$work/runtime compile "$work/digits.so" --cpu aarch64 --target aarch64-linux-gnu --threads 0
+    launcher=
+    ! command -v ccache >/dev/null || launcher=-DCMAKE_C_COMPILER_LAUNCHER=ccache
+    cmake -S "$source" -B "$work/cross" -G Ninja --toolchain "$source/cmake/aarch64-linux-gnu.cmake" -DCMAKE_BUILD_TYPE=Release $launcher >"$work/log" 2>&1 || fail "configuring: $(cat "$work/log")"
+    ninja -C "$work/cross" >"$work/log" 2>&1 || fail "cross-building: $(tail -20 "$work/log")"
+    TFOPT_RUNTIME=$work/cross/runtime compile "$work/digits.so" --cpu aarch64 --target aarch64-linux-gnu --threads 0
     compile "$work/here.so" --threads 0
-    aarch64-linux-gnu-gcc -O1 $include "$source/test/exec/host.c" "$work/runtime/libtfopt.a" -lm -lpthread -ldl -o "$work/host" || fail "cross-building the host"
+    aarch64-linux-gnu-gcc -O1 $include "$source/test/exec/host.c" "$work/cross/runtime/libtfopt.a" -lm -lpthread -ldl -o "$work/host" || fail "cross-building the host"
     build_host "$work/host_here"
     qemu-aarch64 -L /usr/aarch64-linux-gnu "$work/host" "$work/digits.so" >"$work/arm.txt" || fail "run under qemu"
     "$work/host_here" "$work/here.so" --expect "$work/arm.txt" >/dev/null || fail "aarch64 and this machine differ"
+    ;;
+inputs) # arrays of an .npz by name or all at once, pictures, and mistakes with them
+    digits=$source/test/models/digits
+    values="--input image=$digits/test_images.npy"
+    "$tfoptc" compile "$model" --threads 0 -o "$work/digits.so" || fail "compile"
+    "$tfoptc" run "$work/digits.so" $values --save "$work/npy" >/dev/null || fail ".npy"
+    python=python3
+    python3 -c "import numpy" 2>/dev/null || python=/usr/bin/python3 # where Debian's numpy is
+    $python -c "import numpy; x = numpy.load('$digits/test_images.npy'); numpy.savez('$work/stored.npz', image=x, other=x[:1]); numpy.savez_compressed('$work/packed.npz', image=x)" 2>/dev/null || { echo "no numpy"; exit 77; }
+    for file in stored packed; do
+        for values in "image=$work/$file.npz" "$work/$file.npz"; do
+            "$tfoptc" run "$work/digits.so" --input "$values" --save "$work/npz" >/dev/null || fail "$values"
+            same "$work/npy/out_0.npy" "$work/npz/out_0.npy"
+        done
+    done
+    "$tfoptc" run "$work/digits.so" --input "$work/missing.npz" 2>/dev/null && fail "a missing file"
+    head -c 300 "$work/stored.npz" >"$work/short.npz"
+    "$tfoptc" run "$work/digits.so" --input "$work/short.npz" 2>"$work/err.txt" && fail "a truncated .npz"
+    grep -q "short.npz is no .npz archive" "$work/err.txt" || fail "message: $(cat "$work/err.txt")"
+    for picture in "$digits"/images/*.png; do # named <digit>_<number>.png
+        best=$("$tfoptc" run "$work/digits.so" --input "image=$picture" | tr ' ' '\n' | tail -n +3 | cat -n | sort -g -k2 | tail -1 | awk '{print $1 - 1}')
+        [ "$best" = "$(basename "$picture" | cut -c1)" ] || fail "$picture looks like $best"
+    done
+    "$tfoptc" run "$work/digits.so" --input "image=$picture" --image-size 9x9 2>"$work/err.txt" && fail "a size that does not fit"
+    grep -q "image-size" "$work/err.txt" || fail "message: $(cat "$work/err.txt")"
     ;;
 size) # a model without host ops links none of them, and no dlopen
     compile "$work/digits.o" --threads 0

@@ -81,7 +81,7 @@ static int set_up(void **state) {
         add_copy(p, p->output_buffers[1], c, "c");
         add_copy(p, p->output_buffers[2], w, "w");
     }
-    f->model = (ObjectModel){"copies", triple, "fp32", (const Program *const *)programs, 2};
+    f->model = (ObjectModel){"copies", triple, "fp32", NULL, (const Program *const *)programs, 2};
     *state = f;
     return 0;
 }

@@ -21,7 +21,7 @@ static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint
                 !(name > 2 && strcmp(out[k].name + name - 2, ":0") == 0))
                 word -= 2;
             found = name == word && strncmp(out[k].name, text, word) == 0;
-            if (found && !tensor_read(&want[k], arena, equals + 1, out[k].dtype, d)) return false;
+            if (found && !tensor_read(&want[k], arena, equals + 1, out[k].name, out[k].dtype, d)) return false;
             if (found) given[k] = true;
         }
         if (!found) return diag_usage(d, "--expect %s: the model has no output of that name", text);

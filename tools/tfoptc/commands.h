@@ -19,7 +19,7 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
 bool common_is_compiled(const char *path);
 /* One --input: name, and either dims or a file. */
 typedef struct {
-    const char *name, *file; /* file NULL: no value given */
+    const char *name, *file; /* name NULL: the file has values of all inputs; file NULL: no value given */
     InputOption option;
 } InputWord;
 bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d);
@@ -30,9 +30,11 @@ const char *common_compile_so(const Options *o, Compilation *c, const char **out
 /* ---- ops_doc.c: docs/ops.md */
 void ops_doc(FILE *out);
 
-/* ---- tensor_file.c: .npy and string .json files */
-bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype,
-                 Diag *d); /* dtype: the graph's (DTYPE_NONE: the file's); shape checked by the caller */
+/* ---- tensor_file.c: .npy, .npz and string .json files */
+bool tensor_is_file(const char *path); /* by its ending */
+/* Reads a tensor; `name` picks the array of an .npz that holds several. dtype: the graph's (DTYPE_NONE: the file's);
+   the shape is checked by the caller. */
+bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d);
 bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem,
                   Diag *d);                    /* <directory>/<stem>.npy or .json */
 void tensor_print(const Tensor *t, FILE *out); /* short: first elements, for people */
@@ -48,6 +50,13 @@ typedef struct {
    where `limits` says so, 0 = no limit), unknown dims from --batch or 1. */
 bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
                  Diag *d);
+
+/* ---- image_file.c */
+bool image_is_file(const char *path); /* by its ending */
+/* An image as the value of a port: of a string port its bytes; of [height,width,channels] or [1,height,width,channels]
+   its pixels, decoded to the port's channels, resized (bilinear) to its size or --image-size, (pixel - mean) * scale.
+ */
+bool image_read(Tensor *out, Arena *arena, const char *path, const InputPort *port, const Options *o, Diag *d);
 
 /* ---- session.c: runs compiled models through the runtime in this process */
 typedef struct Loaded Loaded;

@@ -51,6 +51,10 @@ static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
 bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
     *w = (InputWord){0};
     const char *equals = strchr(text, '=');
+    if (!equals && tensor_is_file(text)) { /* an .npz with a value for each input */
+        w->file = text;
+        return true;
+    }
     char *name = equals ? arena_strndup(arena, text, (size_t)(equals - text)) : arena_strdup(arena, text);
     char *colon = strrchr(name, ':'); /* "x:0" is a tensor, "x:float32" gives the dtype */
     if (colon && !isdigit((unsigned char)colon[1])) {
@@ -66,9 +70,7 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
     w->name = w->option.name = name;
     if (!equals) return true;
     const char *value = equals + 1;
-    size_t n = strlen(value);
-    bool looks_like_file = strchr(value, '/') || (n > 4 && strcmp(value + n - 4, ".npy") == 0) ||
-                           (n > 5 && strcmp(value + n - 5, ".json") == 0);
+    bool looks_like_file = strchr(value, '/') || tensor_is_file(value) || image_is_file(value);
     if (!looks_like_file && parse_dims(&w->option, value, arena)) return true;
     w->option.has_shape = false;
     w->file = value;
@@ -133,8 +135,8 @@ static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Dia
         if (!comma) return diag_usage(d, "--table %s: write NODE=KEYS,VALUES (files)", text);
         c->import.tables[i].node = arena_strndup(arena, text, (size_t)(equals - text));
         if (!tensor_read(&c->import.tables[i].keys, arena,
-                         arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), DTYPE_NONE, d) ||
-            !tensor_read(&c->import.tables[i].values, arena, comma + 1, DTYPE_NONE, d))
+                         arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), "keys", DTYPE_NONE, d) ||
+            !tensor_read(&c->import.tables[i].values, arena, comma + 1, "values", DTYPE_NONE, d))
             return false;
     }
     return true;
@@ -144,6 +146,7 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     *c = (CompileOptions){.model = o->model,
                           .cpus = o->cpu ? o->cpu : "native",
                           .triple = o->target,
+                          .sysroot = o->sysroot,
                           .name = o->name,
                           .precision = o->precision ? o->precision : "fp32",
                           .verbose = o->verbose,
@@ -152,6 +155,9 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     if (strcmp(c->precision, "fp32") != 0)
         return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does",
                                 c->precision);
+    if (o->sysroot && !file_is_directory(o->sysroot)) return diag_usage(d, "--sysroot %s is no directory", o->sysroot);
+    if (o->color && strcmp(o->color, "auto") != 0 && strcmp(o->color, "always") != 0 && strcmp(o->color, "never") != 0)
+        return diag_usage(d, "--color is auto, always or never, not '%s'", o->color);
     bool fast = o->math && strcmp(o->math, "fast") == 0;
     if (o->math && !fast && strcmp(o->math, "exact") != 0)
         return diag_usage(d, "--math is exact or fast, not '%s'", o->math);
@@ -178,7 +184,7 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     for (uint32_t i = 0; i < o->inputs.len; i++) {
         InputWord w;
         if (!common_parse_input(&w, o->inputs.data[i], arena, d)) return false;
-        vec_push(arena, &inputs, w.option);
+        if (w.name) vec_push(arena, &inputs, w.option);
     }
     c->import.inputs = inputs.data;
     c->import.n_inputs = inputs.len;

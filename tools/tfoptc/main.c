@@ -1,7 +1,9 @@
 /* tfoptc: one program, a table of subcommands. `tfoptc MODEL -o OUT` is `tfoptc compile MODEL -o OUT`. */
 #include "commands.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TFOPTC_COMMANDS(X)                                                                                             \
     X(compile, COMPILE, "compile MODEL -o OUT [options]",                                                              \
@@ -31,6 +33,13 @@ static int usage(FILE *out, int code) {
     for (int i = 0; i < n_commands; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fprintf(out, "\ntfoptc MODEL -o OUT is short for compile. tfoptc COMMAND --help lists a command's options.\n");
     return code;
+}
+
+/* --color, else on a terminal unless NO_COLOR is set (no-color.org). */
+static bool wants_color(const Options *o) {
+    const char *no_color = getenv("NO_COLOR");
+    if (o->color && strcmp(o->color, "auto") != 0) return strcmp(o->color, "always") == 0;
+    return isatty(STDERR_FILENO) && !(no_color && *no_color);
 }
 
 int main(int argc, char **argv) {
@@ -64,6 +73,7 @@ int main(int argc, char **argv) {
         code = command->run(&o, arena, &d);
         if (d.n_errors && code == EXIT_OK) code = diag_exit_code(&d);
     }
+    d.color = wants_color(&o);
     diag_print(&d, stderr, o.verbose);
     arena_free(arena);
     return (int)code;

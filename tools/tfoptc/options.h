@@ -11,7 +11,8 @@ typedef struct {
     CommandMask command;
     const char *model;
     const char *out, *emit, *signature, *tags, *batch, *cpu, *target, *sysroot, *precision, *math, *level, *name,
-        *max_memory, *depfile, *passes, *skip, *stop_after, *dump_after, *save, *html;
+        *max_memory, *depfile, *passes, *skip, *stop_after, *dump_after, *save, *html, *image_size, *image_mean,
+        *image_scale, *color;
     TextList inputs, outputs, dims, init, tables, expect;
     int64_t threads, repeat, seed;
     double rtol, atol, seconds;

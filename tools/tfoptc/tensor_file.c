@@ -1,6 +1,6 @@
-/* Tensor files: .npy (versions 1 to 3, C or Fortran order, little endian), and string tensors as .json: nested lists or
-   a flat row-major list, elements strings or {"b64": "…"}; also {"encoding": "utf-8"|"base64", …} objects with "data".
-   Format: NumPy's NEP 1. */
+/* Tensor files: .npy (versions 1 to 3, C or Fortran order, little endian), .npz (a zip archive of them, read by
+   libzip), and string tensors as .json: nested lists or a flat row-major list, elements strings or {"b64": "…"}; also
+   {"encoding": "utf-8"|"base64", …} objects with "data". Format: NumPy's NEP 1. */
 #include "commands.h"
 
 #include <ctype.h>
@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zip.h>
 
 /* ---- .npy */
 
@@ -111,6 +112,61 @@ static bool npy_write(const Tensor *t, Arena *arena, const char *path, Diag *d) 
     return file_commit(&f, false, d);
 }
 
+/* ---- .npz */
+
+/* The entry for a tensor: "<name>.npy" with or without ":0", else the only entry there is; -1 and a message. */
+static zip_int64_t npz_entry(zip_t *zip, Arena *arena, const char *path, const char *name, Diag *d) {
+    size_t n = strlen(name);
+    if (n > 2 && strcmp(name + n - 2, ":0") == 0) n -= 2;
+    const char *const names[] = {arena_printf(arena, "%s.npy", name), arena_printf(arena, "%.*s.npy", (int)n, name)};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        zip_int64_t at = zip_name_locate(zip, names[i], 0);
+        if (at >= 0) return at;
+    }
+    zip_int64_t entries = zip_get_num_entries(zip, 0);
+    if (entries == 1) return 0;
+    Str list;
+    str_init(&list, arena);
+    for (zip_int64_t i = 0; i < entries && i < 20; i++) {
+        const char *entry = zip_get_name(zip, (zip_uint64_t)i, 0);
+        str_printf(&list, "%s%s", i ? ", " : "", entry ? entry : "?");
+    }
+    diag_error(d, NULL, NULL, "%s has no array '%s'; its entries are %s%s", path, name, str_text(&list),
+               entries > 20 ? ", …" : "");
+    return -1;
+}
+
+static bool npz_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, const char *name, Diag *d) {
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(f->data, f->size, 0, &error);
+    zip_t *zip = source ? zip_open_from_source(source, ZIP_RDONLY, &error) : NULL;
+    if (!zip) {
+        diag_error(d, NULL, NULL, "%s is no .npz archive: %s", path, zip_error_strerror(&error));
+        zip_source_free(source);
+        return false;
+    }
+    zip_int64_t at = npz_entry(zip, arena, path, name, d);
+    zip_stat_t stat;
+    bool ok = at >= 0;
+    if (ok && (zip_stat_index(zip, (zip_uint64_t)at, 0, &stat) != 0 || !(stat.valid & ZIP_STAT_SIZE) ||
+               stat.size / 1100 > f->size)) /* deflate shrinks by at most 1,032: more is a lie */
+        ok = diag_error(d, NULL, NULL, "%s: the size of entry %lld is not believable", path, (long long)at);
+    if (ok) {
+        void *bytes = malloc(stat.size ? stat.size : 1);
+        zip_file_t *entry = bytes ? zip_fopen_index(zip, (zip_uint64_t)at, 0) : NULL;
+        if (!entry || zip_fread(entry, bytes, stat.size) != (zip_int64_t)stat.size)
+            ok = diag_error(d, NULL, NULL, "%s: entry '%s' cannot be unpacked", path, stat.name);
+        else
+            ok = npy_read(out, arena, arena_printf(arena, "%s/%s", path, stat.name),
+                          &(FileMap){.data = bytes, .size = stat.size}, d);
+        if (entry) zip_fclose(entry);
+        free(bytes);
+    }
+    zip_discard(zip);
+    return ok;
+}
+
 /* ---- strings as .json */
 
 static int base64_digit(int c) {
@@ -212,14 +268,23 @@ static json_t *json_of_strings(const Tensor *t, int depth, int64_t *next, Arena 
     return json_pack("{s:s}", "b64", str_text(&text));
 }
 
-/* ---- both */
+/* ---- all */
 
-bool tensor_read(Tensor *out, Arena *arena, const char *path, DType dtype, Diag *d) {
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+bool tensor_is_file(const char *path) {
+    return ends_with(path, ".npy") || ends_with(path, ".npz") || ends_with(path, ".json");
+}
+
+bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d) {
     FileMap f;
     if (!file_map(&f, arena, path, d)) return false;
-    size_t n = strlen(path);
-    bool json = n > 5 && strcmp(path + n - 5, ".json") == 0;
-    bool ok = json ? json_read(out, arena, path, &f, d) : npy_read(out, arena, path, &f, d);
+    bool ok = ends_with(path, ".json")  ? json_read(out, arena, path, &f, d)
+              : ends_with(path, ".npz") ? npz_read(out, arena, path, &f, name, d)
+                                        : npy_read(out, arena, path, &f, d);
     file_unmap(&f);
     if (!ok || dtype == DTYPE_NONE || out->dtype == dtype) return ok;
     /* Types that NumPy lacks are stored as bit patterns of the same size; anything else is a mistake, not a conversion.

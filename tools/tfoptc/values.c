@@ -87,7 +87,9 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t 
     for (uint32_t w = 0; w < o->inputs.len; w++) {
         InputWord word;
         if (!common_parse_input(&word, o->inputs.data[w], arena, d)) return false;
-        bool found = false;
+        bool found = !word.name;
+        for (uint32_t i = 0; i < n && !word.name; i++)
+            if (!files[i]) files[i] = word.file;
         for (uint32_t i = 0; i < n && !found; i++) {
             found = same_name(ports[i].name, word.name);
             if (found && word.file) files[i] = word.file;
@@ -105,7 +107,8 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t 
     }
     for (uint32_t i = 0; i < n; i++) {
         if (files[i])
-            ok = tensor_read(&out[i], arena, files[i], ports[i].dtype, d) &&
+            ok = (image_is_file(files[i]) ? image_read(&out[i], arena, files[i], &ports[i], o, d)
+                                          : tensor_read(&out[i], arena, files[i], ports[i].name, ports[i].dtype, d)) &&
                  check_shape(&out[i], &ports[i], files[i], d) && ok;
         else
             ok = fill(&out[i], &ports[i], limits ? limits[i] : 0, &state, arena, d) && ok;
