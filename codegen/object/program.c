@@ -22,6 +22,11 @@ SAME(TFOPT_STEP_CASE, STEP_CASE);
 SAME(TFOPT_STEP_WHILE, STEP_WHILE);
 SAME(TFOPT_STEP_MOVE, STEP_MOVE);
 SAME(TFOPT_STEP_COPY, STEP_COPY);
+SAME(TFOPT_STEP_CHECK, STEP_CHECK);
+SAME(TFOPT_CHECK_EQUAL, CONSTRAINT_EQUAL);
+SAME(TFOPT_CHECK_BROADCASTS, CONSTRAINT_BROADCASTS);
+SAME(TFOPT_CHECK_AT_MOST, CONSTRAINT_AT_MOST);
+SAME(TFOPT_CHECK_NEEDS, CONSTRAINT_NEEDS);
 SAME(TFOPT_MAX_RANK, MAX_RANK);
 SAME(TFOPT_N_DTYPES, N_DTYPES);
 SAME(TFOPT_DIM_ADD, DIM_ADD - DIM_ADD);
@@ -30,6 +35,7 @@ SAME(TFOPT_DIM_FLOORDIV, DIM_FLOORDIV - DIM_ADD);
 SAME(TFOPT_DIM_MOD, DIM_MOD - DIM_ADD);
 SAME(TFOPT_DIM_MIN, DIM_MIN - DIM_ADD);
 SAME(TFOPT_DIM_MAX, DIM_MAX - DIM_ADD);
+SAME(TFOPT_DIM_BROADCAST, DIM_BROADCAST - DIM_ADD);
 
 /* The tables while they grow. */
 typedef struct {
@@ -40,6 +46,7 @@ typedef struct {
     VEC(TfoptDimExpr) exprs;
     VEC(TfoptDimRef) dim_refs;
     VEC(TfoptDimSet) sets;
+    VEC(TfoptCheck) checks;
     VEC(TfoptStep) steps;
     VEC(uint32_t) args;
     VEC(DataPointer) names, kernels, hosts;
@@ -131,6 +138,18 @@ static TfoptDimSet dim_set(Tables *t, const DimSet *s) {
     return out;
 }
 
+static uint32_t add_checks(Tables *t, const Check *checks, uint32_t n) {
+    uint32_t first = t->checks.len;
+    for (uint32_t i = 0; i < n; i++) {
+        TfoptCheck out = {.kind = checks[i].constraint.kind};
+        out.a = dim_ref(t, checks[i].constraint.a);
+        out.b = dim_ref(t, checks[i].constraint.b);
+        out.name = name_number(t, checks[i].name);
+        vec_push(t->w->arena, &t->checks, out);
+    }
+    return first;
+}
+
 static bool add_step(Tables *t, const Step *s, uint32_t first_attr) {
     Arena *arena = t->w->arena;
     if (s->args.len > UINT16_MAX || s->sets.len > UINT16_MAX)
@@ -158,6 +177,9 @@ static bool add_step(Tables *t, const Step *s, uint32_t first_attr) {
     } else if (s->kind == STEP_STORE_DIMS) {
         out.a = dim_refs(t, s->dims, s->n_dims);
         out.b = s->n_dims;
+    } else if (s->kind == STEP_CHECK) {
+        out.a = add_checks(t, s->checks.data, s->checks.len);
+        out.b = s->checks.len;
     }
     for (uint32_t i = 0; i < s->args.len; i++) vec_push(arena, &t->args, s->args.data[i]);
     for (uint32_t i = 0; i < s->sets.len; i++) {
@@ -224,6 +246,7 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     const char *attrs = describe_attrs(w, p, &n_attrs, first_attr, d);
     TfoptBlock *blocks = NEW_ARRAY(arena, TfoptBlock, p->blocks.len + 1);
     bool ok = attrs != NULL;
+    add_checks(&t, p->bind_checks.data, p->bind_checks.len);
     for (uint32_t i = 0; i < p->blocks.len; i++) {
         const Block *b = &p->blocks.data[i];
         blocks[i] = (TfoptBlock){t.steps.len, b->steps.len};
@@ -232,7 +255,7 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     }
     if (!ok) return NULL;
 
-    enum { N = 15 };
+    enum { N = 16 };
     DataPointer out[N];
     const char *label_buffers =
         data_emit(w, data_label(w, "buffers"), buffers, p->buffers.len * sizeof *buffers, NULL, 0);
@@ -242,6 +265,7 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     const char *label_exprs = TABLE("exprs", t.exprs);
     const char *label_symbols = describe_symbols(&t);
     const char *label_refs = TABLE("refs", t.dim_refs);
+    const char *label_checks = TABLE("checks", t.checks);
     const char *label_args = TABLE("args", t.args);
     const char *label_names = pointer_table(&t, "names", t.names.data, t.names.len);
     const char *label_kernels = pointer_table(&t, "kernels", t.kernels.data, t.kernels.len);
@@ -258,6 +282,7 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
     POINTER(dim_exprs, label_exprs);
     POINTER(symbols, label_symbols);
     POINTER(dim_refs, label_refs);
+    POINTER(checks, label_checks);
     POINTER(args, label_args);
     POINTER(names, label_names);
     POINTER(kernels, label_kernels);
@@ -279,6 +304,8 @@ const char *describe_program(DataWriter *w, Weights *weights, const char *weight
                             .n_kernels = t.kernels.len,
                             .n_hosts = t.hosts.len,
                             .n_attrs = n_attrs,
+                            .n_checks = t.checks.len,
+                            .n_bind_checks = p->bind_checks.len,
                             .is_static = p->is_static,
                             .max_threads = p->threads > 0 ? (uint32_t)p->threads : 0,
                             .arena_bytes = p->arena_bytes,

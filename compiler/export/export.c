@@ -127,6 +127,13 @@ static const char *scalar_of_dim(Exporter *e, Dim d) {
                                       [DIM_MOD] = "FloorMod", [DIM_MIN] = "Minimum", [DIM_MAX] = "Maximum"};
     if (x->kind != DIM_SYMBOL) {
         const char *a = scalar_of_dim(e, x->a), *b = scalar_of_dim(e, x->b);
+        if (x->kind == DIM_BROADCAST) { /* b where a is 1, else a */
+            const char *one = export_ints(e, 0, 1, (const int64_t[]){1});
+            const char *is_one =
+                export_simple(e, export_fresh(e, "dim"), "Equal", DTYPE_S32, 2, (const char *const[]){a, one});
+            return export_simple(e, export_fresh(e, "dim"), "SelectV2", DTYPE_S32, 3,
+                                 (const char *const[]){is_one, b, a});
+        }
         return export_simple(e, export_fresh(e, "dim"), ops[x->kind], DTYPE_S32, 2, (const char *const[]){a, b});
     }
     const SymbolSource *s = &e->symbols[x->symbol];

@@ -1,7 +1,7 @@
 /* Dim: sizes known at compile time, as constants or as expressions over symbols. Every expression is kept as a sum of
-   products of atoms (a symbol, or a floordiv, mod, min or max of two expressions) with terms and atoms in a fixed
-   order, and stored once, so two expressions that are equal as polynomials are the same Dim. Stored form: a sum is
-   ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded; one that
+   products of atoms (a symbol, or a floordiv, mod, min, max or broadcast of two expressions) with terms and atoms in a
+   fixed order, and stored once, so two expressions that are equal as polynomials are the same Dim. Stored form: a sum
+   is ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded; one that
    outgrows the bound becomes a free symbol and sets too_complex. */
 #include "ir/dim.h"
 
@@ -144,6 +144,9 @@ static void range_of(const DimTable *t, DimKind kind, Dim a, Dim b, int64_t *out
         high = smaller(a_max, b_max);
     } else if (kind == DIM_MAX) {
         low = larger(a_min, b_min);
+        high = larger(a_max, b_max);
+    } else if (kind == DIM_BROADCAST) {
+        low = smaller(a_min, b_min);
         high = larger(a_max, b_max);
     }
     *out_min = low;
@@ -509,6 +512,41 @@ Dim dim_max(DimTable *t, Dim a, Dim b) {
     return extreme(t, DIM_MAX, a, b);
 }
 
+/* The sizes that a tree of broadcasts joins, in order and each once. */
+typedef struct {
+    Dim sizes[MAX_TERMS];
+    int n;
+} Sizes;
+
+static bool collect_sizes(const DimTable *t, Dim d, Sizes *out) {
+    const DimExpr *e = expr_of(t, d);
+    if (!dim_is_const(d) && e->kind == DIM_BROADCAST) return collect_sizes(t, e->a, out) && collect_sizes(t, e->b, out);
+    int at = 0, order = 1;
+    while (at < out->n && (order = compare(t, out->sizes[at], d)) < 0) at++;
+    if (at < out->n && order == 0) return true;
+    if (out->n == MAX_TERMS) return false;
+    memmove(&out->sizes[at + 1], &out->sizes[at], sizeof(Dim) * (size_t)(out->n - at));
+    out->sizes[at] = d;
+    out->n++;
+    return true;
+}
+
+Dim dim_broadcast(DimTable *t, Dim a, Dim b) {
+    if (dim_equal(a, b) || dim_is(b, 1)) return a;
+    if (dim_is(a, 1)) return b;
+    int64_t a_min, a_max, b_min, b_max;
+    dim_range(t, a, &a_min, &a_max);
+    dim_range(t, b, &b_min, &b_max);
+    if (a_min > 1 || a_max < 1) return a; /* b is 1 or the same */
+    if (b_min > 1 || b_max < 1) return b;
+    if (a_min == 1 && b_min == 1) return dim_max(t, a, b);
+    Sizes s = {.n = 0};
+    if (!collect_sizes(t, a, &s) || !collect_sizes(t, b, &s)) return give_up(t);
+    Dim total = s.sizes[0];
+    for (int i = 1; i < s.n; i++) total = cons(t, DIM_BROADCAST, total, s.sizes[i]);
+    return total;
+}
+
 /* ---- walks; expressions are at most MAX_SIZE nodes as trees, so plain recursion is bounded */
 
 int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols) {
@@ -527,6 +565,8 @@ int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols) {
         return floor_mod(a, b);
     case DIM_MIN:
         return smaller(a, b);
+    case DIM_BROADCAST:
+        return a == 1 ? b : a;
     default:
         return larger(a, b);
     }
@@ -549,6 +589,8 @@ Dim dim_substitute(DimTable *t, Dim d, const Dim *map) {
         return dim_mod(t, a, b);
     case DIM_MIN:
         return dim_min(t, a, b);
+    case DIM_BROADCAST:
+        return dim_broadcast(t, a, b);
     default:
         return dim_max(t, a, b);
     }

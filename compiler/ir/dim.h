@@ -11,7 +11,7 @@ typedef struct {
     int64_t value;
 } Dim;
 
-typedef enum { DIM_SYMBOL, DIM_ADD, DIM_MUL, DIM_FLOORDIV, DIM_MOD, DIM_MIN, DIM_MAX } DimKind;
+typedef enum { DIM_SYMBOL, DIM_ADD, DIM_MUL, DIM_FLOORDIV, DIM_MOD, DIM_MIN, DIM_MAX, DIM_BROADCAST } DimKind;
 
 typedef struct {
     DimKind kind;
@@ -66,6 +66,8 @@ Dim dim_ceildiv(DimTable *t, Dim a, int64_t b);
 Dim dim_mod(DimTable *t, Dim a, Dim b); /* floor modulo */
 Dim dim_min(DimTable *t, Dim a, Dim b);
 Dim dim_max(DimTable *t, Dim a, Dim b);
+/* What sizes a and b broadcast to, given that they do: b where a is 1, else a. */
+Dim dim_broadcast(DimTable *t, Dim a, Dim b);
 void dim_range(const DimTable *t, Dim d, int64_t *out_min, int64_t *out_max);
 /* Value with symbols[i] as the value of symbol i. Overflow saturates. */
 int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols);
@@ -73,7 +75,9 @@ int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols);
 Dim dim_substitute(DimTable *t, Dim d, const Dim *map);
 /* Whether symbol `symbol` occurs in d. */
 bool dim_uses(const DimTable *t, Dim d, uint32_t symbol);
-void dim_print(const DimTable *t, Dim d, Str *out); /* "64", "batch", "s0*4+1", "(s0+1)/2", "min(s0,4)" */
+void dim_print(const DimTable *t, Dim d,
+               Str *out); /* "64", "batch", "s0*4+1", "(s0+1)/2", "min(s0,4)", "broadcast(s0,s1)"
+                           */
 /* Parses what dim_print writes, making unknown symbols (min 0); advances *text; false on a syntax error. */
 bool dim_parse(DimTable *t, const char **text, Dim *out);
 #endif

@@ -9,7 +9,7 @@
 enum { LEVEL_SUM, LEVEL_PRODUCT, LEVEL_ATOM };
 
 static void print(const DimTable *t, Dim d, int level, Str *out) {
-    static const char *const operators[] = {"", "+", "*", "/", "%", "min", "max"};
+    static const char *const operators[] = {"", "+", "*", "/", "%", "min", "max", "broadcast"};
     if (dim_is_const(d)) {
         str_printf(out, "%" PRId64, d.value);
         return;
@@ -19,7 +19,7 @@ static void print(const DimTable *t, Dim d, int level, Str *out) {
         str_add(out, t->symbols.data[e->symbol].name);
         return;
     }
-    if (e->kind == DIM_MIN || e->kind == DIM_MAX) {
+    if (e->kind >= DIM_MIN) {
         str_printf(out, "%s(", operators[e->kind]);
         print(t, e->a, LEVEL_SUM, out);
         str_add(out, ",");
@@ -76,6 +76,11 @@ static bool parse_number(Parser *s, Dim *out) {
     return true;
 }
 
+static const struct {
+    const char *name;
+    Dim (*make)(DimTable *t, Dim a, Dim b);
+} functions[] = {{"min", dim_min}, {"max", dim_max}, {"broadcast", dim_broadcast}};
+
 static bool parse_atom(Parser *s, Dim *out) {
     char c = peek(s);
     if (c == '-' || isdigit((unsigned char)c)) return parse_number(s, out);
@@ -84,11 +89,12 @@ static bool parse_atom(Parser *s, Dim *out) {
     while (isalnum((unsigned char)*s->p) || *s->p == '_') s->p++;
     size_t n = (size_t)(s->p - start);
     if (n == 0) return false;
-    if (n == 3 && (memcmp(start, "min", 3) == 0 || memcmp(start, "max", 3) == 0)) {
+    for (size_t i = 0; i < ARRAY_LEN(functions); i++) {
         Dim a, b;
+        if (n != strlen(functions[i].name) || memcmp(start, functions[i].name, n) != 0 || peek(s) != '(') continue;
         if (!accept(s, '(') || !parse_sum(s, &a) || !accept(s, ',') || !parse_sum(s, &b) || !accept(s, ')'))
             return false;
-        *out = start[1] == 'i' ? dim_min(s->t, a, b) : dim_max(s->t, a, b);
+        *out = functions[i].make(s->t, a, b);
         return true;
     }
     char *name = arena_strndup(s->t->arena, start, n);

@@ -57,10 +57,7 @@ static bool broadcast_dim(DimTable *t, Dim a, Dim b, Dim *out) {
     } else if (dim_is_const(b)) {
         *out = b;
     } else {
-        int64_t a_min, a_max, b_min, b_max;
-        dim_range(t, a, &a_min, &a_max);
-        dim_range(t, b, &b_min, &b_max);
-        *out = a_min > 1 ? a : b_min > 1 ? b : dim_max(t, a, b);
+        *out = dim_broadcast(t, a, b);
     }
     return true;
 }

@@ -19,8 +19,8 @@ Dim shape_elements(DimTable *t, const Shape *s); /* product of the dims */
 /* Number of elements of a constant shape; -1 when it does not fit in int64 or is not constant. */
 int64_t shape_count(const Shape *s);
 /* NumPy broadcasting of a and b; false when they cannot be. Where neither side is provably 1 and they differ
-   symbolically, the result is the symbolic side's partner if that is a constant > 1, else max(a, b) (checked at run
-   time by the consumer). */
+   symbolically, the result is the symbolic side's partner if that is a constant > 1, else dim_broadcast(a, b); that
+   they do fit is a constraint (ir/constraint.h), checked while running. */
 bool shape_broadcast(DimTable *t, const Shape *a, const Shape *b, Shape *out);
 void shape_print(const DimTable *t, const Shape *s, Str *out); /* "[1,batch,3]" */
 #endif

@@ -4,6 +4,7 @@
 #ifndef TFOPT_KERN_H
 #define TFOPT_KERN_H
 #include "cost/cost.h"
+#include "ir/constraint.h"
 #include "ir/host.h"
 
 /* ---- expressions: a DAG in one table per kernel; index arithmetic is the same thing in S64 */
@@ -186,7 +187,8 @@ typedef enum {
     STEP_CASE,
     STEP_WHILE,
     STEP_MOVE,
-    STEP_COPY
+    STEP_COPY,
+    STEP_CHECK
 } StepKind; /* as in tfopt_abi.h */
 enum { SET_FROM_SLOT = 0xffffffffu };
 typedef struct {
@@ -194,6 +196,12 @@ typedef struct {
     uint32_t dim_index;
     Dim value;
 } DimSet; /* arg == SET_FROM_SLOT: symbol = value */
+
+/* A constraint that is checked while running, for node `name`. */
+typedef struct {
+    Constraint constraint;
+    const char *name;
+} Check;
 
 typedef struct Step {
     StepKind kind;
@@ -206,7 +214,8 @@ typedef struct Step {
     VEC(DimSet) sets;
     const Dim *dims; /* STORE_DIMS */
     uint32_t n_dims;
-    uint32_t a, b; /* blocks, as in tfopt_abi.h */
+    VEC(Check) checks; /* CHECK */
+    uint32_t a, b;     /* blocks, as in tfopt_abi.h */
     Dim units;
     bool parallel;    /* units may be split over threads where there are enough of them */
     double unit_ns;   /* KERNEL: predicted time of one unit on one thread */
@@ -227,6 +236,7 @@ typedef struct Program {
     VEC(Buffer) buffers;
     VEC(Kernel *) kernels;
     VEC(Block) blocks;                        /* [0] is the main one */
+    VEC(Check) bind_checks;                   /* made when shapes are bound */
     uint32_t *input_buffers, *output_buffers; /* by port number */
     int threads;                              /* --threads */
     bool is_static;

@@ -181,9 +181,13 @@ bool lower_group(Lower *l, NodeId n) {
     int32_t group = l->group_of[n.i];
     if (group <= 0) {
         l->lowered[n.i] = true;
+        lower_node_checks(l, n);
         return lower_table[lower_node(l, n)->op](l, n);
     }
-    for (uint32_t i = 0; i < l->members[group].len; i++) l->lowered[l->members[group].data[i]] = true;
+    for (uint32_t i = 0; i < l->members[group].len; i++) {
+        l->lowered[l->members[group].data[i]] = true;
+        lower_node_checks(l, (NodeId){l->members[group].data[i]});
+    }
     NodeId anchor = group_anchor(l, group);
     if (l->members[group].len > 1 && element_of(lower_node(l, anchor)->op)) return lower_elements(l, anchor);
     return lower_table[lower_node(l, anchor)->op](l, anchor);
@@ -248,7 +252,9 @@ bool lower_region(Lower *l, RegionId r, uint32_t block) {
         NodeId n = region->nodes.data[i];
         const Node *node = lower_node(l, n);
         int32_t group = l->group_of[n.i];
-        if (node->dead || l->lowered[n.i] || (op_info(node->op)->flags & OP_FLAG_CONSTANT) || group == INLINE) continue;
+        if (node->dead || l->lowered[n.i] || (op_info(node->op)->flags & OP_FLAG_CONSTANT)) continue;
+        lower_node_checks(l, n);
+        if (group == INLINE) continue; /* computed by its users */
         /* A group is lowered at its last member: all that it reads is there by then. */
         if (group > 0 && l->members[group].data[l->members[group].len - 1] != n.i) continue;
         ok = lower_group(l, n) && ok;
@@ -313,6 +319,8 @@ Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct Is
     memset(l.buffer_of, 0xff, sizeof(uint32_t) * g->values.len);
     l.group_of = NEW_ARRAY(scratch, int32_t, g->nodes.len);
     l.lowered = NEW_ARRAY(scratch, bool, g->nodes.len);
+    l.has_checks = NEW_ARRAY(scratch, bool, g->nodes.len);
+    map_init(&l.checked, scratch);
     l.pitch_of = NEW_ARRAY(scratch, int64_t, g->values.len);
     l.part_of = NEW_ARRAY(scratch, uint32_t, g->values.len);
     l.users = graph_users(g, scratch);

@@ -25,6 +25,8 @@ struct Lower {
     uint32_t *part_of;   /* per value: the concat node whose result it is written into; 0: none */
     int32_t *group_of;   /* per node: Node.group, changed where a group had to be split */
     bool *lowered;       /* per node */
+    bool *has_checks;    /* per node: its constraints are checks already */
+    Map checked;         /* (block, constraint) of the checks there are */
     Users *users;
     bool *known_at_bind; /* per symbol: follows from input shapes */
     NodeList *members;   /* per group: nodes in topological order */
@@ -64,6 +66,10 @@ bool lower_region(Lower *l, RegionId r, uint32_t block);
  * copied there. */
 bool lower_place(Lower *l, ValueId v, uint32_t buffer);
 uint32_t lower_new_block(Lower *l);
+/* Checks of these constraints, named after node n, but for those that the block has already (lower_check.c). */
+void lower_checks(Lower *l, NodeId n, const Constraint *list, uint32_t count);
+/* Those of node n itself. */
+void lower_node_checks(Lower *l, NodeId n);
 /* Values that are only joined along their last dim are written into the joined tensor: decides that for a region
  * (lower_concat.c). */
 void lower_place_parts(Lower *l, RegionId r);

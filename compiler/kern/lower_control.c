@@ -8,16 +8,23 @@ typedef struct {
     Lower *l;
     VEC(uint32_t) symbols;
     VEC(Dim) values;
+    VEC(Constraint) checks;
 } Sets;
 
-/* Symbol behind `to` := from, where they differ. */
+/* Symbol behind `to` := from, where they differ. What cannot be set, or is set already, must be the same. */
 static void add_set(Sets *s, Dim to, Dim from) {
     const DimTable *t = &s->l->g->dims;
-    if (dim_is_const(to) || dim_equal(to, from) || t->exprs.data[to.expr].kind != DIM_SYMBOL) return;
-    uint32_t symbol = t->exprs.data[to.expr].symbol;
-    if (s->l->known_at_bind[symbol]) return;
-    for (uint32_t i = 0; i < s->symbols.len; i++)
-        if (s->symbols.data[i] == symbol) return;
+    if (dim_equal(to, from)) return;
+    bool is_symbol = !dim_is_const(to) && t->exprs.data[to.expr].kind == DIM_SYMBOL;
+    uint32_t symbol = is_symbol ? t->exprs.data[to.expr].symbol : 0;
+    Dim same = to;
+    bool settable = is_symbol && !s->l->known_at_bind[symbol];
+    for (uint32_t i = 0; settable && i < s->symbols.len; i++)
+        if (s->symbols.data[i] == symbol) same = s->values.data[i], settable = false;
+    if (!settable) {
+        if (!dim_equal(same, from)) vec_push(s->l->scratch, &s->checks, (Constraint){CONSTRAINT_EQUAL, from, same});
+        return;
+    }
     vec_push(s->l->scratch, &s->symbols, symbol);
     vec_push(s->l->scratch, &s->values, from);
 }
@@ -41,6 +48,7 @@ static uint32_t store_dims(Lower *l, NodeId n, DType dtype, const Shape *shape, 
 /* All sets at once. */
 static void apply_sets(Sets *s, NodeId n) {
     Lower *l = s->l;
+    lower_checks(l, n, s->checks.data, s->checks.len);
     if (s->symbols.len == 0) return;
     Shape shape = {.rank = 1, .dims = {dim_const(s->symbols.len)}};
     uint32_t buffer = store_dims(l, n, DTYPE_S64, &shape, s->values.len, s->values.data, NO_BUFFER);

@@ -258,9 +258,18 @@ static void print_sets(const Program *p, const Step *s, Str *out) {
     }
 }
 
+static void print_check(const Program *p, const Check *c, Str *out) {
+    static const char *const between[] = {" == ", " broadcasts to ", " <= ", " needed for "};
+    str_add(out, " ");
+    dim_print(&p->g->dims, c->constraint.a, out);
+    str_add(out, between[c->constraint.kind]);
+    dim_print(&p->g->dims, c->constraint.b, out);
+    str_add(out, ";");
+}
+
 static void print_step(const Program *p, const Step *s, Str *out) {
     static const char *const kinds[] = {"kernel", "host",  "store_dims", "load_dims", "if",
-                                        "case",   "while", "move",       "copy"};
+                                        "case",   "while", "move",       "copy",      "check"};
     str_printf(out, "  %s", kinds[s->kind]);
     if (s->kind == STEP_KERNEL) str_printf(out, " %s", p->kernels.data[s->kernel]->name);
     if (s->kind == STEP_HOST) str_printf(out, " %s", s->host->name);
@@ -280,6 +289,7 @@ static void print_step(const Program *p, const Step *s, Str *out) {
         str_add(out, " ");
         dim_print(&p->g->dims, s->dims[i], out);
     }
+    for (uint32_t i = 0; i < s->checks.len; i++) print_check(p, &s->checks.data[i], out);
     print_sets(p, s, out);
     if (s->name && s->name[0]) str_printf(out, " \"%s\"", s->name);
     str_add(out, "\n");
@@ -292,6 +302,11 @@ void program_print(const Program *p, Str *out) {
     if (p->arena_peak) str_printf(out, ", peak at \"%s\"", p->arena_peak);
     str_add(out, "\nbuffers\n");
     for (uint32_t i = 0; i < p->buffers.len; i++) print_buffer(p, i, out);
+    for (uint32_t i = 0; i < p->bind_checks.len; i++) {
+        str_add(out, "bind");
+        print_check(p, &p->bind_checks.data[i], out);
+        str_printf(out, " \"%s\"\n", p->bind_checks.data[i].name);
+    }
     for (uint32_t b = 0; b < p->blocks.len; b++) {
         str_printf(out, "block %u\n", b);
         for (uint32_t i = 0; i < p->blocks.data[b].steps.len; i++) print_step(p, &p->blocks.data[b].steps.data[i], out);

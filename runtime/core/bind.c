@@ -151,9 +151,11 @@ int64_t core_arena_need(TfoptSession *s) {
 TfoptStatus core_bind_memory(TfoptSession *s) {
     const TfoptProgram *p = s->program;
     uint32_t n_planned;
+    TfoptStatus status = core_checks(s, 0, p->n_bind_checks);
+    if (status) return status;
     int64_t plan_bytes, total = plan_all(s, &plan_bytes, &n_planned);
     if (total >= INT64_MAX / 2) return core_fail(s, TFOPT_NO_MEMORY, "tensors of these shapes do not fit in memory");
-    TfoptStatus status = need_arena(s, total > 0 ? (uint64_t)total : ALIGNMENT);
+    status = need_arena(s, total > 0 ? (uint64_t)total : ALIGNMENT);
     if (status) return status;
     if (p->is_static) {
         for (uint32_t b = 0; b < p->n_buffers; b++) {

@@ -188,6 +188,9 @@ TfoptStatus core_step_control(TfoptSession *s, uint32_t i) {
     case TFOPT_STEP_STORE_DIMS:
         status = store_dims(s, step);
         break;
+    case TFOPT_STEP_CHECK:
+        status = core_checks(s, step->a, step->b);
+        break;
     case TFOPT_STEP_LOAD_DIMS:
     case TFOPT_STEP_KERNEL:
     case TFOPT_STEP_HOST:

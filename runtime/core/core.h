@@ -3,6 +3,7 @@
      open.c ─ model.c ─ cpu.c        a model: descriptor checked, one of its programs chosen
      session.c ─ layout.c            a session: its tables, in one block of memory
      bind.c ─ plan.c ─ dims.c        input shapes → symbols → sizes → addresses
+     checks.c                        whether sizes fit each other
      run.c ─ control.c ─ hostcall.c  the steps
      split.c ─ pool.c                threads that a step is worth; threads
      memory.c                        memory blocks of unknown size */
@@ -170,6 +171,8 @@ int64_t core_mul(int64_t a, int64_t b); /* saturates */
 /* split.c: how many threads pay for `units` of a kernel step, from its predicted time. */
 Split core_split(const TfoptSession *s, const TfoptStep *step, int64_t units);
 bool core_run_wakes(const TfoptSession *s); /* whether a run has enough for several threads to wake them at its start */
+/* checks.c: whether checks[first .. first+n) hold */
+TfoptStatus core_checks(TfoptSession *s, uint32_t first, uint32_t n);
 
 /* bind.c, plan.c */
 TfoptStatus core_bind(TfoptSession *s);        /* dims from the inputs' dims, then core_bind_memory */

@@ -43,6 +43,8 @@ static int64_t evaluate(const TfoptSession *s, const TfoptDimExpr *e) {
         return a < b ? a : b;
     case TFOPT_DIM_MAX:
         return a > b ? a : b;
+    case TFOPT_DIM_BROADCAST:
+        return a == 1 ? b : a;
     }
     return 0;
 }

@@ -136,7 +136,8 @@ typedef enum {
     TFOPT_DIM_FLOORDIV,
     TFOPT_DIM_MOD,
     TFOPT_DIM_MIN,
-    TFOPT_DIM_MAX
+    TFOPT_DIM_MAX,
+    TFOPT_DIM_BROADCAST /* b where a is 1, else a */
 } TfoptDimOp;
 typedef struct {
     int32_t op, pad;
@@ -179,8 +180,22 @@ typedef enum {
     TFOPT_STEP_WHILE,     /* block a computes bool args[0]; block b is the body */
     TFOPT_STEP_MOVE,      /* contents of args[1] become those of args[0]: pointers swapped where both are arena or pool
                              buffers, else copied */
-    TFOPT_STEP_COPY       /* copies args[1] to args[0] */
+    TFOPT_STEP_COPY,      /* copies args[1] to args[0] */
+    TFOPT_STEP_CHECK      /* checks[a .. a+b) must hold */
 } TfoptStepKind;
+
+/* What kernels rely on between sizes a and b. The first n_bind_checks of a program are made when shapes are bound. */
+typedef enum {
+    TFOPT_CHECK_EQUAL,      /* a == b */
+    TFOPT_CHECK_BROADCASTS, /* a == b or a == 1 */
+    TFOPT_CHECK_AT_MOST,    /* a <= b */
+    TFOPT_CHECK_NEEDS       /* a > 0, unless b == 0 */
+} TfoptCheckKind;
+typedef struct {
+    TfoptDimRef a, b;
+    uint32_t kind; /* TfoptCheckKind */
+    uint32_t name; /* of the node, in names */
+} TfoptCheck;
 
 /* Sets symbol `symbol` after the step: from dim `dim_index` of output `arg` (HOST), from element `dim_index`
    (LOAD_DIMS), or from another slot (`arg` = UINT32_MAX: symbol = dims[dim_index]; MOVE and COPY of loop-carried
@@ -220,6 +235,7 @@ typedef struct {
     const TfoptDimExpr *dim_exprs;
     const TfoptSymbol *symbols;
     const TfoptDimRef *dim_refs;
+    const TfoptCheck *checks;
     const uint32_t *args;
     const char *const *names;
     TfoptKernelFn *const *kernels;
@@ -228,7 +244,7 @@ typedef struct {
     const uint8_t *weights; /* page aligned */
     uint64_t weights_bytes;
     uint32_t n_buffers, n_steps, n_blocks, n_dim_sets, n_dim_exprs, n_symbols, n_dim_refs, n_args, n_names, n_kernels,
-        n_hosts, n_attrs;
+        n_hosts, n_attrs, n_checks, n_bind_checks;
     uint32_t is_static;   /* every buffer has its compile-time offset */
     uint32_t max_threads; /* what --threads said: 0 = steps have no parallel flag */
     int64_t arena_bytes;  /* static: size of the arena */

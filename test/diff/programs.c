@@ -2,7 +2,8 @@
    is lowered, emitted, linked, run on random inputs and compared. `diff_programs [-v] FILE [NAME…]` runs only cases
    whose name begins so. A case: `case NAME [types=f32,s32] [batch=3] [index=4]`, then a graph in text form with $T for
    the type, up to a line `end`. Symbols have the value given by `size=`, else 3; the environment's SIZE comes before
-   both, its ISA before the processor's. Integer inputs named "index…" hold values below `index`. */
+   both, its ISA before the processor's. `sizes=m:1,n:4/m:0,n:1/!m:3,n:4` runs the case once for each set of sizes; with
+   ! the run must fail. Integer inputs named "index…" hold values below `index`. */
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
 #include "codegen/object/object.h"
@@ -18,6 +19,7 @@
 typedef struct {
     const char *name, *text;
     int64_t index, sizes;
+    const char *sets; /* "m:1,n:4/!m:3,n:4"; NULL: all symbols are `sizes` */
     bool fuse;
     Graph *g;
     Program *program;
@@ -48,7 +50,8 @@ static int64_t option_int(const char *line, const char *key, int64_t missing) {
 static void add_cases(Arena *a, Cases *cases, const char *line, const char *body) {
     char name[64], types[128] = "f32";
     sscanf(line, "case %63s", name);
-    const char *at = strstr(line, "types=");
+    const char *at = strstr(line, "types="), *sets = strstr(line, " sizes=");
+    if (sets) sets = arena_strndup(a, sets + 7, strcspn(sets + 7, " \n"));
     if (at) sscanf(at, "types=%127s", types);
     for (char *t = strtok(types, ","); t; t = strtok(NULL, ","))
         for (int fuse = 0; fuse < 2; fuse++)
@@ -57,6 +60,7 @@ static void add_cases(Arena *a, Cases *cases, const char *line, const char *body
                             .text = replace_type(a, body, t),
                             .index = option_int(line, "index=", 3),
                             .sizes = getenv("SIZE") ? strtoll(getenv("SIZE"), NULL, 10) : option_int(line, "size=", 3),
+                            .sets = sets,
                             .fuse = fuse});
 }
 
@@ -87,10 +91,25 @@ static uint64_t next_random(uint64_t *state) {
     return *state >> 33;
 }
 
-static Tensor random_input(Arena *a, const Case *c, uint32_t port, uint64_t *state) {
+/* Values of the symbols in a set, which may be NULL. */
+static void symbol_values(const Case *c, const char *set, int64_t symbols[64]) {
+    const DimTable *t = &c->g->dims;
+    size_t length = set ? strcspn(set, "/") : 0;
+    for (uint32_t i = 0; i < 64; i++) {
+        symbols[i] = c->sizes;
+        size_t name = i < t->symbols.len ? strlen(t->symbols.data[i].name) : 0;
+        for (const char *p = set; name && p && p < set + length; p++) {
+            bool begins = p == set || p[-1] == ',' || p[-1] == '!';
+            if (begins && strncmp(p, t->symbols.data[i].name, name) == 0 && p[name] == ':')
+                symbols[i] = strtoll(p + name + 1, NULL, 10);
+        }
+    }
+}
+
+static Tensor random_input(Arena *a, const Case *c, const char *set, uint32_t port, uint64_t *state) {
     const Value *v = value_at(c->g, region_at(c->g, c->g->root)->params.data[port]);
     int64_t dims[MAX_RANK], symbols[64];
-    for (int i = 0; i < 64; i++) symbols[i] = c->sizes;
+    symbol_values(c, set, symbols);
     for (int i = 0; i < v->shape.rank; i++) dims[i] = dim_eval(&c->g->dims, v->shape.dims[i], symbols);
     Tensor t = tensor_new(a, v->dtype, v->shape.rank, dims);
     size_t bytes = tensor_bytes(&t);
@@ -185,14 +204,14 @@ static bool build(Arena *a, Case *c, const IsaRow *isa, const char *triple, Llvm
     return mkdir(own, 0700) == 0 && object_describe(a, unit, &model, own, d);
 }
 
-static bool check(Arena *a, Case *c, void *library, int number, char *why, size_t n) {
+static bool check_set(Arena *a, Case *c, const char *set, void *library, int number, char *why, size_t n) {
     TfoptModelDataFn *data;
     *(void **)&data = dlsym(library, arena_printf(a, "case%d_model_data", number));
     if (!data) return snprintf(why, n, "no data"), false;
     uint64_t state = 88172645463325252u;
     uint32_t n_in = c->g->inputs.len, n_out = c->g->outputs.len;
     c->inputs = NEW_ARRAY(a, Tensor, n_in + 1);
-    for (uint32_t i = 0; i < n_in; i++) c->inputs[i] = random_input(a, c, i, &state);
+    for (uint32_t i = 0; i < n_in; i++) c->inputs[i] = random_input(a, c, set, i, &state);
     Tensor *want = NEW_ARRAY(a, Tensor, n_out + 1);
     Diag d;
     diag_init(&d, a, c->name);
@@ -208,7 +227,12 @@ static bool check(Arena *a, Case *c, void *library, int number, char *why, size_
     for (uint32_t i = 0; i < n_in && ok; i++)
         ok = tfopt_set_input(session, (int)i, c->inputs[i].data, c->inputs[i].rank, c->inputs[i].dims) == TFOPT_OK;
     for (int run = 0; run < 2 && ok; run++) ok = tfopt_run(session) == TFOPT_OK; /* twice: state must not leak */
-    if (!ok && !ref_ok)
+    bool must_fail = set && *set == '!';
+    if (must_fail && (ok || ref_ok))
+        ok = (snprintf(why, n, "%s runs with %.*s", ok ? "the compiled model" : "the reference",
+                       (int)strcspn(set + 1, "/"), set + 1),
+              false);
+    else if (!ok && !ref_ok)
         ok = true;
     else if (!ok)
         snprintf(why, n, "run: %s", tfopt_error(session));
@@ -223,6 +247,17 @@ static bool check(Arena *a, Case *c, void *library, int number, char *why, size_
     if (options.pool) tfopt_pool_free(options.pool);
     ref_close(ref);
     return ok;
+}
+
+static bool check(Arena *a, Case *c, void *library, int number, char *why, size_t n) {
+    if (!c->sets) return check_set(a, c, NULL, library, number, why, n);
+    for (const char *set = c->sets; set; set = strchr(set, '/') ? strchr(set, '/') + 1 : NULL) {
+        if (check_set(a, c, set, library, number, why, n)) continue;
+        size_t at = strlen(why);
+        snprintf(why + at, n - at, " (%.*s)", (int)strcspn(set, "/"), set);
+        return false;
+    }
+    return true;
 }
 
 int main(int argc, char **argv) {

@@ -74,6 +74,10 @@ static void ranges_decide_minimum_and_maximum(void **state) {
     assert_true(dim_equal(parse(&f, "max(s1+1,s1)"), parse(&f, "s1+1")));
     assert_true(dim_equal(parse(&f, "min(4,s1)"), parse(&f, "min(s1,4)")));
     assert_string_equal(text(&f, parse(&f, "min(min(4,s1),s1)")), "min(s1,4)");
+    assert_string_equal(text(&f, parse(&f, "broadcast(s1,broadcast(batch,s1))")),
+                        text(&f, parse(&f, "broadcast(broadcast(s1,batch),batch)")));
+    assert_true(dim_equal(parse(&f, "broadcast(s1,1)"), f.s));
+    assert_string_equal(text(&f, parse(&f, "broadcast(s1+2,s1*3)")), "s1+2");
     int64_t low, high;
     dim_range(&f.t, parse(&f, "max(s1,10)*2-5"), &low, &high);
     assert_int_equal(low, 15);
