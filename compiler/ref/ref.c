@@ -211,6 +211,7 @@ static bool eval_node(RefSession *s, NodeId id) {
         }
     }
     if (!ref_functions[n->op](&c)) return false;
+    if (s->observe && !own) s->observe(s->observe_env, g, id, c.in, c.out);
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         RefSlot *slot = &s->slots[n->outputs[i].i];
         slot->t = c.out[i];
@@ -340,6 +341,11 @@ void ref_set_threads(RefSession *s, int threads) {
 
 void ref_keep_all(RefSession *s, bool keep) {
     s->keep_all = keep;
+}
+
+void ref_observe(RefSession *s, RefObserveFn *observe, void *env) {
+    s->observe = observe;
+    s->observe_env = env;
 }
 
 double ref_time_ns(const RefSession *s, NodeId n) {

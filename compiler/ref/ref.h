@@ -40,6 +40,10 @@ double ref_time_ns(const RefSession *s, NodeId n);
  * computed. */
 void ref_keep_all(RefSession *s, bool keep);
 const Tensor *ref_value(const RefSession *s, ValueId v);
+/* Has every node that computes (no constants, views, host functions) shown to `observe` once its outputs are there; it
+ * may change them. For tests that ask how far an error would spread. */
+typedef void RefObserveFn(void *env, const Graph *g, NodeId n, const Tensor *in, Tensor *out);
+void ref_observe(RefSession *s, RefObserveFn *observe, void *env);
 /* Evaluates one node (no regions) on constant inputs: the constant folder. */
 bool ref_eval_node(const Graph *g, NodeId n, const Tensor *in, Tensor *out, Arena *arena, Diag *d);
 #endif

@@ -40,6 +40,8 @@ struct RefSession {
     RefBuffer *all, *free_lists[REF_SIZE_CLASSES];
     int threads;
     bool keep_all;
+    RefObserveFn *observe; /* or NULL */
+    void *observe_env;
     Diag *d;
 };
 

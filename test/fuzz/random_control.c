@@ -1,0 +1,163 @@
+/* random_control: branches and loops around regions of random nodes, sizes read while running, host functions. */
+#include "random_graph.h"
+
+enum { MOST_ARGS = 5, MOST_RESULTS = 3, MOST_DEPTH = 2 };
+
+/* Values that are passed in. */
+static uint32_t pick_args(Maker *m, ValueId *args) {
+    uint32_t n = (uint32_t)random_between(m->r, 1, MOST_ARGS);
+    for (uint32_t i = 0; i < n; i++) {
+        args[i] = pick_value(m, "FIUBFIUBS", 0, 5);
+        if (!args[i].i) return i;
+    }
+    return n;
+}
+
+static void add_params(Maker *inner, const Maker *outer, uint32_t n, const ValueId *args) {
+    for (uint32_t i = 0; i < n; i++) {
+        Value v = *maker_value(outer, args[i]);
+        ValueId p = graph_add_param(inner->g, inner->region, v.dtype, &v.shape, "");
+        set_magnitude(inner, p, magnitude_of(outer, args[i]));
+        vec_push(inner->w->arena, &inner->pool, p);
+    }
+}
+
+static void add_result(Maker *m, ValueId v) {
+    vec_push(m->g->arena, &region_at(m->g, m->region)->results, v);
+}
+
+static void keep_results(Maker *m, NodeId node, uint32_t first, const float *magnitudes) {
+    if (!node.i) return;
+    for (uint32_t i = first; i < node_at(m->g, node)->n_outputs; i++)
+        keep_as(m, node_at(m->g, node)->outputs[i], magnitudes[i]);
+}
+
+/* What a branch has to give: the types of the first branch's results. */
+typedef struct {
+    uint32_t n;
+    DType dtypes[MOST_RESULTS];
+    Shape shapes[MOST_RESULTS];
+    float magnitudes[MOST_RESULTS];
+} Results;
+
+static RegionId make_branch(Maker *m, uint32_t n, const ValueId *args, Results *results, bool first) {
+    Maker inner;
+    RegionId r = graph_add_region(m->g, (NodeId){0});
+    maker_init(&inner, m->w, r, m->depth + 1);
+    add_params(&inner, m, n, args);
+    maker_fill(&inner, (int)random_between(m->r, 1, 5));
+    for (uint32_t i = 0; i < results->n; i++) {
+        if (first) {
+            ValueId v = pick_value(&inner, "FIUBSFIUB", 0, 6);
+            if (!v.i) return (RegionId){0};
+            results->dtypes[i] = maker_value(&inner, v)->dtype;
+            results->shapes[i] = maker_value(&inner, v)->shape;
+            results->magnitudes[i] = magnitude_of(&inner, v);
+            add_result(&inner, v);
+        } else { /* of the same rank; other sizes now and then */
+            Shape s = results->shapes[i];
+            for (int k = 0; k < s.rank; k++)
+                if (random_chance(m->r, 6)) s.dims[k] = dim_const(random_between(m->r, 0, 4));
+            ValueId v = pick_like(&inner, results->dtypes[i], &s);
+            if (!v.i) return (RegionId){0};
+            add_result(&inner, v);
+        }
+    }
+    return r;
+}
+
+static bool make_branches(Maker *m, OpId op, ValueId selector, uint32_t n_regions) {
+    ValueId args[MOST_ARGS + 1] = {selector};
+    RegionId regions[4];
+    Results results = {.n = (uint32_t)random_between(m->r, 1, MOST_RESULTS)};
+    uint32_t n = pick_args(m, args + 1);
+    if (!selector.i) return false;
+    for (uint32_t i = 0; i < n_regions; i++) {
+        regions[i] = make_branch(m, n, args + 1, &results, i == 0);
+        if (!regions[i].i) return false;
+    }
+    NodeSpec spec = {.op = op, .name = "", .inputs = args, .n_inputs = n + 1, .n_outputs = results.n, .regions = regions, .n_regions = n_regions};
+    NodeId node = graph_add(m->g, m->region, &spec, &m->d);
+    keep_results(m, node, 0, results.magnitudes);
+    return node.i != 0;
+}
+
+bool make_if(Maker *m, OpId op) {
+    Shape scalar = shape_scalar();
+    return m->depth < MOST_DEPTH && make_branches(m, op, pick_like(m, DTYPE_BOOL, &scalar), 2);
+}
+
+bool make_case(Maker *m, OpId op) {
+    Shape scalar = shape_scalar();
+    if (m->depth >= MOST_DEPTH) return false;
+    uint32_t n = (uint32_t)random_between(m->r, 1, 4);
+    ValueId selector = random_chance(m->r, 30) ? pick_like(m, DTYPE_S32, &scalar) : make_indexes(m, DTYPE_S32, &scalar, dim_const((int64_t)n + 1));
+    return make_branches(m, op, selector, n);
+}
+
+/* counter < limit, and perhaps something else. */
+static RegionId make_condition(Maker *m, uint32_t n, const ValueId *args) {
+    Maker inner;
+    RegionId r = graph_add_region(m->g, (NodeId){0});
+    maker_init(&inner, m->w, r, m->depth + 1);
+    add_params(&inner, m, n, args);
+    ValueId limit = make_scalar_of(&inner, DTYPE_S32, (double)random_between(m->r, 0, 4));
+    ValueId less = build_binary(m->g, r, OP_LT, inner.pool.data[0], limit, "", &m->d);
+    if (random_chance(m->r, 25)) {
+        Shape scalar = shape_scalar();
+        maker_fill(&inner, 2);
+        ValueId other = pick_like(&inner, DTYPE_BOOL, &scalar);
+        less = make_node(&inner, OP_AND, 2, (ValueId[]){less, other}, 0, NULL);
+    }
+    if (!less.i) return (RegionId){0};
+    add_result(&inner, less);
+    return r;
+}
+
+static RegionId make_body(Maker *m, uint32_t n, const ValueId *args, float *magnitudes) {
+    Maker inner;
+    RegionId r = graph_add_region(m->g, (NodeId){0});
+    maker_init(&inner, m->w, r, m->depth + 1);
+    add_params(&inner, m, n, args);
+    ValueId one = make_scalar_of(&inner, DTYPE_S32, 1);
+    add_result(&inner, build_binary(m->g, r, OP_ADD, inner.pool.data[0], one, "", &m->d));
+    maker_fill(&inner, (int)random_between(m->r, 1, 6));
+    for (uint32_t i = 1; i < n; i++) {
+        Value v = *maker_value(m, args[i]);
+        ValueId next = pick_like(&inner, v.dtype, &v.shape);
+        if (!next.i) return (RegionId){0};
+        if (dtype_is_float(v.dtype) && magnitude_of(&inner, next) > magnitude_of(m, args[i])) { /* it would grow without end */
+            next = random_chance(m->r, 50) ? make_clamped(&inner, next, 4) : make_node(&inner, OP_TANH, 1, &next, 0, NULL);
+            if (!next.i) return (RegionId){0};
+        }
+        magnitudes[i] = 3;
+        add_result(&inner, next);
+    }
+    return r;
+}
+
+bool make_while(Maker *m, OpId op) {
+    ValueId args[MOST_ARGS + 1];
+    RegionId regions[2];
+    float magnitudes[MOST_ARGS + 1] = {0};
+    if (m->depth >= MOST_DEPTH) return false;
+    args[0] = make_scalar_of(m, DTYPE_S32, 0);
+    uint32_t n = 1 + pick_args(m, args + 1);
+    regions[0] = make_condition(m, n, args);
+    regions[1] = make_body(m, n, args, magnitudes);
+    if (!regions[0].i || !regions[1].i) return false;
+    NodeSpec spec = {.op = op, .name = "", .inputs = args, .n_inputs = n, .n_outputs = n, .regions = regions, .n_regions = 2};
+    NodeId node = graph_add(m->g, m->region, &spec, &m->d);
+    keep_results(m, node, (uint32_t)random_below(m->r, 2), magnitudes);
+    return node.i != 0;
+}
+
+bool make_load_dims(Maker *m, OpId op) {
+    (void)m, (void)op;
+    return false;
+}
+
+bool make_host(Maker *m, OpId op) {
+    (void)m, (void)op;
+    return false;
+}

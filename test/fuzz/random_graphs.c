@@ -1,0 +1,165 @@
+/* random_graphs: graphs that nobody wrote, through the reference evaluator and as compiled code.
+   usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]
+   Graph k comes of seed N+k alone. Each is compiled with random settings, run twice for each of two sets of sizes and
+   compared (random_judge.h). Batches are child processes, so that a crash or a hang is one graph's. What differs is
+   printed with its seed, made as small as it goes (random_minimise.c); exit 1. */
+#include "random_code.h"
+#include "random_minimise.h"
+
+#include "base/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct {
+    uint64_t count, seed;
+    int threads, seconds;
+    uint32_t batch;
+    const char *cpu, *keep;
+    bool verbose;
+} Options;
+
+enum { MOST_BATCH = 256 };
+
+/* What children leave in shared memory. */
+typedef struct {
+    Verdict verdict;
+    char why[WHY];
+    uint64_t n_elements, n_free;
+} Answer;
+
+static void case_of_seed(Case *c, const Options *o, uint64_t seed, Arena *arena) {
+    Random r = {.state = seed * 0x9e3779b97f4a7c15u + 12345};
+    RandomGraph *w = NEW(arena, RandomGraph);
+    *c = (Case){.verdict = SAME};
+    if (!random_graph(w, arena, &r)) {
+        c->verdict = NOTHING;
+        return;
+    }
+    c->g = w->g;
+    c->n_bindings = w->n_symbols ? N_BINDINGS : 1;
+    for (int b = 0; b < c->n_bindings; b++) c->inputs[b] = random_inputs(w, b, arena);
+    c->settings = random_settings(&w->r, arena, o->threads, o->cpu);
+}
+
+/* In a child: graphs of seeds from `seed` on. */
+static void run_batch(const Options *o, uint64_t seed, uint32_t n, Answer *answers) {
+    Arena *arena = arena_new();
+    Case *cases = NEW_ARRAY(arena, Case, n);
+    for (uint32_t i = 0; i < n; i++) case_of_seed(&cases[i], o, seed + i, arena);
+    judge_cases(cases, n, arena);
+    for (uint32_t i = 0; i < n; i++) {
+        answers[i].verdict = cases[i].verdict;
+        memcpy(answers[i].why, cases[i].why, WHY);
+        answers[i].n_elements = cases[i].n_elements;
+        answers[i].n_free = cases[i].n_free;
+    }
+    arena_free(arena);
+}
+
+static void batch_in_child(const Options *o, uint64_t seed, uint32_t n, Answer *answers) {
+    for (uint32_t i = 0; i < n; i++) answers[i].verdict = DIED;
+    int status = in_child(o->seconds, n > 1 || !o->verbose);
+    if (status == IN_CHILD) {
+        run_batch(o, seed, n, answers);
+        _exit(0);
+    }
+    if (status == 0) return;
+    for (uint32_t i = 0; i < n; i++) {
+        answers[i].verdict = DIED;
+        snprintf(answers[i].why, WHY, "%s %d", status < 0 ? "died of signal" : "exit", status < 0 ? -status : status);
+    }
+    if (n == 1) return;
+    for (uint32_t i = 0; i < n; i++) batch_in_child(o, seed + i, 1, answers + i); /* which one was it? */
+}
+
+static void report(const Options *o, uint64_t seed, const Answer *a) {
+    Arena *arena = arena_new();
+    Case c;
+    case_of_seed(&c, o, seed, arena);
+    printf("seed %llu: %s\n", (unsigned long long)seed, a->why);
+    printf("repeat: build/random_graphs 1 seed=%llu -v\n", (unsigned long long)seed);
+    minimise(&c, a->verdict, o->seconds, arena);
+    Str text;
+    str_init(&text, arena);
+    case_print(&c, &text);
+    printf("smallest: %s\n%s\n", c.why, str_text(&text));
+    fflush(stdout);
+    if (o->keep) {
+        Diag d;
+        diag_init(&d, arena, NULL);
+        file_write(arena, arena_printf(arena, "%s/seed-%llu.txt", o->keep, (unsigned long long)seed), str_text(&text), text.len, &d);
+    }
+    arena_free(arena);
+}
+
+static bool number_option(const char *arg, const char *name, uint64_t *out) {
+    size_t n = strlen(name);
+    if (strncmp(arg, name, n) != 0) return false;
+    *out = strtoull(arg + n, NULL, 10);
+    return true;
+}
+
+static bool parse(Options *o, int argc, char **argv) {
+    uint64_t number;
+    for (int i = 1; i < argc; i++) {
+        if (number_option(argv[i], "seed=", &o->seed)) continue;
+        if (number_option(argv[i], "threads=", &number))
+            o->threads = (int)number;
+        else if (number_option(argv[i], "seconds=", &number))
+            o->seconds = (int)number;
+        else if (number_option(argv[i], "batch=", &number))
+            o->batch = number < 1 ? 1 : number > MOST_BATCH ? MOST_BATCH : (uint32_t)number;
+        else if (strncmp(argv[i], "cpu=", 4) == 0)
+            o->cpu = argv[i] + 4;
+        else if (strncmp(argv[i], "keep=", 5) == 0)
+            o->keep = argv[i] + 5;
+        else if (strcmp(argv[i], "-v") == 0)
+            o->verbose = true;
+        else if (argv[i][0] >= '0' && argv[i][0] <= '9')
+            o->count = strtoull(argv[i], NULL, 10);
+        else
+            return false;
+    }
+    return o->count > 0;
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+int main(int argc, char **argv) {
+    Options o = {.threads = -1, .seconds = 60, .batch = 24, .seed = 1};
+    if (!parse(&o, argc, argv)) {
+        fprintf(stderr, "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]\n");
+        return 2;
+    }
+    Answer *answers = mmap(NULL, sizeof(Answer) * MOST_BATCH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (answers == MAP_FAILED) return 1;
+    uint64_t counts[5] = {0}, n_elements = 0, n_free = 0;
+    double started = now();
+    for (uint64_t done = 0; done < o.count; done += o.batch) {
+        uint32_t n = o.count - done < o.batch ? (uint32_t)(o.count - done) : o.batch;
+        batch_in_child(&o, o.seed + done, n, answers);
+        for (uint32_t i = 0; i < n; i++) {
+            counts[answers[i].verdict]++;
+            n_elements += answers[i].n_elements;
+            n_free += answers[i].n_free;
+            if (answers[i].verdict == REFUSED && o.verbose) printf("seed %llu refused: %s\n", (unsigned long long)(o.seed + done + i), answers[i].why);
+            if (answers[i].verdict >= DIFFERENT) report(&o, o.seed + done + i, &answers[i]);
+        }
+    }
+    double seconds = now() - started;
+    printf("%llu graphs in %.0f s (%.1f a second): %llu alike, %llu refused, %llu empty, %llu DIFFERENT, %llu DIED; %.1f %% of %llu elements left to rounding\n",
+           (unsigned long long)o.count, seconds, (double)o.count / seconds, (unsigned long long)counts[SAME],
+           (unsigned long long)counts[REFUSED], (unsigned long long)counts[NOTHING], (unsigned long long)counts[DIFFERENT],
+           (unsigned long long)counts[DIED], n_elements ? 100.0 * (double)n_free / (double)n_elements : 0, (unsigned long long)n_elements);
+    return counts[DIFFERENT] + counts[DIED] != 0;
+}
