@@ -1,9 +1,10 @@
-# tfopt_add_model(target MODEL file [NAME c_name] [SIGNATURE s] [PRECISION p] [THREADS n] [CPU list] [TARGET triple] [OPTIONS option…])
+# tfopt_add_model(target MODEL file [NAME c_name] [SIGNATURE s] [PRECISION p] [THREADS n] [CPU list] [TARGET triple] [OP_LIBRARIES target-or-file…] [OPTIONS option…])
 # Compiles a model into a static library `target` and its header <c_name>.h (default: the target's name), again whenever the model or the
-# compiler changes. Link to the target: include directories and the runtime come with it. Cross-compiling: TARGET, or
+# compiler changes. OP_LIBRARIES: shared libraries with ops of your own (docs/custom-ops.md); link their kernels to the program.
+# Link to the target: include directories and the runtime come with it. Cross-compiling: TARGET, or
 # CMAKE_C_COMPILER_TARGET, or the processor of the tool-chain file.
 function(tfopt_add_model target)
-  cmake_parse_arguments(M "" "MODEL;NAME;SIGNATURE;PRECISION;THREADS;CPU;TARGET" "OPTIONS" ${ARGN})
+  cmake_parse_arguments(M "" "MODEL;NAME;SIGNATURE;PRECISION;THREADS;CPU;TARGET" "OP_LIBRARIES;OPTIONS" ${ARGN})
   if(NOT M_MODEL OR M_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "tfopt_add_model(${target}): MODEL is needed; unknown arguments: '${M_UNPARSED_ARGUMENTS}'")
   endif()
@@ -28,12 +29,22 @@ function(tfopt_add_model target)
   if(M_TARGET)
     list(APPEND flags --target ${M_TARGET})
   endif()
+  foreach(library ${M_OP_LIBRARIES})
+    if(TARGET ${library})
+      list(APPEND flags --op-library $<TARGET_FILE:${library}>)
+      list(APPEND libraries ${library})
+    else()
+      get_filename_component(library "${library}" ABSOLUTE BASE_DIR ${CMAKE_CURRENT_SOURCE_DIR})
+      list(APPEND flags --op-library ${library})
+      list(APPEND libraries ${library})
+    endif()
+  endforeach()
   set(folder ${CMAKE_CURRENT_BINARY_DIR}/tfopt/${target})
   file(MAKE_DIRECTORY ${folder})
   set(object ${folder}/${name}.o)
   add_custom_command(OUTPUT ${object} ${folder}/${name}.h
     COMMAND tfopt::tfoptc compile ${model} -o ${object} ${flags} -MF ${object}.d ${M_OPTIONS}
-    DEPENDS tfopt::tfoptc ${model}
+    DEPENDS tfopt::tfoptc ${model} ${libraries}
     DEPFILE ${object}.d
     COMMENT "Compiling model ${M_MODEL}"
     VERBATIM)

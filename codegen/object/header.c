@@ -190,6 +190,19 @@ static void print_typed_call(const ObjectModel *m, const char *upper, Str *out) 
                n.n_symbols ? "SIZE_MAX" : arena_printf(out->arena, "%s_ARENA_BYTES", upper), dims);
 }
 
+/* The user's own kernels: whoever links the object has to bring them. */
+static void print_custom_kernels(const Program *p, Str *out) {
+    Map seen;
+    map_init(&seen, out->arena);
+    for (uint32_t i = 0; i < p->blocks.len; i++)
+        for (uint32_t j = 0; j < p->blocks.data[i].steps.len; j++) {
+            const Step *s = &p->blocks.data[i].steps.data[j];
+            if (s->kind != STEP_HOST || !s->host->op || !map_add(&seen, s->host->symbol, 1)) continue;
+            str_printf(out, "%s %s", seen.entries.len == 1 ? "   Link with the kernels too:" : ",", s->host->symbol);
+        }
+    if (seen.entries.len) str_add(out, "\n");
+}
+
 void object_header(const ObjectModel *m, Str *out) {
     const Program *p = m->programs[0];
     char *upper = arena_strdup(out->arena, m->name);
@@ -199,6 +212,7 @@ void object_header(const ObjectModel *m, Str *out) {
     print_ports(p, out);
     const char *why = why_untyped(out->arena, p);
     if (why) str_printf(out, "   There is no typed call %s_run: %s. Use tfopt.h.\n", m->name, why);
+    print_custom_kernels(p, out);
     str_printf(out,
                "*/\n#ifndef %s_H\n#define %s_H\n#include \"tfopt.h\"\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n",
                upper, upper);

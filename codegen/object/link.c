@@ -172,6 +172,20 @@ static void add_host_libraries(Arena *arena, Command *c, const ObjectModel *m) {
     }
 }
 
+/* Kernels of the user's ops: from the files of --link, which go into the artefact; what they do not define comes from
+   the op libraries when the artefact is loaded, which are looked for beside it. */
+static void add_custom_kernels(Arena *arena, Command *c, const ObjectModel *m) {
+    for (uint32_t i = 0; i < m->n_link; i++) add(arena, c, m->link[i]);
+    if (!is_native(m->triple)) return; /* the libraries are for this machine: tfoptc runs their shape functions */
+    for (uint32_t i = 0; i < m->n_op_libraries; i++) {
+        const char *file = m->op_libraries[i], *slash = strrchr(file, '/');
+        const char *directory = slash ? arena_strndup(arena, file, (size_t)(slash - file) + 1) : ".";
+        add(arena, c, arena_printf(arena, "-L%s", directory)); /* as a name: a path would end up in the artefact */
+        add(arena, c, arena_printf(arena, "-l:%s", slash ? slash + 1 : file));
+    }
+    if (m->n_op_libraries) add(arena, c, "-Wl,-rpath,$ORIGIN");
+}
+
 static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, const char *out, const char *temp_dir,
                         Diag *d) {
     const char *library, *script = arena_printf(arena, "%s/exports", temp_dir);
@@ -188,6 +202,7 @@ static bool make_shared(Arena *arena, const char *object, const ObjectModel *m, 
     add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
     add(arena, &c, arena_printf(arena, "-Wl,--version-script=%s", script));
     add_link_flags(arena, &c);
+    add_custom_kernels(arena, &c, m);
     add_host_libraries(arena, &c, m);
     add(arena, &c, "-lm");
     return run(arena, &c, temp_dir, d);
@@ -208,6 +223,7 @@ static bool make_executable(Arena *arena, const char *object, const ObjectModel 
     add(arena, &c, library);
     add(arena, &c, arena_printf(arena, "-Wl,--defsym=tfopt_model_data=%s_model_data", m->name));
     add_link_flags(arena, &c);
+    add_custom_kernels(arena, &c, m);
     add_host_libraries(arena, &c, m);
     add(arena, &c, "-lm");
     add(arena, &c, "-lpthread");

@@ -10,6 +10,10 @@ typedef struct {
     const char *sysroot;            /* where the linker finds the target's libraries; NULL: where it looks by itself */
     const Program *const *programs; /* best first */
     uint32_t n_programs;
+    const char *const *op_libraries; /* shared objects that have the kernels of the user's ops … */
+    uint32_t n_op_libraries;
+    const char *const *link; /* … unless these objects and archives have them */
+    uint32_t n_link;
 } ObjectModel;
 
 /* Appends descriptor (TfoptModelData) and weights (streamed from files under temp_dir) to u. Deterministic. */

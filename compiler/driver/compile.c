@@ -9,6 +9,7 @@
 #include "driver/compile.h"
 
 #include "base/file.h"
+#include "driver/op_library.h"
 #include "codegen/object/object.h"
 #include "export/export.h"
 
@@ -59,7 +60,10 @@ static void end_stages(Clock *c) {
 static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *d) {
     if (!c->arena) c->arena = d->arena;
     begin_stage(clock, "reading", 0);
-    c->tf = tf_read(c->arena, o->model, &o->read, d);
+    if (!op_libraries_load(&c->custom_ops, c->arena, o->n_op_libraries, o->op_libraries, d)) return false;
+    ReadOptions read = o->read;
+    read.custom_ops = &c->custom_ops;
+    c->tf = tf_read(c->arena, o->model, &read, d);
     if (!c->tf) return false;
     begin_stage(clock, "importing", 0.05);
     c->original = import_graph(c->arena, c->tf, &o->import, d);
@@ -272,7 +276,11 @@ static bool compile(Compilation *c, const CompileOptions *o, EmitKind kind, cons
                      .precision = o->precision ? o->precision : "fp32",
                      .sysroot = o->sysroot,
                      .programs = (const Program *const *)c->programs,
-                     .n_programs = c->n_programs};
+                     .n_programs = c->n_programs,
+                     .op_libraries = o->op_libraries,
+                     .n_op_libraries = o->n_op_libraries,
+                     .link = o->link,
+                     .n_link = o->n_link};
     if (kind == EMIT_KIND_HEADER) return write_header(c->arena, &m, out_path, d);
     char *temp_dir = file_make_temp_dir(c->arena, d);
     if (!temp_dir) return false;

@@ -2,6 +2,7 @@
 #ifndef TFOPT_DRIVER_COMPILE_H
 #define TFOPT_DRIVER_COMPILE_H
 #include "frontend/import.h"
+#include "ir/custom.h"
 #include "kern/kern.h"
 #include "pass.h"
 
@@ -24,6 +25,10 @@ typedef struct {
     ReadOptions read;
     ImportOptions import;
     PassOptions passes;
+    const char *const *op_libraries; /* shared objects with the user's ops (driver/op_library.h) */
+    uint32_t n_op_libraries;
+    const char *const *link; /* objects and archives with kernels, linked into .so and executables */
+    uint32_t n_link;
     const char *cpus;      /* "native" or a comma list */
     const char *triple;    /* NULL: this machine */
     const char *sysroot;   /* of the target, for linking; NULL: the linker's own */
@@ -38,6 +43,7 @@ typedef struct {
 typedef struct {
     Arena *arena;
     TfGraph *tf;
+    CustomOps custom_ops;
     Graph *original;    /* as imported: the "unoptimised graph" */
     Graph *graph;       /* after passes */
     Program **programs; /* best ISA first */

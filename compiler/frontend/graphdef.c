@@ -2,6 +2,7 @@
    file sees a message or parses a name. Mistakes (a name twice, an input from nowhere, a shape that contradicts its
    data) are all reported before giving up. */
 #include "frontend/reader.h"
+#include "ir/custom.h"
 
 #include <string.h>
 
@@ -208,6 +209,8 @@ bool read_body(GraphReader *r, size_t n, Pb__NodeDef *const *nodes, const Map *a
     for (uint32_t i = 0; i < n; i++) {
         TfNode *node = &out->nodes[i];
         *node = (TfNode){.name = nodes[i]->name, .op = nodes[i]->op, .device = nodes[i]->device};
+        const HostOp *custom = custom_op_find(r->tf->custom_ops, node->op);
+        if (custom) node->outputs = custom->op->outputs;
         if (!*node->name)
             ok = diag_error(r->d, r->function, node->op, "node number %u has no name", i);
         else if (!map_add(&out->index, node->name, i))

@@ -76,8 +76,9 @@ static int compare_outputs(const void *key, const void *row) {
     return strcmp(key, ((const OutputsRow *)row)->op);
 }
 
-static const char *outputs_of(const char *op) {
-    const OutputsRow *row = bsearch(op, output_rows, ARRAY_LEN(output_rows), sizeof *row, compare_outputs);
+static const char *outputs_of(const TfNode *n) {
+    if (n->outputs) return n->outputs;
+    const OutputsRow *row = bsearch(n->op, output_rows, ARRAY_LEN(output_rows), sizeof *row, compare_outputs);
     return row ? row->outputs : NULL;
 }
 
@@ -96,7 +97,7 @@ static bool next_output(const TfNode *n, const char **text, OutputArg *out) {
     if (*p == ':') {
         size_t len = strcspn(++p, "|");
         char attr[64];
-        CHECK(len < sizeof attr);
+        CHECK(len < sizeof attr); /* custom_ops_add has checked what users bring */
         memcpy(attr, p, len);
         attr[len] = 0;
         p += len;
@@ -113,7 +114,7 @@ static bool next_output(const TfNode *n, const char **text, OutputArg *out) {
 }
 
 uint32_t tf_output_count(const TfNode *n) {
-    const char *text = outputs_of(n->op);
+    const char *text = outputs_of(n);
     if (!text) return 1;
     uint32_t count = 0;
     for (OutputArg arg; next_output(n, &text, &arg);) count += arg.count;
@@ -121,7 +122,7 @@ uint32_t tf_output_count(const TfNode *n) {
 }
 
 uint32_t tf_output_index(const TfNode *n, const char *arg, uint32_t item, Diag *d) {
-    const char *text = outputs_of(n->op);
+    const char *text = outputs_of(n);
     if (!text) {
         if (item == 0) return 0;
         diag_error(d, n->name, n->op, "output '%s:%" PRIu32 "' is used, but the op has one output", arg, item);
@@ -135,6 +136,6 @@ uint32_t tf_output_index(const TfNode *n, const char *arg, uint32_t item, Diag *
                    item, a.count);
         return UINT32_MAX;
     }
-    diag_error(d, n->name, n->op, "output '%s' is used, but the op has only %s", arg, outputs_of(n->op));
+    diag_error(d, n->name, n->op, "output '%s' is used, but the op has only %s", arg, outputs_of(n));
     return UINT32_MAX;
 }

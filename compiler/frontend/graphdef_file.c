@@ -130,6 +130,7 @@ TfGraph *tf_read(Arena *arena, const char *path, const ReadOptions *options, Dia
     FileMap file;
     bool ok;
     if (!options) options = &defaults;
+    tf->custom_ops = options->custom_ops;
     if (strcmp(path, "-") != 0 && file_is_directory(path))
         ok = read_saved_model(tf, path, options, d);
     else if (ends_with(path, "/saved_model.pb") || ends_with(path, "/saved_model.pbtxt"))

@@ -43,7 +43,7 @@ bool import_print(Import *c) {
 
 /* The row's text says why. */
 bool import_refuse(Import *c) {
-    return unsupported(c, "%s", import_row(c)->text);
+    return unsupported(c, "%s; --op-library can replace it by a kernel of your own", import_row(c)->text);
 }
 
 /* ---- variables: a handle is the variable's value */
@@ -162,12 +162,8 @@ static uint32_t host_attrs(Import *c, Attr **out) {
     return n;
 }
 
-ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs) {
-    const HostOp *host = host_op_find(row);
-    if (!host) {
-        unsupported(c, "has no implementation for these element types (host function %s)", row);
-        return (ValueId){0};
-    }
+static ValueId import_host_row(Import *c, const HostOp *host, uint32_t n_inputs, const ValueId *inputs,
+                               uint32_t n_outputs) {
     if (n_outputs > IMPORT_MAX_OUTPUTS) {
         unsupported(c, "has more than %d outputs", IMPORT_MAX_OUTPUTS);
         return (ValueId){0};
@@ -185,6 +181,19 @@ ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId
     c->n_out = n->n_outputs;
     memcpy(c->out, n->outputs, sizeof(ValueId) * n->n_outputs);
     return n->n_outputs ? c->out[0] : (ValueId){0};
+}
+
+ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs, uint32_t n_outputs) {
+    const HostOp *host = host_op_find(row);
+    if (host) return import_host_row(c, host, n_inputs, inputs, n_outputs);
+    unsupported(c, "has no implementation for these element types (host function %s)", row);
+    return (ValueId){0};
+}
+
+bool import_custom(Import *c, const HostOp *host) {
+    uint32_t errors = c->d->n_errors;
+    import_host_row(c, host, c->n_in, c->in, tf_output_count(c->n));
+    return c->d->n_errors == errors;
 }
 
 /* The contents of a table that the caller brings (--table): filled before anything looks into it. */

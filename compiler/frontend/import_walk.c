@@ -3,7 +3,7 @@
    that fails poisons its users: they are skipped without a message, everything else goes on, so that one run reports
    all that is wrong. */
 #include "frontend/importer.h"
-#include "ir/host.h"
+#include "ir/custom.h"
 
 #include <string.h>
 
@@ -177,6 +177,8 @@ static bool dispatch(Import *c) {
     if (!c->n->op) return bad(c, "has no op type");
     const TfOpRow *row = import_row(c);
     const TfFunction *f;
+    const HostOp *custom = custom_op_find(c->im->tf->custom_ops, c->n->op); /* goes before our own */
+    if (custom) return import_custom(c, custom);
     if (row) {
         if (c->n_in < row->min_inputs) return bad(c, "has %u inputs, needs %u", c->n_in, row->min_inputs);
         bool done = false;
@@ -185,7 +187,8 @@ static bool dispatch(Import *c) {
     }
     if ((f = import_function(c->im, c->n->op))) return import_inlined(c, f);
     if (host_op_find(c->n->op)) return import_host_generic(c);
-    return unsupported(c, "this op type is not known to the compiler");
+    return unsupported(c, "this op type is not known to the compiler; --op-library can bring a shape function and a "
+                          "kernel for it");
 }
 
 static bool import_one(Scope *s, uint32_t index) {

@@ -195,6 +195,7 @@ Dim resolve_rest(const Import *c, Dim d, Dim rest);
 ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, ValueId mean, ValueId variance,
                         double epsilon);
 
-/* The whole TF node as a host op of the same name. */
+/* The whole TF node as a host op of the same name, or as one that the user brought. */
 bool import_host_generic(Import *c);
+bool import_custom(Import *c, const HostOp *host);
 #endif

@@ -62,6 +62,7 @@ typedef struct {
     uint32_t *controls; /* control inputs: node indexes */
     TfAttr *attrs;
     uint32_t n_inputs, n_controls, n_attrs;
+    const char *outputs; /* of an op that the user brought: its output arguments, as in frontend/tf_outputs.def */
 } TfNode;
 
 /* The nodes of the main graph or of one function, in the file's order (not topological). */
@@ -112,11 +113,13 @@ typedef struct {
                    already */
     uint64_t hash; /* of the file's bytes */
     int producer;  /* versions.producer */
+    const struct CustomOps *custom_ops;
 } TfGraph;
 
 typedef struct {
-    const char *signature; /* NULL: serving_default or the only one */
-    const char *tags;      /* NULL: "serve" */
+    const char *signature;              /* NULL: serving_default or the only one */
+    const char *tags;                   /* NULL: "serve" */
+    const struct CustomOps *custom_ops; /* ops that the user brought (ir/custom.h), or NULL */
 } ReadOptions;
 
 /* Reads a frozen GraphDef (.pb), text GraphDef (.pbtxt), SavedModel directory, or "-". NULL and messages on mistakes.

@@ -6,10 +6,10 @@
 
 static const HostOp table[] = {
 #define HOSTOP(name, results, infer, fn, family)                                                                       \
-    {name, results, hostinfer_##infer, tfopt_host_##fn, "tfopt_host_" #fn, #family},
+    {name, results, hostinfer_##infer, tfopt_host_##fn, "tfopt_host_" #fn, #family, NULL, NULL},
 #include "runtime/hostops/hostops.def"
 #undef HOSTOP
-    {NULL, 0, NULL, NULL, NULL, NULL}, /* so that the table is never empty */
+    {NULL, 0, NULL, NULL, NULL, NULL, NULL, NULL}, /* so that the table is never empty */
 };
 
 const HostOp *host_op_table(uint32_t *out_n) {

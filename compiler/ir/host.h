@@ -11,6 +11,8 @@ struct HostOp {
     TfoptHostFn *function;
     const char *symbol; /* "tfopt_host_non_max_suppression_v3" */
     const char *family;
+    const struct TfoptOp *op; /* an op that the user brought (ir/custom.h); NULL for the rows of hostops.def */
+    const char *library;      /* the file it came from */
 };
 /* Shape functions and functions of the rows. The former stand in compiler/ir/infer_host_<family>.c, with infer_common.h
  * at hand. */
@@ -20,6 +22,8 @@ struct HostOp {
 #define HOSTOP(name, results, infer, fn, family) TfoptHostFn tfopt_host_##fn;
 #include "runtime/hostops/hostops.def"
 #undef HOSTOP
+InferFn hostinfer_custom; /* for all that users bring */
+TfoptTensor host_abi_tensor(const Tensor *t);
 const HostOp *host_op_find(const char *name); /* NULL when there is no such row */
 const HostOp *host_op_table(uint32_t *out_n);
 #endif

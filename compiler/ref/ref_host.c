@@ -1,5 +1,6 @@
 /* Host ops: calls the runtime's own function with the values as TfoptTensors. Outputs are blocks of the session; what
    else the function allocates lives until the node is done, or, where a result holds strings, until the run is. */
+#include "ir/custom.h"
 #include "ref/ref_internal.h"
 #include <string.h>
 
@@ -36,45 +37,31 @@ static void *host_output(TfoptHostCall *call, int32_t i, int32_t rank, const int
     return t->data;
 }
 
-static TfoptTensor host_tensor(const Tensor *t) {
-    TfoptTensor h = {.data = (void *)(uintptr_t)t->data, .dtype = (int32_t)t->dtype, .rank = t->rank};
-    for (int i = 0; i < t->rank; i++) h.dims[i] = t->dims[i];
-    return h;
+/* An attribute as the function sees it; sizes that are symbols have their values of this run. */
+static TfoptAttr host_attr(RefCall *c, const Attr *a) {
+    int64_t *dims = a->kind == ATTR_DIMS ? NEW_ARRAY(c->arena, int64_t, a->n + 1) : NULL;
+    for (uint32_t i = 0; dims && i < a->n; i++) dims[i] = ref_dim(c, a->v.dims[i]);
+    return host_abi_attr(c->arena, a, dims);
 }
 
-/* Attributes as the ABI has them: numbers as 64-bit lists, types and dims as numbers. */
-static TfoptAttr host_attr(RefCall *c, const Attr *a) {
-    TfoptAttr h = {.name = a->name, .n = 1};
-    const bool list = a->kind == ATTR_INTS || a->kind == ATTR_FLOATS || a->kind == ATTR_STRINGS ||
-                      a->kind == ATTR_TYPES || a->kind == ATTR_DIMS;
-    if (list) h.n = (int32_t)a->n;
-    if (a->kind == ATTR_FLOAT || a->kind == ATTR_FLOATS) {
-        h.kind = list ? TFOPT_ATTR_FLOATS : TFOPT_ATTR_FLOAT;
-        h.v.floats = list ? a->v.floats : arena_memdup(c->arena, &a->v.f, sizeof a->v.f);
-    } else if (a->kind == ATTR_STRING || a->kind == ATTR_STRINGS) {
-        h.kind = list ? TFOPT_ATTR_STRINGS : TFOPT_ATTR_STRING;
-        const TfoptString one = {a->v.s, a->n};
-        h.v.strings = list ? (const TfoptString *)a->v.strings : arena_memdup(c->arena, &one, sizeof one);
-    } else if (a->kind == ATTR_TENSOR) {
-        h.kind = TFOPT_ATTR_TENSOR;
-        const TfoptTensor t = host_tensor(a->v.tensor);
-        h.v.tensor = arena_memdup(c->arena, &t, sizeof t);
-    } else {
-        h.kind = list ? TFOPT_ATTR_INTS : TFOPT_ATTR_INT;
-        int64_t *v = NEW_ARRAY(c->arena, int64_t, h.n + 1);
-        for (int32_t i = 0; i < h.n; i++) {
-            if (a->kind == ATTR_INTS)
-                v[i] = a->v.ints[i];
-            else if (a->kind == ATTR_TYPES)
-                v[i] = a->v.types[i];
-            else if (a->kind == ATTR_DIMS)
-                v[i] = ref_dim(c, a->v.dims[i]);
-            else
-                v[i] = a->kind == ATTR_TYPE ? (int64_t)a->v.type : a->v.i;
-        }
-        h.v.ints = v;
+/* A size that this node's result is the first to tell. */
+static bool is_own_size(const RefCall *c, Dim d) {
+    if (dim_is_const(d)) return false;
+    const DimExpr *e = &c->g->dims.exprs.data[d.expr];
+    return e->kind == DIM_SYMBOL && c->g->dims.symbols.data[e->symbol].definer == (uint32_t)(c->n - c->g->nodes.data);
+}
+
+/* What the user's kernel made must be what its shape function said. */
+static bool check_custom(RefCall *c, const TfoptTensor *out) {
+    for (uint32_t i = 0; i < c->n->n_outputs; i++) {
+        const Shape *want = &value_at(c->g, c->n->outputs[i])->shape;
+        if (!out[i].data) return ref_error(c, "the kernel has not made result %u", i);
+        bool same = out[i].rank == want->rank;
+        for (int k = 0; same && k < want->rank; k++)
+            same = is_own_size(c, want->dims[k]) || ref_dim(c, want->dims[k]) == out[i].dims[k];
+        if (!same) return ref_error(c, "the kernel gives result %u another shape than its shape function", i);
     }
-    return h;
+    return true;
 }
 
 bool ref_host(RefCall *c) {
@@ -84,7 +71,7 @@ bool ref_host(RefCall *c) {
     TfoptTensor *out = NEW_ARRAY(c->arena, TfoptTensor, n->n_outputs + 1);
     TfoptAttr *attrs = NEW_ARRAY(c->arena, TfoptAttr, n->n_attrs + 1);
     HostEnv env = {c, c->arena};
-    for (uint32_t i = 0; i < n->n_inputs; i++) in[i] = host_tensor(&c->in[i]);
+    for (uint32_t i = 0; i < n->n_inputs; i++) in[i] = host_abi_tensor(&c->in[i]);
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         const Value *v = value_at(c->g, n->outputs[i]);
         out[i] = (TfoptTensor){.dtype = (int32_t)v->dtype, .rank = v->shape.rank};
@@ -109,6 +96,7 @@ bool ref_host(RefCall *c) {
     const int32_t status = n->host->function(&call);
     if (!s && none.state && none.free_state) none.free_state(none.state);
     if (status != TFOPT_OK) return ref_error(c, "%s", call.error[0] ? call.error : "the host operation failed");
+    if (n->host->op && !check_custom(c, out)) return false;
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         if (!out[i].data) BUG("host op %s left result %u without data", n->host->name, i);
         c->out[i] = (Tensor){.dtype = (DType)out[i].dtype, .rank = out[i].rank, .data = out[i].data};

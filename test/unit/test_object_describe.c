@@ -81,7 +81,11 @@ static int set_up(void **state) {
         add_copy(p, p->output_buffers[1], c, "c");
         add_copy(p, p->output_buffers[2], w, "w");
     }
-    f->model = (ObjectModel){"copies", triple, "fp32", NULL, (const Program *const *)programs, 2};
+    f->model = (ObjectModel){.name = "copies",
+                             .triple = triple,
+                             .precision = "fp32",
+                             .programs = (const Program *const *)programs,
+                             .n_programs = 2};
     *state = f;
     return 0;
 }

@@ -47,10 +47,9 @@ static void print_json(const Measurement *m, const Measurement *reference, doubl
 }
 
 ExitCode command_benchmark(const Options *o, Arena *arena, Diag *d) {
-    bool is_compiled = common_is_compiled(o->model);
     Compilation work = {.arena = arena};
     CompileOptions c;
-    const char *directory = NULL, *so = is_compiled ? o->model : common_compile_so(o, &work, &directory, arena, d);
+    const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
     if (!so || !common_compile_options(&c, o, arena, d)) return diag_exit_code(d);
     Loaded *l = loaded_open(so, 0, arena, d);
     bool ok = l != NULL;

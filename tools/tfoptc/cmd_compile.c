@@ -50,6 +50,9 @@ static bool write_depfile(const Options *o, const char *out, Arena *arena, Diag 
         str_printf(&text, " %s/saved_model.pb %s/variables/variables.index\n", o->model, o->model);
     else
         str_printf(&text, " %s\n", o->model);
+    const TextList *lists[] = {&o->op_libraries, &o->link};
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+        for (uint32_t k = 0; k < lists[i]->len; k++) str_printf(&text, "%s: %s\n", out, lists[i]->data[k]);
     return file_write(arena, o->depfile, text.data, text.len, d);
 }
 

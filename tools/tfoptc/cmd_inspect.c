@@ -1,55 +1,9 @@
 /* inspect: what a model is: ports, op types and what becomes of each, parameters, FLOPs, memory. */
 #include "commands.h"
 
-#include "ir/host.h"
 #include <inttypes.h>
 #include <jansson.h>
 #include <string.h>
-
-typedef struct {
-    const char *op, *fate, *why;
-    uint32_t count;
-} OpCount;
-
-typedef VEC(OpCount) OpCounts;
-
-static OpCount *count_op(OpCounts *counts, Map *index, Arena *arena, const char *op) {
-    if (map_add(index, op, counts->len)) vec_push(arena, counts, (OpCount){.op = arena_strdup(arena, op)});
-    OpCount *c = &counts->data[map_get(index, op, 0)];
-    c->count++;
-    return c;
-}
-
-static void count_body(OpCounts *counts, Map *index, Arena *arena, const TfBody *body) {
-    for (uint32_t i = 0; i < body->n_nodes; i++) {
-        OpCount *c = count_op(counts, index, arena, body->nodes[i].op);
-        const TfOpRow *row = tf_op_find(body->nodes[i].op);
-        c->fate = row ? "compiled" : host_op_find(c->op) ? "host" : "no import";
-    }
-}
-
-/* Op types of the file and what becomes of each: those of the imported graph are compiled or host ops; the rest is
- * folded away or refused. */
-static OpCounts count_ops(const Compilation *work, const TfGraph *tf, const Diag *d, Arena *arena) {
-    OpCounts counts = {0};
-    Map index, used;
-    map_init(&index, arena);
-    map_init(&used, arena);
-    count_body(&counts, &index, arena, &tf->main);
-    for (uint32_t i = 0; i < tf->n_functions; i++) count_body(&counts, &index, arena, &tf->functions[i].body);
-    for (uint32_t i = 1; work->original && i < work->original->nodes.len; i++)
-        if (work->original->nodes.data[i].tf_op) map_add(&used, work->original->nodes.data[i].tf_op, 1);
-    for (uint32_t i = 0; i < counts.len; i++)
-        if (work->original && !map_find(&used, counts.data[i].op)) counts.data[i].fate = "folded away";
-    for (uint32_t i = 0; i < d->entries.len; i++) {
-        const DiagEntry *e = &d->entries.data[i];
-        MapEntry *at = e->level == DIAG_ERROR && e->op ? map_find(&index, e->op) : NULL;
-        if (!at) continue;
-        counts.data[at->value].fate = "refused";
-        counts.data[at->value].why = e->message;
-    }
-    return counts;
-}
 
 static double parameter_bytes(const Graph *g, double *out_elements) {
     double bytes = 0;
@@ -98,21 +52,16 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     Compilation work = {.arena = arena};
     compile_import(&work, &c, d); /* a graph with refused ops is still described */
     if (!work.tf) return diag_exit_code(d);
-    OpCounts counts = count_ops(&work, work.tf, d, arena);
+    OpReport report = op_report(&work, o, d, arena);
     const Graph *g = work.original;
     double flops = 0, elements = 0, bytes = g ? parameter_bytes(g, &elements) : 0;
     const Machine *machine = machine_find("native", "x86-64-v3");
     for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
         flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
     if (o->json) {
-        json_t *ops = json_array();
-        for (uint32_t i = 0; i < counts.len; i++)
-            json_array_append_new(ops, json_pack("{s:s, s:i, s:s, s:s*}", "op", counts.data[i].op, "count",
-                                                 (int)counts.data[i].count, "fate", counts.data[i].fate, "why",
-                                                 counts.data[i].why));
         json_t *j = json_pack("{s:s, s:s, s:o, s:f, s:f, s:f}", "model", o->model, "signature",
-                              work.tf->signature ? work.tf->signature : "", "ops", ops, "flops", flops, "parameters",
-                              elements, "parameter_bytes", bytes);
+                              work.tf->signature ? work.tf->signature : "", "ops", op_report_json(&report), "flops",
+                              flops, "parameters", elements, "parameter_bytes", bytes);
         if (g) {
             json_object_set_new(
                 j, "inputs", ports_json(g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena));
@@ -132,9 +81,6 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
         print_ports("outputs", g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena);
         printf("params   %.0f (%.2f MB)\nwork     %.3f GFLOP a run\n", elements, bytes / 1e6, flops / 1e9);
     }
-    printf("ops      %u types\n", counts.len);
-    for (uint32_t i = 0; i < counts.len; i++)
-        printf("  %6u  %-34s %s%s%s\n", counts.data[i].count, counts.data[i].op, counts.data[i].fate,
-               counts.data[i].why ? ": " : "", counts.data[i].why ? counts.data[i].why : "");
+    op_report_print(&report, o->verbose);
     return diag_exit_code(d);
 }

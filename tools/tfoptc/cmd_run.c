@@ -56,7 +56,7 @@ ExitCode command_run(const Options *o, Arena *arena, Diag *d) {
     }
     if (o->reference) return run_reference(o, arena, d);
     Compilation work = {.arena = arena};
-    const char *directory = NULL, *so = compiled ? o->model : common_compile_so(o, &work, &directory, arena, d);
+    const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
     int64_t *limits = NULL;
     Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
     bool ok = l != NULL;

@@ -86,7 +86,7 @@ static bool compare_layers(const Compilation *work, RefSession *original, const 
 ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
     bool is_compiled = common_is_compiled(o->model);
     Compilation work = {.arena = arena};
-    const char *directory = NULL, *so = is_compiled ? o->model : common_compile_so(o, &work, &directory, arena, d);
+    const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
     Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
     bool ok = l != NULL, same = true;
     json_t *list = json_array();

@@ -26,6 +26,26 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d);
 /* Compiles the model of `o` into a .so under a fresh temporary directory (the caller removes it). NULL after messages.
  */
 const char *common_compile_so(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d);
+/* The .so of `o`'s model: the model itself when it is compiled (*out_directory NULL, or a folder in which it finds the
+   libraries of --op-library), else as above. */
+const char *common_shared_object(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d);
+
+/* ---- op_report.c: what becomes of each op type of a model */
+typedef enum { FATE_REFUSED, FATE_HOST, FATE_COMPILED, FATE_INPUT, FATE_FOLDED, FATE_UNUSED, N_FATES } OpFate;
+typedef struct {
+    const char *op;
+    uint32_t n[N_FATES];        /* nodes of this type that have come to this */
+    const char *first[N_FATES]; /* the first of them */
+    const char *why;            /* refused, or dropped: the reason; host: where the function comes from; else NULL */
+} OpLine;
+typedef struct {
+    OpLine *lines; /* refused ones first, then by fate, number and name */
+    uint32_t n;
+} OpReport;
+/* After compile_import, which may have failed. */
+OpReport op_report(const Compilation *work, const Options *o, const Diag *d, Arena *arena);
+void op_report_print(const OpReport *r, bool verbose);
+struct json_t *op_report_json(const OpReport *r);
 
 /* ---- ops_doc.c: docs/ops.md */
 void ops_doc(FILE *out);

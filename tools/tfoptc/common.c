@@ -1,6 +1,8 @@
 /* Common: from the option words to what the driver wants. */
 #include "commands.h"
 
+#include "driver/op_library.h"
+
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -151,7 +153,7 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
                           .precision = o->precision ? o->precision : "fp32",
                           .verbose = o->verbose,
                           .time = o->time};
-    c->read = (ReadOptions){o->signature, o->tags};
+    c->read = (ReadOptions){.signature = o->signature, .tags = o->tags};
     if (strcmp(c->precision, "fp32") != 0)
         return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does",
                                 c->precision);
@@ -190,6 +192,10 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     c->import.n_inputs = inputs.len;
     c->import.outputs = o->outputs.data;
     c->import.n_outputs = o->outputs.len;
+    c->op_libraries = o->op_libraries.data;
+    c->n_op_libraries = o->op_libraries.len;
+    c->link = o->link.data;
+    c->n_link = o->link.len;
     c->import.init = o->init.data;
     c->import.n_init = o->init.len;
     return dims_options(c, o, arena, d) && table_options(c, o, arena, d);
@@ -202,5 +208,21 @@ const char *common_compile_so(const Options *o, Compilation *c, const char **out
     *out_directory = file_make_temp_dir(arena, d);
     if (!*out_directory) return NULL;
     const char *path = arena_printf(arena, "%s/model.so", *out_directory);
-    return compile_to(c, &options, EMIT_KIND_SHARED, path, d) ? path : NULL;
+    bool ok = compile_to(c, &options, EMIT_KIND_SHARED, path, d) &&
+              op_libraries_link_into(arena, *out_directory, options.n_op_libraries, options.op_libraries, d);
+    return ok ? path : NULL;
+}
+
+const char *common_shared_object(const Options *o, Compilation *c, const char **out_directory, Arena *arena, Diag *d) {
+    *out_directory = NULL;
+    if (!common_is_compiled(o->model)) return common_compile_so(o, c, out_directory, arena, d);
+    if (!o->op_libraries.len) return o->model;
+    *out_directory = file_make_temp_dir(arena, d);
+    if (!*out_directory) return NULL;
+    const char *path = arena_printf(arena, "%s/model.so", *out_directory);
+    char *real = realpath(o->model, NULL);
+    bool ok = (real && symlink(real, path) == 0) || diag_error(d, NULL, NULL, "cannot make '%s'", path);
+    free(real);
+    return ok && op_libraries_link_into(arena, *out_directory, o->op_libraries.len, o->op_libraries.data, d) ? path
+                                                                                                             : NULL;
 }

@@ -13,7 +13,7 @@ typedef struct {
     const char *out, *emit, *signature, *tags, *batch, *cpu, *target, *sysroot, *precision, *math, *level, *name,
         *max_memory, *depfile, *passes, *skip, *stop_after, *dump_after, *save, *html, *image_size, *image_mean,
         *image_scale, *color;
-    TextList inputs, outputs, dims, init, tables, expect;
+    TextList inputs, outputs, dims, init, tables, expect, op_libraries, link;
     int64_t threads, repeat, seed;
     double rtol, atol, seconds;
     bool time, reference, layers, no_reference, json, verbose, quiet, help;
