@@ -6,9 +6,10 @@
 /* Opens the libraries and takes their ops in. They stay open until the process ends: graphs refer to their functions.
    False after messages. */
 bool op_libraries_load(CustomOps *out, Arena *arena, uint32_t n, const char *const *files, Diag *d);
-/* The name by which programs that were linked with the library look for it: its SONAME, else its file's name. NULL after
-   a message. */
+/* The name by which programs that were linked with the library look for it: its SONAME, else its file's name. NULL
+   after a message. */
 const char *op_library_soname(Arena *arena, const char *file, Diag *d);
-/* Makes the libraries findable for an artefact in `directory`, under the names it looks for: links to where they lie. */
+/* Makes the libraries findable for an artefact in `directory`, under the names it looks for: links to where they lie.
+ */
 bool op_libraries_link_into(Arena *arena, const char *directory, uint32_t n, const char *const *files, Diag *d);
 #endif

@@ -162,8 +162,8 @@ static void constrain_matmul(Constraints *c, const Node *n) {
 /* The filter's sizes are constants. */
 static void constrain_conv(Constraints *c, const Node *n) {
     const Shape *x = shape_in(c, n, 0), *w = shape_in(c, n, 1);
-    int64_t channels = n->op == OP_CONV ? w->dims[w->rank - 2].value * node_int(n, "groups", 1)
-                                        : w->dims[w->rank - 1].value;
+    int64_t channels =
+        n->op == OP_CONV ? w->dims[w->rank - 2].value * node_int(n, "groups", 1) : w->dims[w->rank - 1].value;
     equal(c, x->dims[x->rank - 1], dim_const(channels));
     for (int i = 0; i < x->rank - 2; i++) {
         constraint_add(c, CONSTRAINT_AT_MOST, dim_const(0), node_attr(n, "before")->v.dims[i]);

@@ -47,8 +47,9 @@ static bool check_op(const CustomOps *ops, uint32_t n_before, const TfoptOp *op,
     if (!is_identifier(op->symbol))
         return diag_error(d, NULL, op->name, "%s: the kernel's name '%s' is no C identifier", file, op->symbol);
     if (!count_results(op->outputs, out_results))
-        return diag_error(d, NULL, op->name, "%s: '%s' are no names of outputs; write \"y\", \"values|counts\", "
-                                             "\"parts:N\"",
+        return diag_error(d, NULL, op->name,
+                          "%s: '%s' are no names of outputs; write \"y\", \"values|counts\", "
+                          "\"parts:N\"",
                           file, op->outputs);
     const HostOp *other = custom_op_find(ops, op->name);
     if (!other) return true;
@@ -175,8 +176,8 @@ static bool set_result(Infer *c, uint32_t i, const TfoptTensorType *t, const Nam
     for (int k = 0; k < t->rank; k++) {
         int64_t d = t->dims[k];
         if (d < -1 && (d == INT64_MIN || -2 - d >= names->unknown.len))
-            return infer_error(c, "%s: the shape function gives result %u a size (%" PRId64 ") that no input has",
-                               file, i, d);
+            return infer_error(c, "%s: the shape function gives result %u a size (%" PRId64 ") that no input has", file,
+                               i, d);
         if (d >= 0)
             shape.dims[k] = dim_const(d);
         else if (d == TFOPT_DIM_RUN_TIME)

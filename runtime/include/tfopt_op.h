@@ -1,6 +1,6 @@
-/* tfopt_op.h: ops of your own. An op library is a shared object that tells tfoptc, for TensorFlow op types by name, what
-   type and shape their results have (a shape function) and how they are computed (a kernel). C11 and C++; needs nothing
-   but this header and tfopt_abi.h. docs/custom-ops.md explains it, samples/custom-op is a whole example.
+/* tfopt_op.h: ops of your own. An op library is a shared object that tells tfoptc, for TensorFlow op types by name,
+   what type and shape their results have (a shape function) and how they are computed (a kernel). C11 and C++; needs
+   nothing but this header and tfopt_abi.h. docs/custom-ops.md explains it, samples/custom-op is a whole example.
 
      static int32_t scale_shape(TfoptShapeCall *call) {
          call->outputs[0] = call->inputs[0];
@@ -34,8 +34,8 @@ extern "C" {
 
 /* ---- shape functions: called by tfoptc only ------------------------------------------------------------------------
    What is known of a tensor before the model runs. A dim is a size, or a negative number for a size that only running
-   tells. Negative dims of inputs are names: the same number is the same size, and a result that has that size says so by
-   the same number ("the batch of the result is that of input 0"). */
+   tells. Negative dims of inputs are names: the same number is the same size, and a result that has that size says so
+   by the same number ("the batch of the result is that of input 0"). */
 #define TFOPT_DIM_RUN_TIME INT64_C(-1) /* of results: known when the kernel has run; never among inputs */
 
 typedef struct {
@@ -57,7 +57,8 @@ typedef struct {
    `call` holds only: it is called many times. */
 typedef int32_t TfoptShapeFn(TfoptShapeCall *call);
 
-/* ---- registration ------------------------------------------------------------------------------------------------- */
+/* ---- registration -------------------------------------------------------------------------------------------------
+ */
 typedef struct TfoptOp {
     const char *name;    /* TensorFlow's op type */
     const char *outputs; /* names of the output arguments as the op's registration has them, "values|counts"; "parts:N"

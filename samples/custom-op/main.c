@@ -1,5 +1,5 @@
-/* Runs a model that calls ops of our own. With MODEL defined to a C name that model is linked in; else the argument is a
-   compiled .so. Prints what comes out; exit status 0 when it is right. */
+/* Runs a model that calls ops of our own. With MODEL defined to a C name that model is linked in; else the argument is
+   a compiled .so. Prints what comes out; exit status 0 when it is right. */
 #include "tfopt.h"
 
 #include <stdio.h>

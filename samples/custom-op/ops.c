@@ -1,5 +1,5 @@
-/* Two ops that TensorFlow does not have. Compiled as a shared object they tell tfoptc what the ops are; the same file is
-   linked into the program that runs the model. */
+/* Two ops that TensorFlow does not have. Compiled as a shared object they tell tfoptc what the ops are; the same file
+   is linked into the program that runs the model. */
 #include "tfopt_op.h"
 
 #include <stdbool.h>

@@ -24,8 +24,8 @@ static size_t describe(const TfoptAttr *a, char *out, size_t size) {
             n += (size_t)snprintf(out + n, size - n, "tensor of %" PRId64 " x %d", tfopt_op_elements(a->v.tensor),
                                   a->v.tensor->dtype);
         else
-            n += (size_t)snprintf(out + n, size - n, "%s%.*s", between, (int)a->v.strings[i].size,
-                                  a->v.strings[i].data);
+            n +=
+                (size_t)snprintf(out + n, size - n, "%s%.*s", between, (int)a->v.strings[i].size, a->v.strings[i].data);
     }
     return n < size ? n : size - 1;
 }

@@ -89,7 +89,8 @@ static void test_shapes(void **state) {
     ValueId x = graph_add_param(g, g->root, DTYPE_F32, &in, "x");
     Tensor seven = tensor_scalar_i64(arena, DTYPE_S32, 7);
     ValueId inputs[] = {x, build_const(g, g->root, &seven, "seven")};
-    NodeSpec spec = {.op = OP_HOST, .name = "turn", .tf_op = "Turn", .host = &ops.ops[0], .inputs = inputs, .n_inputs = 1};
+    NodeSpec spec = {
+        .op = OP_HOST, .name = "turn", .tf_op = "Turn", .host = &ops.ops[0], .inputs = inputs, .n_inputs = 1};
     NodeId n = graph_add(g, g->root, &spec, &d);
     assert_int_not_equal(n.i, 0);
     const Value *a = value_at(g, node_at(g, n)->outputs[0]), *b = value_at(g, node_at(g, n)->outputs[1]);

@@ -1,5 +1,6 @@
 /* Image files as inputs: PNG, JPEG, BMP and GIF, decoded and resized the way a graph would do it: a small GraphDef with
-   DecodeImage and ResizeBilinear goes through the importer and the reference evaluator. Pixels are 0..255; --image-size,
+   DecodeImage and ResizeBilinear goes through the importer and the reference evaluator. Pixels are 0..255;
+   --image-size,
    --image-mean and --image-scale say otherwise. */
 #include "commands.h"
 
@@ -65,7 +66,8 @@ static const char *graph_text(Arena *arena, int channels, int64_t height, int64_
     Str s;
     str_init(&s, arena);
     str_printf(&s,
-               "versions { producer: 27 } node { name: 'file' op: 'Placeholder' attr { key: 'dtype' value { type: DT_STRING } } attr { key: "
+               "versions { producer: 27 } node { name: 'file' op: 'Placeholder' attr { key: 'dtype' value { type: "
+               "DT_STRING } } attr { key: "
                "'shape' value { shape { } } } }\n"
                "node { name: 'pixels' op: 'DecodeImage' input: 'file' attr { key: 'channels' value { i: %d } } attr { "
                "key: 'expand_animations' value { b: false } } }\n"

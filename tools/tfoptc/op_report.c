@@ -1,6 +1,6 @@
-/* op_report: what becomes of each op type of a model, for `tfoptc inspect`: compiled, called at run time (host), an input,
-   folded away while importing (constants, identities, shape arithmetic, variables), refused, or not needed for the
-   outputs at all. A node is found again in the graph by its name and op type. */
+/* op_report: what becomes of each op type of a model, for `tfoptc inspect`: compiled, called at run time (host), an
+   input, folded away while importing (constants, identities, shape arithmetic, variables), refused, or not needed for
+   the outputs at all. A node is found again in the graph by its name and op type. */
 #include "commands.h"
 
 #include "ir/custom.h"
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const fate_names[N_FATES] = {[FATE_REFUSED] = "refused",      [FATE_HOST] = "host",
-                                                [FATE_COMPILED] = "compiled",    [FATE_INPUT] = "input",
-                                                [FATE_FOLDED] = "folded away",   [FATE_UNUSED] = "not needed"};
+static const char *const fate_names[N_FATES] = {
+    [FATE_REFUSED] = "refused", [FATE_HOST] = "host",          [FATE_COMPILED] = "compiled",
+    [FATE_INPUT] = "input",     [FATE_FOLDED] = "folded away", [FATE_UNUSED] = "not needed"};
 
 typedef VEC(OpLine) OpLines;
 
@@ -18,10 +18,10 @@ typedef struct {
     const Compilation *work;
     Arena *arena;
     OpLines lines;
-    Map index;   /* op type → line */
-    Map reasons; /* op type → diagnostic of its refusal */
-    Map made;    /* "node\nop" → OpFate of what it became in the graph */
-    Map cut;     /* nodes at which the model begins */
+    Map index;      /* op type → line */
+    Map reasons;    /* op type → diagnostic of its refusal */
+    Map made;       /* "node\nop" → OpFate of what it became in the graph */
+    Map cut;        /* nodes at which the model begins */
     bool **reached; /* per body, the main graph first: its outputs need this node */
 } Report;
 
@@ -131,10 +131,21 @@ static void find_made(Report *r) {
 
 /* By the tables alone: for graphs that cannot be imported as a whole. */
 static OpFate expected_fate(const TfGraph *tf, const char *op) {
-    static const char *const nothing[] = {"Const",         "HostConst",       "Identity",        "IdentityN",
-                                          "NoOp",          "StopGradient",    "ReadVariableOp",  "VarHandleOp",
-                                          "VariableV2",    "PartitionedCall", "StatefulPartitionedCall",
-                                          "Assert",        "Shape",           "Rank",            "CheckNumerics"};
+    static const char *const nothing[] = {"Const",
+                                          "HostConst",
+                                          "Identity",
+                                          "IdentityN",
+                                          "NoOp",
+                                          "StopGradient",
+                                          "ReadVariableOp",
+                                          "VarHandleOp",
+                                          "VariableV2",
+                                          "PartitionedCall",
+                                          "StatefulPartitionedCall",
+                                          "Assert",
+                                          "Shape",
+                                          "Rank",
+                                          "CheckNumerics"};
     if (custom_op_find(tf->custom_ops, op)) return FATE_HOST;
     if (strncmp(op, "Placeholder", 11) == 0) return FATE_INPUT;
     for (size_t i = 0; i < ARRAY_LEN(nothing); i++)
