@@ -137,19 +137,23 @@ static ValueId conv_core(Import *c, Window *w, ValueId x, ValueId filter) {
 }
 
 /* A depthwise filter [K…, C, M] is a grouped one [K…, 1, C*M]. */
+static ValueId depthwise_filter(Import *c, ValueId filter) {
+    Shape s = shape_copy(c, filter);
+    s.dims[3] = d_mul(c, s.dims[2], s.dims[3]);
+    s.dims[2] = dim_const(1);
+    return make_reshape(c, filter, &s);
+}
+
 static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter) {
     int64_t kernel[3];
     if (!filter_sizes(c, filter, w->spatial, kernel)) return (ValueId){0};
-    Shape s = shape_copy(c, filter);
-    int64_t channels = s.dims[2].value;
-    s.dims[3] = dim_const(channels * s.dims[3].value);
-    s.dims[2] = dim_const(1);
+    int64_t channels = dim_of(c, filter, 2).value;
     Dim have = dim_of(c, x, 3);
     if (dim_is_const(have) && have.value != channels) {
         bad(c, "the images have %lld channels, the filter is for %lld", (long long)have.value, (long long)channels);
         return (ValueId){0};
     }
-    ValueId grouped = make_reshape(c, filter, &s);
+    ValueId grouped = depthwise_filter(c, filter);
     return convolve(c, w, x, grouped, channels);
 }
 
@@ -169,28 +173,43 @@ bool import_depthwise_conv(Import *c) {
     return give(c, conv_end(c, &w, y));
 }
 
-/* Conv2DBackpropInput, Conv3DBackpropInputV2 (input_sizes, filter, out_backprop): the sizes are those of the result. */
+/* Conv2DBackpropInput, Conv3DBackpropInputV2, DepthwiseConv2dNativeBackpropInput (input_sizes, filter, out_backprop):
+   the sizes are those of the result. Conv3DBackpropInput brings a tensor of that size instead. */
 bool import_conv_transpose(Import *c) {
     Window w;
     ValueId dy = c->in[2];
-    int spatial = import_row(c)->arg;
+    ValueId filter = c->in[1];
+    const TfOpRow *row = import_row(c);
+    int spatial = row->arg;
+    bool depthwise = row->text && strcmp(row->text, "depthwise") == 0;
     if (!conv_begin(c, spatial, &w, &dy)) return false;
-    Dim sizes[5];
+    Dim sizes[MAX_RANK];
     int n = 0;
     int64_t kernel[3];
-    if (!load_content(c, c->in[0], 0, sizes, &n, 5, "input_sizes") || !filter_sizes(c, c->in[1], spatial, kernel))
+    if (row->text && strcmp(row->text, "sizes of input") == 0) {
+        Shape like = shape_copy(c, c->in[0]);
+        n = like.rank;
+        memcpy(sizes, like.dims, sizeof sizes);
+    } else if (!load_content(c, c->in[0], 0, sizes, &n, 5, "input_sizes")) {
         return false;
+    }
+    if (!filter_sizes(c, filter, spatial, kernel)) return false;
     if (n != spatial && n != spatial + 2) return bad(c, "input_sizes has %d entries, needs %d", n, spatial + 2);
     const Dim *image = n == spatial ? sizes : sizes + (w.channels_first ? 2 : 1);
     int64_t groups = 1;
-    Dim filter_channels = dim_of(c, c->in[1], spatial);
-    if (n != spatial && !find_groups(c, sizes[w.channels_first ? 1 : spatial + 1], filter_channels, &groups))
+    if (depthwise) {
+        groups = dim_of(c, filter, 2).value;
+        filter = depthwise_filter(c, filter);
+    }
+    Dim filter_channels = dim_of(c, filter, spatial);
+    if (n != spatial && !depthwise &&
+        !find_groups(c, sizes[w.channels_first ? 1 : spatial + 1], filter_channels, &groups))
         return false;
     if (!window_pads(c, &w, image, kernel)) return false;
     Attr attrs[6];
     uint32_t n_attrs = window_attrs(c, &w, groups, attrs);
     attrs[n_attrs++] = attr_dims(c->g->arena, "size", (size_t)spatial, image);
-    ValueId inputs[] = {dy, c->in[1]};
+    ValueId inputs[] = {dy, filter};
     ValueId y = import_node(c, OP_CONV_TRANSPOSE, 2, inputs, n_attrs, attrs);
     return give(c, conv_end(c, &w, y));
 }
@@ -302,6 +321,41 @@ static ValueId apply_fused(Import *c, ValueId y, uint32_t first, bool channels_f
         }
     }
     return y;
+}
+
+/* FusedPadConv2D (images, paddings, filter), FusedResizeAndPadConv2D (images, size, paddings, filter): mirrored edges,
+   of images that were resized first */
+bool import_padded_conv(Import *c) {
+    bool resized = import_row(c)->arg == 1;
+    ValueId x = c->in[0];
+    Dim pads[8];
+    Dim before[4];
+    Dim after[4];
+    Dim size[2];
+    int n = 0;
+    Window w;
+    if (!conv_begin(c, 2, &w, &x)) return false;
+    if (resized) {
+        if (!load_content(c, c->in[1], 0, size, &n, 2, "the size")) return false;
+        if (n != 2) return bad(c, "needs a size of two");
+        Attr attrs[4];
+        attrs[0] = attr_string("kind", "bilinear");
+        attrs[1] = attr_dims(c->g->arena, "size", 2, size);
+        attrs[2] = attr_int("align_corners", attr_i(c, "resize_align_corners", 0) != 0);
+        attrs[3] = attr_int("half_pixel", 0);
+        x = import_node(c, OP_RESIZE, 1, &x, 4, attrs);
+    }
+    if (!load_content(c, c->in[resized ? 2 : 1], 0, pads, &n, 8, "paddings")) return false;
+    if (n != 8) return bad(c, "paddings has %d entries, needs 8", n);
+    for (int i = 0; i < 4; i++) {
+        before[i] = pads[2 * i];
+        after[i] = pads[2 * i + 1];
+    }
+    ValueId zero = make_zero(c, dtype_of(c, x));
+    const char *mode = strcmp(attr_s(c, "mode", "REFLECT"), "SYMMETRIC") == 0 ? "symmetric" : "reflect";
+    x = make_pad(c, x, zero, before, after, mode);
+    if (failed(x)) return false;
+    return give(c, conv_core(c, &w, x, c->in[resized ? 3 : 2]));
 }
 
 /* _FusedConv2D, _FusedDepthwiseConv2dNative (arg 1) */

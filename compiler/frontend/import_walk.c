@@ -20,7 +20,9 @@ static const char *const effect_ops[] = {"LookupTableInsert",
                                          "InitializeTableFromTextFile",
                                          "InitializeTableFromTextFileV2",
                                          "StackPush",
-                                         "StackPushV2"};
+                                         "StackPushV2",
+                                         "StackPop",
+                                         "StackPopV2"};
 
 static bool op_has_effect(const char *op) {
     for (size_t i = 0; i < ARRAY_LEN(effect_ops); i++)

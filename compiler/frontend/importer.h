@@ -26,6 +26,12 @@ typedef struct {
     TfShape element;
 } StatedShape;
 
+/* A TF1 stack: what was pushed and not popped yet, in the region that made it. */
+typedef struct {
+    uint32_t handle, region;
+    VEC(ValueId) values;
+} StackInfo;
+
 typedef struct Scope Scope;
 
 struct Importer {
@@ -34,8 +40,9 @@ struct Importer {
     const TfGraph *tf;
     const ImportOptions *options;
     Diag *d;
-    Map rows;                /* op type → index into tf_op_table */
-    VEC(ListInfo) lists;     /* of list values; sorted by value */
+    Map rows;            /* op type → index into tf_op_table */
+    VEC(ListInfo) lists; /* of list values; sorted by value */
+    VEC(StackInfo) stacks;
     VEC(StatedShape) stated; /* of lists with contents: what their element shape was said to be */
     uint32_t nodes_imported;
     uint32_t depth; /* function calls under way */

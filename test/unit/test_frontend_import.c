@@ -385,6 +385,31 @@ static void test_einsum_shapes(void **state) {
     }
 }
 
+static void stack_graph(World *w, const char *pop_controls) {
+    placeholder(w, "x", "DT_FLOAT", "3");
+    placeholder(w, "y", "DT_FLOAT", "5");
+    integer(w, "limit", 4);
+    node(w, "stack", "StackV2", "limit", "attr { key: \"elem_type\" value { type: DT_FLOAT } }");
+    node(w, "push", "StackPushV2", "stack x", "");
+    node(w, "push2", "StackPushV2", "stack y ^push", "");
+    node(w, "pop", "StackPopV2", pop_controls, "");
+    node(w, "pop2", "StackPopV2", "stack ^pop", "");
+}
+
+static void test_stack_gives_back_in_reverse(void **state) {
+    (void)state;
+    World w = begin();
+    stack_graph(&w, "stack ^push2");
+    assert_string_equal(shape_text(&w, import(&w, "pop2")), "[3]");
+    World last = begin();
+    stack_graph(&last, "stack ^push2");
+    assert_string_equal(shape_text(&last, import(&last, "pop")), "[5]");
+    World none = begin();
+    stack_graph(&none, "stack");
+    assert_null(import(&none, "pop"));
+    assert_true(says(&none, "pops from an empty stack"));
+}
+
 static void test_table_has_no_doubles(void **state) {
     (void)state;
     uint32_t n;
@@ -409,6 +434,7 @@ int main(void) {
         cmocka_unit_test(test_a_loop_may_grow_its_list),
         cmocka_unit_test(test_branches),
         cmocka_unit_test(test_einsum_shapes),
+        cmocka_unit_test(test_stack_gives_back_in_reverse),
         cmocka_unit_test(test_table_has_no_doubles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
