@@ -67,12 +67,30 @@ typedef struct {
 } ModelInput;
 
 typedef VEC(ModelInput) ModelInputs;
+typedef VEC(uint32_t) NodeList;
+
+/* Adds to `work` what changes state and has to come before node `root`. */
+static void find_earlier_effects(Importer *im, uint32_t root, bool *seen, NodeList *work) {
+    const TfBody *body = &im->tf->main;
+    NodeList cone = {0};
+    vec_push(im->arena, &cone, root);
+    while (cone.len > 0) {
+        uint32_t i = cone.data[--cone.len];
+        if (i >= body->n_nodes || seen[i]) continue;
+        seen[i] = true;
+        const TfNode *n = &body->nodes[i];
+        if (import_has_effect(im, n)) vec_push(im->arena, work, i);
+        for (uint32_t k = 0; k < n->n_inputs; k++) vec_push(im->arena, &cone, n->inputs[k].node);
+        for (uint32_t k = 0; k < n->n_controls; k++) vec_push(im->arena, &cone, n->controls[k]);
+    }
+}
 
 /* The placeholders that the wanted tensors need, in the file's order. */
 static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs) {
     const TfBody *body = &im->tf->main;
     bool *reached = NEW_ARRAY(im->arena, bool, body->n_nodes);
-    VEC(uint32_t) work = {0};
+    bool *seen = NEW_ARRAY(im->arena, bool, body->n_nodes);
+    NodeList work = {0};
     for (uint32_t i = 0; i < n_wanted; i++) vec_push(im->arena, &work, wanted[i].node);
     while (work.len > 0) {
         uint32_t i = work.data[--work.len];
@@ -80,6 +98,8 @@ static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wa
         reached[i] = true;
         for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++)
             vec_push(im->arena, &work, body->nodes[i].inputs[k].node);
+        for (uint32_t k = 0; k < body->nodes[i].n_controls; k++)
+            find_earlier_effects(im, body->nodes[i].controls[k], seen, &work);
     }
     for (uint32_t i = 0; i < body->n_nodes; i++)
         if (reached[i] && is_placeholder(&body->nodes[i]))

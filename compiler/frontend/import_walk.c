@@ -35,8 +35,7 @@ const TfFunction *import_function(const Importer *im, const char *name) {
     return i < im->tf->n_functions ? &im->tf->functions[i] : NULL;
 }
 
-/* Whether a node changes state itself or calls a function that does. */
-static bool node_has_effect(const Importer *im, const TfNode *n) {
+bool import_has_effect(const Importer *im, const TfNode *n) {
     if (op_has_effect(n->op)) return true;
     const TfAttr *f = tf_attr(n, "f");
     const TfFunction *callee = import_function(im, f && f->kind == TF_ATTR_FUNC ? f->v.s : n->op);
@@ -51,7 +50,7 @@ void import_find_effects(Importer *im) {
         for (uint32_t i = 0; i < im->tf->n_functions; i++) {
             const TfBody *body = &im->tf->functions[i].body;
             for (uint32_t k = 0; k < body->n_nodes && !im->function_effect[i]; k++)
-                if (node_has_effect(im, &body->nodes[k])) changed = im->function_effect[i] = true;
+                if (import_has_effect(im, &body->nodes[k])) changed = im->function_effect[i] = true;
         }
     }
 }
@@ -69,7 +68,7 @@ Scope *scope_new(Importer *im, const TfBody *body, const TfFunction *function, c
     s->n_results = NEW_ARRAY(im->arena, uint32_t, body->n_nodes);
     s->state = NEW_ARRAY(im->arena, uint8_t, body->n_nodes);
     for (uint32_t i = 0; i < body->n_nodes; i++)
-        if (node_has_effect(im, &body->nodes[i])) {
+        if (import_has_effect(im, &body->nodes[i])) {
             if (!s->effect) s->effect = NEW_ARRAY(im->arena, bool, body->n_nodes);
             s->effect[i] = true;
         }

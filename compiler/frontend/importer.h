@@ -87,6 +87,8 @@ ValueId scope_get(Scope *s, TfInput from);
  */
 bool scope_effects(Scope *s, uint32_t node);
 void import_find_effects(Importer *im);
+/* Whether a node changes state itself or calls a function that does. */
+bool import_has_effect(const Importer *im, const TfNode *n);
 const TfFunction *import_function(const Importer *im, const char *name);
 /* Imports a function's body into region r; args has f->n_args values; results gets f->n_results. */
 bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args,

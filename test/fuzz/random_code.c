@@ -17,8 +17,8 @@ enum { RUNS = 3, MORE_RUNS = 48 };
 
 Settings random_settings(Random *r, Arena *arena, int threads, const char *cpu) {
     static const char *const levels[] = {"native", "x86-64-v2", "x86-64-v3", "x86-64-v4"};
-    static const char *const passes[] = {"fold",  "canonicalise", "cse", "pattern_softmax", "pattern_layer_norm",
-                                         "hoist", "batch_norm", "control"};
+    static const char *const passes[] = {"fold",  "canonicalise", "cse",    "pattern_softmax", "pattern_layer_norm",
+                                         "hoist", "batch_norm",   "control"};
     Settings s = {.threads = (int)random_below(r, 3), .level = 3, .cpu = levels[random_below(r, ARRAY_LEN(levels))]};
     if (random_chance(r, 15)) s.level = (int)random_below(r, 3);
     if (random_chance(r, 10)) s.skip = passes[random_below(r, ARRAY_LEN(passes))];
@@ -29,19 +29,27 @@ Settings random_settings(Random *r, Arena *arena, int threads, const char *cpu) 
     const char *triple = llvm_default_triple(arena);
     const IsaRow *native = isa_find(arena, "native", triple, &d), *isa = isa_find(arena, s.cpu, triple, &d);
     /* Levels sort by name. */
-    if (!native || !isa || strcmp(isa->arch, native->arch) != 0 || strcmp(isa->level, native->level) > 0) s.cpu = "native";
+    if (!native || !isa || strcmp(isa->arch, native->arch) != 0 || strcmp(isa->level, native->level) > 0)
+        s.cpu = "native";
     return s;
 }
 
 void settings_print(const Settings *s, Str *out) {
-    str_printf(out, "threads=%d cpu=%s level=%d%s%s", s->threads, s->cpu, s->level, s->skip ? " skip=" : "", s->skip ? s->skip : "");
+    str_printf(out, "threads=%d cpu=%s level=%d%s%s", s->threads, s->cpu, s->level, s->skip ? " skip=" : "",
+               s->skip ? s->skip : "");
 }
 
 /* ---- building */
 
 static Graph *rewritten(const Case *c, const Machine *machine, const char *stop_after, Arena *arena, Diag *d) {
-    PassOptions options = {.level = c->settings.level, .skip = c->settings.skip, .stop_after = stop_after, .fold_limit = 64 << 20};
-    Unit u = {.g = graph_copy(arena, c->g), .machine = machine, .options = &options, .arena = arena, .scratch = arena_new(), .d = d};
+    PassOptions options = {
+        .level = c->settings.level, .skip = c->settings.skip, .stop_after = stop_after, .fold_limit = 64 << 20};
+    Unit u = {.g = graph_copy(arena, c->g),
+              .machine = machine,
+              .options = &options,
+              .arena = arena,
+              .scratch = arena_new(),
+              .d = d};
     passes_run(&u);
     arena_free(u.scratch);
     return u.g;
@@ -61,15 +69,21 @@ static bool compile_case(Case *c, LlvmUnit *unit, const char *name, const char *
     if (!c->program) return false;
     program_verify(c->program);
     const Program *const programs[] = {c->program};
-    ObjectModel model = {.name = name, .triple = triple, .precision = "fp32", .programs = arena_memdup(arena, programs, sizeof programs), .n_programs = 1};
+    ObjectModel model = {.name = name,
+                         .triple = triple,
+                         .precision = "fp32",
+                         .programs = arena_memdup(arena, programs, sizeof programs),
+                         .n_programs = 1};
     CpuOptions options = {.prefix = object_kernel_prefix(arena, name, c->program), .triple = triple};
-    return cpu_emit(c->program, &options, unit, d) && mkdir(own, 0700) == 0 && object_describe(arena, unit, &model, own, d);
+    return cpu_emit(c->program, &options, unit, d) && mkdir(own, 0700) == 0 &&
+           object_describe(arena, unit, &model, own, d);
 }
 
 static const char *first_message(const Diag *d, Arena *arena) {
     for (uint32_t i = 0; i < d->entries.len; i++) {
         const DiagEntry *e = &d->entries.data[i];
-        if (e->level == DIAG_ERROR) return arena_printf(arena, "%s%s%s", e->op ? e->op : "", e->op ? ": " : "", e->message);
+        if (e->level == DIAG_ERROR)
+            return arena_printf(arena, "%s%s%s", e->op ? e->op : "", e->op ? ": " : "", e->message);
     }
     return "failed without a message";
 }
@@ -90,10 +104,12 @@ static void *build_library(Case *cases, uint32_t n, Arena *arena) {
     for (uint32_t i = 0; i < n; i++) {
         diag_init(&d, arena, NULL);
         if (cases[i].verdict == NOTHING) continue;
-        if (!compile_case(&cases[i], unit, arena_printf(arena, "case%u", i), folder, arena, &d)) set_verdict(&cases[i], REFUSED, first_message(&d, arena));
+        if (!compile_case(&cases[i], unit, arena_printf(arena, "case%u", i), folder, arena, &d))
+            set_verdict(&cases[i], REFUSED, first_message(&d, arena));
     }
     const char *object = arena_printf(arena, "%s/k.o", folder), *library = arena_printf(arena, "%s/k.so", folder);
-    bool ok = llvm_unit_emit(unit, LLVM_OBJECT, object, &d) && system(arena_printf(arena, "cc -shared -o %s %s %s -lm", library, object, RUNTIME_LIBRARY)) == 0;
+    bool ok = llvm_unit_emit(unit, LLVM_OBJECT, object, &d) &&
+              system(arena_printf(arena, "cc -shared -o %s %s %s -lm", library, object, RUNTIME_LIBRARY)) == 0;
     llvm_unit_free(unit);
     void *handle = ok ? dlopen(library, RTLD_NOW | RTLD_LOCAL) : NULL;
     file_remove_tree(folder);
@@ -128,7 +144,8 @@ static bool run_once(TfoptSession *s, uint32_t n_out, Tensor *out, Arena *arena)
 
 static bool same_bits(const Tensor *a, const Tensor *b) {
     if (a->dtype == DTYPE_STRING) return true;
-    return tensor_bytes(a) == tensor_bytes(b) && (tensor_bytes(a) == 0 || memcmp(a->data, b->data, tensor_bytes(a)) == 0);
+    return tensor_bytes(a) == tensor_bytes(b) &&
+           (tensor_bytes(a) == 0 || memcmp(a->data, b->data, tensor_bytes(a)) == 0);
 }
 
 /* A difference is looked at with many more and louder runs of the reference before it counts. */
@@ -160,7 +177,8 @@ static bool judge_binding(Case *c, TfoptSession *s, const Tensor *inputs, Arena 
     ok = ok && run_once(s, n_out, first, arena);
     bool again = ok && run_once(s, n_out, second, arena);
     for (uint32_t i = 0; i < n_in; i++) {
-        if (memcmp(copies[i], inputs[i].data ? inputs[i].data : copies[i], tensor_bytes(&inputs[i])) != 0) ok = (set_verdict(c, DIFFERENT, "an input was written to"), false);
+        if (memcmp(copies[i], inputs[i].data ? inputs[i].data : copies[i], tensor_bytes(&inputs[i])) != 0)
+            ok = (set_verdict(c, DIFFERENT, "an input was written to"), false);
         free(copies[i]);
     }
     if (c->verdict == DIFFERENT) return false;
@@ -174,7 +192,8 @@ static bool judge_binding(Case *c, TfoptSession *s, const Tensor *inputs, Arena 
     if (!ok || e.fails) return true;
     if (!again) return snprintf(c->why, WHY, "the second run fails: %s", tfopt_error(s)), false;
     for (uint32_t i = 0; i < n_out; i++)
-        if (!same_bits(&first[i], &second[i])) return snprintf(c->why, WHY, "output %u is another in the second run", i), false;
+        if (!same_bits(&first[i], &second[i]))
+            return snprintf(c->why, WHY, "output %u is another in the second run", i), false;
     c->n_elements += e.n_elements;
     c->n_free += e.n_free;
     return e.uncertain || judge_outputs(c, inputs, &e, first, arena);
@@ -227,7 +246,8 @@ const char *find_guilty_pass(const Case *c, Arena *arena) {
             bool ran = ref_run(s, c->inputs[b], out, arena, &d), same = ran == !e.fails;
             ref_close(s);
             char why[WHY];
-            for (uint32_t o = 0; ran && same && o < c->g->outputs.len; o++) same = as_expected(&e, o, &out[o], why, WHY);
+            for (uint32_t o = 0; ran && same && o < c->g->outputs.len; o++)
+                same = as_expected(&e, o, &out[o], why, WHY);
             if (!same && !e.uncertain) return rows[i].name;
         }
     }

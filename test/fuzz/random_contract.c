@@ -23,14 +23,16 @@ bool make_matmul(Maker *m, OpId op) {
         b.rank = random_chance(m->r, 80) ? s.rank : (int)random_between(m->r, 2, 4);
         for (int i = 0; i < b.rank - 2; i++) {
             int from = s.rank - b.rank + i;
-            b.dims[i] = from >= 0 && random_chance(m->r, 75) ? s.dims[from] : dim_const(random_chance(m->r, 70) ? 1 : 2);
+            b.dims[i] =
+                from >= 0 && random_chance(m->r, 75) ? s.dims[from] : dim_const(random_chance(m->r, 70) ? 1 : 2);
         }
     }
     b.dims[b.rank - 2] = transpose_b ? n : k;
     b.dims[b.rank - 1] = transpose_b ? k : n;
     if (shape_value_count(m->w, &b) > m->w->largest) return false;
     ValueId right = pick_like(m, other, &b);
-    Attr attrs[] = {attr_int("transpose_a", transpose_a), attr_int("transpose_b", transpose_b), attr_type("dtype", result)};
+    Attr attrs[] = {attr_int("transpose_a", transpose_a), attr_int("transpose_b", transpose_b),
+                    attr_type("dtype", result)};
     float magnitude = magnitude_of(m, a) + magnitude_of(m, right) + (float)log2(size_of(m, k)) / 2;
     return keep_as(m, make_node(m, op, 2, (ValueId[]){a, right}, result ? 3 : 2, attrs), magnitude);
 }
@@ -46,7 +48,8 @@ static ValueId pick_image(Maker *m, const char *classes) {
     if (good && random_chance(m->r, 60)) return x;
     DType t = maker_value(m, x)->dtype;
     s = (Shape){.rank = (int)random_between(m->r, 3, random_chance(m->r, 80) ? 4 : 5)};
-    for (int i = 0; i < s.rank; i++) s.dims[i] = random_chance(m->r, 15) ? pick_dim(m) : dim_const(random_between(m->r, 2, 11));
+    for (int i = 0; i < s.rank; i++)
+        s.dims[i] = random_chance(m->r, 15) ? pick_dim(m) : dim_const(random_between(m->r, 2, 11));
     s.dims[0] = random_chance(m->r, 30) ? pick_dim(m) : dim_const(random_between(m->r, 1, 2));
     static const int64_t channels[] = {1, 2, 3, 4, 5, 8, 12, 16, 17, 24, 32};
     s.dims[s.rank - 1] = dim_const(channels[random_below(m->r, ARRAY_LEN(channels))]);
@@ -64,7 +67,8 @@ typedef struct {
 
 static void pick_window(Maker *m, const Shape *s, Window *w) {
     static const int64_t sizes[] = {1, 3, 3, 2, 3, 5, 4};
-    int64_t same = sizes[random_below(m->r, ARRAY_LEN(sizes))], stride = random_chance(m->r, 65) ? 1 : random_between(m->r, 2, 3);
+    int64_t same = sizes[random_below(m->r, ARRAY_LEN(sizes))],
+            stride = random_chance(m->r, 65) ? 1 : random_between(m->r, 2, 3);
     for (int i = 0; i < s->rank - 2; i++) {
         w->window[i] = random_chance(m->r, 80) ? same : sizes[random_below(m->r, ARRAY_LEN(sizes))];
         w->strides[i] = random_chance(m->r, 85) ? stride : random_between(m->r, 1, 3);
@@ -150,7 +154,8 @@ bool make_conv_transpose(Maker *m, OpId op) {
         int64_t reach = (w.window[i] - 1) * w.dilations[i], pad = random_chance(m->r, 50) ? reach : 0;
         w.before[i] = dim_const(pad / 2);
         w.after[i] = dim_const(pad - pad / 2);
-        Dim less = dim_sub(&m->g->dims, s.dims[i + 1], dim_const(1)), wide = dim_mul(&m->g->dims, less, dim_const(w.strides[i]));
+        Dim less = dim_sub(&m->g->dims, s.dims[i + 1], dim_const(1)),
+            wide = dim_mul(&m->g->dims, less, dim_const(w.strides[i]));
         size[i] = dim_add(&m->g->dims, wide, dim_const(reach + 1 - pad + random_below(m->r, w.strides[i])));
         filter.dims[i] = dim_const(w.window[i]);
         taps *= (double)w.window[i];
@@ -179,9 +184,12 @@ bool make_pool(Maker *m, OpId op) {
     pick_window(m, &s, &w);
     for (size_t i = 0; i < n; i++) { /* no window lies in padding alone */
         int64_t reach = (w.window[i] - 1) * w.dilations[i];
-        if (w.before[i].value > reach || w.after[i].value > reach || w.dilations[i] > 1) w.before[i] = w.after[i] = dim_const(0);
+        if (w.before[i].value > reach || w.after[i].value > reach || w.dilations[i] > 1)
+            w.before[i] = w.after[i] = dim_const(0);
         for (int b = 0; b < N_BINDINGS; b++)
-            if (dim_value(m->w, s.dims[i + 1], b) + w.before[i].value + w.after[i].value <= reach || dim_value(m->w, s.dims[i + 1], b) < 1) return false;
+            if (dim_value(m->w, s.dims[i + 1], b) + w.before[i].value + w.after[i].value <= reach ||
+                dim_value(m->w, s.dims[i + 1], b) < 1)
+                return false;
     }
     Attr a[6] = {attr_string("kind", average ? "avg" : "max"), attr_ints(m->g->arena, "window", n, w.window)};
     uint32_t n_attrs = 2 + window_attrs(m, &w, n, a + 2);
@@ -198,12 +206,14 @@ bool make_resize(Maker *m, OpId op) {
     int64_t how = random_below(m->r, 3);
     Dim size[2];
     for (int i = 0; i < 2; i++) {
-        size[i] = random_chance(m->r, 60) ? dim_const(random_between(m->r, 1, 20)) : dim_mul(&m->g->dims, s.dims[i + 1], dim_const(random_between(m->r, 1, 2)));
+        size[i] = random_chance(m->r, 60) ? dim_const(random_between(m->r, 1, 20))
+                                          : dim_mul(&m->g->dims, s.dims[i + 1], dim_const(random_between(m->r, 1, 2)));
         for (int b = 0; b < N_BINDINGS; b++)
             if (dim_value(m->w, size[i], b) < 1) return false;
     }
-    Attr a[] = {attr_string("kind", random_chance(m->r, 50) ? "nearest" : "bilinear"), attr_dims(m->g->arena, "size", 2, size),
-                attr_int("align_corners", how == 1), attr_int("half_pixel", how == 2)};
+    Attr a[] = {attr_string("kind", random_chance(m->r, 50) ? "nearest" : "bilinear"),
+                attr_dims(m->g->arena, "size", 2, size), attr_int("align_corners", how == 1),
+                attr_int("half_pixel", how == 2)};
     return keep(m, make_node(m, op, 1, &x, 4, a));
 }
 
@@ -212,11 +222,15 @@ bool make_resize(Maker *m, OpId op) {
 static bool make_cell(Maker *m, OpId op, int64_t gates, uint32_t states, uint32_t biases) {
     static const int64_t widths[] = {1, 2, 3, 4, 5, 8, 16, 17};
     DType t = random_chance(m->r, 85) ? DTYPE_F32 : DTYPE_F64;
-    Dim batch = pick_dim(m), inputs = dim_const(random_between(m->r, 1, 9)), hidden = dim_const(widths[random_below(m->r, ARRAY_LEN(widths))]);
-    Dim steps = random_chance(m->r, 80) ? dim_const(random_between(m->r, 1, 6)) : pick_dim(m), wide = dim_const(gates * hidden.value);
+    Dim batch = pick_dim(m), inputs = dim_const(random_between(m->r, 1, 9)),
+        hidden = dim_const(widths[random_below(m->r, ARRAY_LEN(widths))]);
+    Dim steps = random_chance(m->r, 80) ? dim_const(random_between(m->r, 1, 6)) : pick_dim(m),
+        wide = dim_const(gates * hidden.value);
     Shape x = {.rank = 3, .dims = {steps, batch, inputs}}, state = {.rank = 2, .dims = {batch, hidden}},
-          w = {.rank = 2, .dims = {inputs, wide}}, recurrent = {.rank = 2, .dims = {hidden, wide}}, bias = {.rank = 1, .dims = {wide}};
-    if (shape_value_count(m->w, &x) > m->w->largest || dim_value(m->w, steps, 0) > 20 || dim_value(m->w, steps, 1) > 20) return false;
+          w = {.rank = 2, .dims = {inputs, wide}}, recurrent = {.rank = 2, .dims = {hidden, wide}},
+          bias = {.rank = 1, .dims = {wide}};
+    if (shape_value_count(m->w, &x) > m->w->largest || dim_value(m->w, steps, 0) > 20 || dim_value(m->w, steps, 1) > 20)
+        return false;
     ValueId in[8];
     uint32_t n = 0;
     in[n++] = pick_like(m, t, &x);
@@ -226,9 +240,15 @@ static bool make_cell(Maker *m, OpId op, int64_t gates, uint32_t states, uint32_
     for (uint32_t i = 0; i < biases; i++) in[n++] = make_filter(m, t, &bias);
     for (uint32_t i = 0; i < n; i++)
         if (!in[i].i) return false;
-    Attr lstm[] = {attr_float("forget_bias", random_chance(m->r, 50) ? 1 : 0), attr_float("cell_clip", random_chance(m->r, 70) ? 0 : 0.5)};
+    Attr lstm[] = {attr_float("forget_bias", random_chance(m->r, 50) ? 1 : 0),
+                   attr_float("cell_clip", random_chance(m->r, 70) ? 0 : 0.5)};
     Attr gru = attr_int("reset_after", random_chance(m->r, 50));
-    NodeSpec spec = {.op = op, .name = "", .inputs = in, .n_inputs = n, .attrs = op == OP_LSTM ? lstm : &gru, .n_attrs = op == OP_LSTM ? 2 : 1};
+    NodeSpec spec = {.op = op,
+                     .name = "",
+                     .inputs = in,
+                     .n_inputs = n,
+                     .attrs = op == OP_LSTM ? lstm : &gru,
+                     .n_attrs = op == OP_LSTM ? 2 : 1};
     NodeId node = graph_add(m->g, m->region, &spec, &m->d);
     if (!node.i) return false;
     for (uint32_t i = 0; i <= states; i++) keep_as(m, node_at(m->g, node)->outputs[i], i == 2 ? 3 : 0);

@@ -76,7 +76,13 @@ static bool make_branches(Maker *m, OpId op, ValueId selector, uint32_t n_region
         regions[i] = make_branch(m, n, args + 1, &results, i == 0);
         if (!regions[i].i) return false;
     }
-    NodeSpec spec = {.op = op, .name = "", .inputs = args, .n_inputs = n + 1, .n_outputs = results.n, .regions = regions, .n_regions = n_regions};
+    NodeSpec spec = {.op = op,
+                     .name = "",
+                     .inputs = args,
+                     .n_inputs = n + 1,
+                     .n_outputs = results.n,
+                     .regions = regions,
+                     .n_regions = n_regions};
     NodeId node = graph_add(m->g, m->region, &spec, &m->d);
     keep_results(m, node, 0, results.magnitudes);
     return node.i != 0;
@@ -91,7 +97,8 @@ bool make_case(Maker *m, OpId op) {
     Shape scalar = shape_scalar();
     if (m->depth >= MOST_DEPTH) return false;
     uint32_t n = (uint32_t)random_between(m->r, 1, 4);
-    ValueId selector = random_chance(m->r, 30) ? pick_like(m, DTYPE_S32, &scalar) : make_indexes(m, DTYPE_S32, &scalar, dim_const((int64_t)n + 1));
+    ValueId selector = random_chance(m->r, 30) ? pick_like(m, DTYPE_S32, &scalar)
+                                               : make_indexes(m, DTYPE_S32, &scalar, dim_const((int64_t)n + 1));
     return make_branches(m, op, selector, n);
 }
 
@@ -126,8 +133,10 @@ static RegionId make_body(Maker *m, uint32_t n, const ValueId *args, float *magn
         Value v = *maker_value(m, args[i]);
         ValueId next = pick_like(&inner, v.dtype, &v.shape);
         if (!next.i) return (RegionId){0};
-        if (dtype_is_float(v.dtype) && magnitude_of(&inner, next) > magnitude_of(m, args[i])) { /* it would grow without end */
-            next = random_chance(m->r, 50) ? make_clamped(&inner, next, 4) : make_node(&inner, OP_TANH, 1, &next, 0, NULL);
+        if (dtype_is_float(v.dtype) &&
+            magnitude_of(&inner, next) > magnitude_of(m, args[i])) { /* it would grow without end */
+            next =
+                random_chance(m->r, 50) ? make_clamped(&inner, next, 4) : make_node(&inner, OP_TANH, 1, &next, 0, NULL);
             if (!next.i) return (RegionId){0};
         }
         magnitudes[i] = 3;
@@ -146,7 +155,8 @@ bool make_while(Maker *m, OpId op) {
     regions[0] = make_condition(m, n, args);
     regions[1] = make_body(m, n, args, magnitudes);
     if (!regions[0].i || !regions[1].i) return false;
-    NodeSpec spec = {.op = op, .name = "", .inputs = args, .n_inputs = n, .n_outputs = n, .regions = regions, .n_regions = 2};
+    NodeSpec spec = {
+        .op = op, .name = "", .inputs = args, .n_inputs = n, .n_outputs = n, .regions = regions, .n_regions = 2};
     NodeId node = graph_add(m->g, m->region, &spec, &m->d);
     keep_results(m, node, (uint32_t)random_below(m->r, 2), magnitudes);
     return node.i != 0;

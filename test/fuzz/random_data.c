@@ -1,5 +1,5 @@
-/* random_data: elements of random tensors, nodes without inputs, and every row of scalar.def. Operands are led to where a
-   function is defined most of the time, and left alone now and then. */
+/* random_data: elements of random tensors, nodes without inputs, and every row of scalar.def. Operands are led to where
+   a function is defined most of the time, and left alone now and then. */
 #include "random_graph.h"
 
 #include <math.h>
@@ -35,7 +35,8 @@ static int64_t integer_element(Random *r, DType t, Fill fill) {
 }
 
 static int64_t index_element(Random *r, int64_t below, bool outside) {
-    if (outside && random_chance(r, 4)) return random_chance(r, 50) ? below + random_below(r, 3) : -1 - random_below(r, 3);
+    if (outside && random_chance(r, 4))
+        return random_chance(r, 50) ? below + random_below(r, 3) : -1 - random_below(r, 3);
     return random_below(r, below);
 }
 
@@ -111,12 +112,12 @@ static const struct {
     Domain domain;
     float magnitude; /* -1: that of its operands */
 } functions[] = {
-    {OP_SQRT, POSITIVE, -1},    {OP_RSQRT, POSITIVE, 2},    {OP_LOG, POSITIVE, 4},     {OP_LOG1P, POSITIVE, 4},
-    {OP_ASIN, WITHIN_ONE, 1},   {OP_ACOS, WITHIN_ONE, 2},   {OP_ATANH, WITHIN_ONE, 4}, {OP_ACOSH, ABOVE_ONE, 4},
-    {OP_EXP, MODERATE, 6},      {OP_EXPM1, MODERATE, 6},    {OP_SINH, MODERATE, 6},    {OP_COSH, MODERATE, 6},
-    {OP_TAN, WITHIN_ONE, 1},    {OP_TANH, FREE, 0},         {OP_SIGMOID, FREE, 0},     {OP_ERF, FREE, 0},
-    {OP_ERFC, MODERATE, 1},     {OP_SIN, FREE, 0},          {OP_COS, FREE, 0},         {OP_ATAN, FREE, 1},
-    {OP_SIGN, FREE, 0},         {OP_ASINH, FREE, 4},        {OP_SOFTPLUS, FREE, -1},
+    {OP_SQRT, POSITIVE, -1},  {OP_RSQRT, POSITIVE, 2},  {OP_LOG, POSITIVE, 4},     {OP_LOG1P, POSITIVE, 4},
+    {OP_ASIN, WITHIN_ONE, 1}, {OP_ACOS, WITHIN_ONE, 2}, {OP_ATANH, WITHIN_ONE, 4}, {OP_ACOSH, ABOVE_ONE, 4},
+    {OP_EXP, MODERATE, 6},    {OP_EXPM1, MODERATE, 6},  {OP_SINH, MODERATE, 6},    {OP_COSH, MODERATE, 6},
+    {OP_TAN, WITHIN_ONE, 1},  {OP_TANH, FREE, 0},       {OP_SIGMOID, FREE, 0},     {OP_ERF, FREE, 0},
+    {OP_ERFC, MODERATE, 1},   {OP_SIN, FREE, 0},        {OP_COS, FREE, 0},         {OP_ATAN, FREE, 1},
+    {OP_SIGN, FREE, 0},       {OP_ASINH, FREE, 4},      {OP_SOFTPLUS, FREE, -1},
 };
 
 static ValueId into_domain(Maker *m, ValueId x, Domain domain) {
@@ -124,7 +125,8 @@ static ValueId into_domain(Maker *m, ValueId x, Domain domain) {
     if (domain == FREE || random_chance(m->r, 8)) return x;
     if (domain == MODERATE) return magnitude_of(m, x) > 2 ? make_clamped(m, x, 4) : x;
     if (domain == WITHIN_ONE) {
-        if (magnitude_of(m, x) > 0) x = random_chance(m->r, 50) ? make_node(m, OP_TANH, 1, &x, 0, NULL) : make_clamped(m, x, 1);
+        if (magnitude_of(m, x) > 0)
+            x = random_chance(m->r, 50) ? make_node(m, OP_TANH, 1, &x, 0, NULL) : make_clamped(m, x, 1);
         return make_node(m, OP_MUL, 2, (ValueId[]){x, make_scalar_of(m, t, 0.875)}, 0, NULL);
     }
     float magnitude = magnitude_of(m, x);
@@ -152,7 +154,9 @@ static ValueId second_operand(Maker *m, OpId op, ValueId x) {
     ValueId y = random_chance(m->r, 6) ? x : pick_broadcastable(m, t, &s);
     if (!y.i) return y;
     if (op == OP_DIV || op == OP_FLOORDIV || op == OP_FLOORMOD || op == OP_TRUNCMOD) return nonzero(m, y);
-    if (op == OP_POW && dtype_is_float(t)) return random_chance(m->r, 50) ? make_scalar_of(m, t, (double)random_between(m->r, -2, 4) / 2) : make_clamped(m, y, 3);
+    if (op == OP_POW && dtype_is_float(t))
+        return random_chance(m->r, 50) ? make_scalar_of(m, t, (double)random_between(m->r, -2, 4) / 2)
+                                       : make_clamped(m, y, 3);
     if (op == OP_POW) return make_node(m, OP_AND, 2, (ValueId[]){y, make_scalar_of(m, t, 3)}, 0, NULL);
     return y;
 }
@@ -196,7 +200,10 @@ static bool make_select(Maker *m, OpId op) {
     Shape s = maker_value(m, x)->shape;
     ValueId y = pick_broadcastable(m, maker_value(m, x)->dtype, &s), c = pick_broadcastable(m, DTYPE_BOOL, &s);
     float magnitude = fmaxf(magnitude_of(m, x), y.i ? magnitude_of(m, y) : 0);
-    return keep_as(m, make_node(m, op, 3, (ValueId[]){c, random_chance(m->r, 50) ? x : y, random_chance(m->r, 50) ? y : x}, 0, NULL), magnitude);
+    return keep_as(
+        m,
+        make_node(m, op, 3, (ValueId[]){c, random_chance(m->r, 50) ? x : y, random_chance(m->r, 50) ? y : x}, 0, NULL),
+        magnitude);
 }
 
 bool make_scalar(Maker *m, OpId op) {

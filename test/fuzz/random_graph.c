@@ -41,7 +41,8 @@ static void choose_symbols(RandomGraph *w) {
         int64_t least = random_chance(&w->r, 30) ? 0 : 1;
         w->symbols[i] = dim_symbol(&w->g->dims, NULL, least, random_chance(&w->r, 50) ? 64 : INT64_MAX);
         for (int b = 0; b < N_BINDINGS; b++)
-            w->bindings[b][i] = least == 0 && random_chance(&w->r, 15) ? 0 : sizes[random_below(&w->r, ARRAY_LEN(sizes))];
+            w->bindings[b][i] =
+                least == 0 && random_chance(&w->r, 15) ? 0 : sizes[random_below(&w->r, ARRAY_LEN(sizes))];
     }
 }
 
@@ -61,7 +62,8 @@ static void add_output(Graph *g, ValueId v) {
     uint32_t number = g->outputs.len;
     const char *name = arena_printf(g->arena, "out%u", number);
     vec_push(g->arena, &region_at(g, g->root)->results, v);
-    vec_push(g->arena, &g->outputs, (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = value_at(g, v)->dtype});
+    vec_push(g->arena, &g->outputs,
+             (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = value_at(g, v)->dtype});
 }
 
 /* What nobody uses, and a few others. */
@@ -105,7 +107,8 @@ Tensor *random_inputs(RandomGraph *w, int binding, Arena *arena) {
         const Filling *f = &w->fillings.data[i];
         int64_t dims[MAX_RANK];
         for (int k = 0; k < v->shape.rank; k++) dims[k] = dim_value(w, v->shape.dims[k], binding);
-        inputs[i] = random_tensor(arena, &w->r, v->dtype, v->shape.rank, dims, f->fill, dim_value(w, f->below, binding), f->outside);
+        inputs[i] = random_tensor(arena, &w->r, v->dtype, v->shape.rank, dims, f->fill, dim_value(w, f->below, binding),
+                                  f->outside);
     }
     return inputs;
 }

@@ -39,12 +39,12 @@ typedef struct {
     Arena *arena;
     Random r;
     Graph *g;
-    VEC(Filling) fillings;                          /* by input */
-    int64_t bindings[N_BINDINGS][MOST_SYMBOLS];     /* run-time values of the first symbols */
+    VEC(Filling) fillings;                      /* by input */
+    int64_t bindings[N_BINDINGS][MOST_SYMBOLS]; /* run-time values of the first symbols */
     Dim symbols[MOST_SYMBOLS];
     int n_symbols;
-    VEC(float) magnitudes;                          /* by value: log2 of what its floats stay below, about */
-    int64_t largest;                                /* elements of a tensor */
+    VEC(float) magnitudes; /* by value: log2 of what its floats stay below, about */
+    int64_t largest;       /* elements of a tensor */
     bool edges;
     bool outside; /* indexes out of range, division by zero and the like may happen */
 } RandomGraph;
@@ -86,8 +86,8 @@ Shape pick_shape(Maker *m, int least_rank, int most_rank);
 /* Value of a size in a binding; sizes that are set while running count as small. */
 int64_t dim_value(const RandomGraph *w, Dim d, int binding);
 int64_t shape_value_count(const RandomGraph *w, const Shape *s); /* the largest of the bindings */
-/* Something of the pool: any, of these classes ("FIUB"; letters as in scalar.def, C complex, S string) and ranks. A leaf
-   when there is none. */
+/* Something of the pool: any, of these classes ("FIUB"; letters as in scalar.def, C complex, S string) and ranks. A
+   leaf when there is none. */
 ValueId pick_value(Maker *m, const char *classes, int least_rank, int most_rank);
 /* An input, a constant or a sequence. */
 ValueId make_input(Maker *m, DType dtype, const Shape *s);

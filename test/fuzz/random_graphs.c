@@ -93,7 +93,8 @@ static void report(const Options *o, uint64_t seed, const Answer *a) {
     if (o->keep) {
         Diag d;
         diag_init(&d, arena, NULL);
-        file_write(arena, arena_printf(arena, "%s/seed-%llu.txt", o->keep, (unsigned long long)seed), str_text(&text), text.len, &d);
+        file_write(arena, arena_printf(arena, "%s/seed-%llu.txt", o->keep, (unsigned long long)seed), str_text(&text),
+                   text.len, &d);
     }
     arena_free(arena);
 }
@@ -138,10 +139,13 @@ static double now(void) {
 int main(int argc, char **argv) {
     Options o = {.threads = -1, .seconds = 60, .batch = 24, .seed = 1};
     if (!parse(&o, argc, argv)) {
-        fprintf(stderr, "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]\n");
+        fprintf(
+            stderr,
+            "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]\n");
         return 2;
     }
-    Answer *answers = mmap(NULL, sizeof(Answer) * MOST_BATCH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    Answer *answers =
+        mmap(NULL, sizeof(Answer) * MOST_BATCH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (answers == MAP_FAILED) return 1;
     uint64_t counts[5] = {0}, n_elements = 0, n_free = 0;
     double started = now();
@@ -152,14 +156,17 @@ int main(int argc, char **argv) {
             counts[answers[i].verdict]++;
             n_elements += answers[i].n_elements;
             n_free += answers[i].n_free;
-            if (answers[i].verdict == REFUSED && o.verbose) printf("seed %llu refused: %s\n", (unsigned long long)(o.seed + done + i), answers[i].why);
+            if (answers[i].verdict == REFUSED && o.verbose)
+                printf("seed %llu refused: %s\n", (unsigned long long)(o.seed + done + i), answers[i].why);
             if (answers[i].verdict >= DIFFERENT) report(&o, o.seed + done + i, &answers[i]);
         }
     }
     double seconds = now() - started;
-    printf("%llu graphs in %.0f s (%.1f a second): %llu alike, %llu refused, %llu empty, %llu DIFFERENT, %llu DIED; %.1f %% of %llu elements left to rounding\n",
+    printf("%llu graphs in %.0f s (%.1f a second): %llu alike, %llu refused, %llu empty, %llu DIFFERENT, %llu DIED; "
+           "%.1f %% of %llu elements left to rounding\n",
            (unsigned long long)o.count, seconds, (double)o.count / seconds, (unsigned long long)counts[SAME],
-           (unsigned long long)counts[REFUSED], (unsigned long long)counts[NOTHING], (unsigned long long)counts[DIFFERENT],
-           (unsigned long long)counts[DIED], n_elements ? 100.0 * (double)n_free / (double)n_elements : 0, (unsigned long long)n_elements);
+           (unsigned long long)counts[REFUSED], (unsigned long long)counts[NOTHING],
+           (unsigned long long)counts[DIFFERENT], (unsigned long long)counts[DIED],
+           n_elements ? 100.0 * (double)n_free / (double)n_elements : 0, (unsigned long long)n_elements);
     return counts[DIFFERENT] + counts[DIED] != 0;
 }

@@ -17,17 +17,49 @@ typedef enum {
 } Rounding;
 
 static const Rounding roundings[N_OPS] = {
-    [OP_ADD] = SUM_OF_TWO,    [OP_SUB] = SUM_OF_TWO,   [OP_MUL] = ROUNDED,       [OP_DIV] = ROUNDED,
-    [OP_FLOORMOD] = SUM_OF_TWO, [OP_POW] = FUNCTION,   [OP_ATAN2] = FUNCTION,    [OP_SQRT] = ROUNDED,
-    [OP_RSQRT] = FUNCTION,    [OP_EXP] = FUNCTION,     [OP_EXPM1] = FUNCTION,    [OP_LOG] = FUNCTION,
-    [OP_LOG1P] = FUNCTION,    [OP_SIN] = FUNCTION,     [OP_COS] = FUNCTION,      [OP_TAN] = FUNCTION,
-    [OP_ASIN] = FUNCTION,     [OP_ACOS] = FUNCTION,    [OP_ATAN] = FUNCTION,     [OP_SINH] = FUNCTION,
-    [OP_COSH] = FUNCTION,     [OP_TANH] = FUNCTION,    [OP_ASINH] = FUNCTION,    [OP_ACOSH] = FUNCTION,
-    [OP_ATANH] = FUNCTION,    [OP_ERF] = FUNCTION,     [OP_ERFC] = FUNCTION,     [OP_SIGMOID] = FUNCTION,
-    [OP_SOFTPLUS] = FUNCTION, [OP_FLOORDIV] = ROUNDED, [OP_SCATTER_ND] = SUMMED, [OP_REDUCE] = SUMMED,
-    [OP_CUMULATE] = SUMMED,   [OP_SOFTMAX] = FUNCTION, [OP_LOG_SOFTMAX] = NORMALISED, [OP_LAYER_NORM] = NORMALISED,
-    [OP_MATMUL] = SUMMED,     [OP_CONV] = SUMMED,      [OP_CONV_TRANSPOSE] = SUMMED, [OP_POOL] = SUMMED,
-    [OP_RESIZE] = NORMALISED, [OP_LSTM] = NORMALISED,  [OP_GRU] = NORMALISED,
+    [OP_ADD] = SUM_OF_TWO,
+    [OP_SUB] = SUM_OF_TWO,
+    [OP_MUL] = ROUNDED,
+    [OP_DIV] = ROUNDED,
+    [OP_FLOORMOD] = SUM_OF_TWO,
+    [OP_POW] = FUNCTION,
+    [OP_ATAN2] = FUNCTION,
+    [OP_SQRT] = ROUNDED,
+    [OP_RSQRT] = FUNCTION,
+    [OP_EXP] = FUNCTION,
+    [OP_EXPM1] = FUNCTION,
+    [OP_LOG] = FUNCTION,
+    [OP_LOG1P] = FUNCTION,
+    [OP_SIN] = FUNCTION,
+    [OP_COS] = FUNCTION,
+    [OP_TAN] = FUNCTION,
+    [OP_ASIN] = FUNCTION,
+    [OP_ACOS] = FUNCTION,
+    [OP_ATAN] = FUNCTION,
+    [OP_SINH] = FUNCTION,
+    [OP_COSH] = FUNCTION,
+    [OP_TANH] = FUNCTION,
+    [OP_ASINH] = FUNCTION,
+    [OP_ACOSH] = FUNCTION,
+    [OP_ATANH] = FUNCTION,
+    [OP_ERF] = FUNCTION,
+    [OP_ERFC] = FUNCTION,
+    [OP_SIGMOID] = FUNCTION,
+    [OP_SOFTPLUS] = FUNCTION,
+    [OP_FLOORDIV] = ROUNDED,
+    [OP_SCATTER_ND] = SUMMED,
+    [OP_REDUCE] = SUMMED,
+    [OP_CUMULATE] = SUMMED,
+    [OP_SOFTMAX] = FUNCTION,
+    [OP_LOG_SOFTMAX] = NORMALISED,
+    [OP_LAYER_NORM] = NORMALISED,
+    [OP_MATMUL] = SUMMED,
+    [OP_CONV] = SUMMED,
+    [OP_CONV_TRANSPOSE] = SUMMED,
+    [OP_POOL] = SUMMED,
+    [OP_RESIZE] = NORMALISED,
+    [OP_LSTM] = NORMALISED,
+    [OP_GRU] = NORMALISED,
 };
 
 typedef struct {
@@ -87,7 +119,8 @@ static double terms_of(const Node *n, const Tensor *in, const Tensor *out) {
     double ins = (double)tensor_count(&in[0]), outs = (double)tensor_count(out);
     if (n->op == OP_CUMULATE) return (double)in[0].dims[node_int(n, "axis", 0)];
     if (n->op == OP_MATMUL) return (double)in[0].dims[in[0].rank - (node_int(n, "transpose_a", 0) ? 2 : 1)];
-    if (n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE) return (double)tensor_count(&in[1]) / fmax(1, (double)in[1].dims[in[1].rank - (n->op == OP_CONV ? 1 : 2)]);
+    if (n->op == OP_CONV || n->op == OP_CONV_TRANSPOSE)
+        return (double)tensor_count(&in[1]) / fmax(1, (double)in[1].dims[in[1].rank - (n->op == OP_CONV ? 1 : 2)]);
     if (n->op == OP_SCATTER_ND) return fmax(1, (double)tensor_count(&in[2]));
     if (n->op == OP_POOL) return 32;
     return ins / fmax(1, outs);
@@ -101,7 +134,9 @@ static bool takes_products(const Node *n) {
 static bool is_exact(const Node *n, Rounding rounding, const Tensor *in, const Tensor *out) {
     if (rounding == EXACT) return true;
     const char *kind = node_string(n, "kind", node_string(n, "mode", ""));
-    if (strcmp(kind, "max") == 0 || strcmp(kind, "min") == 0 || strcmp(kind, "update") == 0 || strcmp(kind, "nearest") == 0) return true;
+    if (strcmp(kind, "max") == 0 || strcmp(kind, "min") == 0 || strcmp(kind, "update") == 0 ||
+        strcmp(kind, "nearest") == 0)
+        return true;
     bool sums = n->op == OP_ADD || n->op == OP_SUB || n->op == OP_MUL || n->op == OP_MATMUL || strcmp(kind, "sum") == 0;
     if (!sums || n->op == OP_POOL) return false;
     double most = largest(&in[0]), terms = rounding == SUMMED ? terms_of(n, in, out) : 2;
@@ -110,8 +145,8 @@ static bool is_exact(const Node *n, Rounding rounding, const Tensor *in, const T
     return is_integral(&in[0]) && (n->n_inputs < 2 || is_integral(&in[1]));
 }
 
-static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, const Tensor *out, int64_t i, double terms,
-                           double most, double y) {
+static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, const Tensor *out, int64_t i,
+                           double terms, double most, double y) {
     double unit = unit_of(out->dtype), narrow = fabs(y) * unit;
     if (!isfinite(y)) return 0;
     switch (rounding) {
@@ -226,7 +261,8 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
     e->slack = NEW_ARRAY(arena, double *, e->n_outputs + 1);
     e->fails = !ref_run(s, inputs, e->outputs, arena, &d);
     if (e->fails) e->error = d.entries.len ? d.entries.data[0].message : "";
-    for (uint32_t o = 0; o < e->n_outputs && !e->fails; o++) e->slack[o] = NEW_ARRAY(arena, double, number_count(&e->outputs[o]) + 1);
+    for (uint32_t o = 0; o < e->n_outputs && !e->fails; o++)
+        e->slack[o] = NEW_ARRAY(arena, double, number_count(&e->outputs[o]) + 1);
     ref_close(s);
     for (int run = 0; run < runs && !e->uncertain; run++) {
         static const int signs[] = {1, -1, 0, 0};
@@ -249,29 +285,34 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
             double *slack = &e->slack[o][i], x = has_tolerance(t->dtype) ? fabs(number_at(t, i)) : 0;
             e->n_elements++;
             e->n_free += isinf(*slack) ? 1 : 0;
-            if (has_tolerance(t->dtype)) *slack = 6 * *slack + 2 * unit_of(t->dtype) * (isfinite(x) ? x : 0) + smallest_of(t->dtype);
+            if (has_tolerance(t->dtype))
+                *slack = 6 * *slack + 2 * unit_of(t->dtype) * (isfinite(x) ? x : 0) + smallest_of(t->dtype);
         }
     }
 }
 
 static bool say(char *why, size_t size, uint32_t output, int64_t element, double got, double want, double slack) {
-    snprintf(why, size, "output %u, element %lld is %.9g, not %.9g (give or take %.2g)", output, (long long)element, got, want, slack);
+    snprintf(why, size, "output %u, element %lld is %.9g, not %.9g (give or take %.2g)", output, (long long)element,
+             got, want, slack);
     return false;
 }
 
 bool as_expected(const Expectation *e, uint32_t o, const Tensor *got, char *why, size_t size) {
     const Tensor *want = &e->outputs[o];
     if (!same_shape(want, got)) {
-        int at = snprintf(why, size, "output %u is %s of rank %d, not %s of rank %d:", o, dtype_info(got->dtype)->text, got->rank, dtype_info(want->dtype)->text, want->rank);
+        int at = snprintf(why, size, "output %u is %s of rank %d, not %s of rank %d:", o, dtype_info(got->dtype)->text,
+                          got->rank, dtype_info(want->dtype)->text, want->rank);
         for (int i = 0; i < got->rank && i < want->rank && at > 0 && (size_t)at < size; i++)
-            at += snprintf(why + at, size - (size_t)at, " %lld/%lld", (long long)got->dims[i], (long long)want->dims[i]);
+            at +=
+                snprintf(why + at, size - (size_t)at, " %lld/%lld", (long long)got->dims[i], (long long)want->dims[i]);
         return false;
     }
     for (int64_t i = 0; i < number_count(want); i++) {
         double slack = e->slack[o][i];
         if (isinf(slack)) continue;
         if (!has_tolerance(want->dtype)) {
-            if (!same_element(want, got, i)) return say(why, size, o, i, tensor_get_f64(got, i), tensor_get_f64(want, i), 0);
+            if (!same_element(want, got, i))
+                return say(why, size, o, i, tensor_get_f64(got, i), tensor_get_f64(want, i), 0);
             continue;
         }
         double x = number_at(got, i), y = number_at(want, i);

@@ -48,7 +48,8 @@ static bool still(const Case *c, Verdict wanted, int seconds, char *why) {
     }
     Verdict got = status == 0 ? shared->verdict : DIED;
     if (got == wanted && wanted == DIFFERENT) memcpy(why, shared->why, WHY);
-    if (got == wanted && wanted == DIED) snprintf(why, WHY, "%s %d", status < 0 ? "signal" : "exit", status < 0 ? -status : status);
+    if (got == wanted && wanted == DIED)
+        snprintf(why, WHY, "%s %d", status < 0 ? "signal" : "exit", status < 0 ? -status : status);
     munmap(shared, sizeof *shared);
     return got == wanted;
 }
@@ -131,7 +132,8 @@ static bool try_cut(Case *c, Verdict wanted, int seconds, ValueId cut, Arena *ar
     }
     const char *name = arena_printf(g->arena, "cut%u", cut.i);
     ValueId p = graph_add_param(g, g->root, v.dtype, &v.shape, name);
-    vec_push(g->arena, &g->inputs, (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = v.dtype});
+    vec_push(g->arena, &g->inputs,
+             (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = v.dtype});
     graph_replace_uses(g, cut, p);
     clean(&part, arena);
     if (!still(&part, wanted, seconds, part.why)) return false;
@@ -146,7 +148,8 @@ static bool cut_once(Case *c, Verdict wanted, int seconds, Arena *arena) {
         if (n->dead || n->op == OP_CONST) continue;
         for (uint32_t k = 0; k < n->n_outputs; k++) {
             bool is_result = false;
-            for (uint32_t o = 0; o < root->results.len; o++) is_result = is_result || root->results.data[o].i == n->outputs[k].i;
+            for (uint32_t o = 0; o < root->results.len; o++)
+                is_result = is_result || root->results.data[o].i == n->outputs[k].i;
             uint32_t *uses = graph_count_uses(c->g, arena);
             if (is_result || !uses[n->outputs[k].i]) continue;
             if (try_cut(c, wanted, seconds, n->outputs[k], arena)) return true;

@@ -87,7 +87,8 @@ bool make_reverse(Maker *m, OpId op) {
 static ValueId sliced(Maker *m, ValueId x, const Dim *begin, const Dim *size, const int64_t *strides) {
     Arena *a = m->g->arena;
     size_t rank = (size_t)maker_value(m, x)->shape.rank;
-    Attr attrs[] = {attr_dims(a, "begin", rank, begin), attr_dims(a, "size", rank, size), attr_ints(a, "strides", rank, strides)};
+    Attr attrs[] = {attr_dims(a, "begin", rank, begin), attr_dims(a, "size", rank, size),
+                    attr_ints(a, "strides", rank, strides)};
     return make_node(m, OP_SLICE, 1, &x, 3, attrs);
 }
 
@@ -144,7 +145,8 @@ static ValueId make_begin(Maker *m, int rank) {
 static bool smaller_shape(Maker *m, const Shape *s, Shape *out) {
     *out = *s;
     for (int i = 0; i < s->rank; i++)
-        if (dim_is_const(s->dims[i]) && random_chance(m->r, 60)) out->dims[i] = dim_const(random_between(m->r, s->dims[i].value > 1, s->dims[i].value));
+        if (dim_is_const(s->dims[i]) && random_chance(m->r, 60))
+            out->dims[i] = dim_const(random_between(m->r, s->dims[i].value > 1, s->dims[i].value));
     return true;
 }
 
@@ -186,8 +188,8 @@ bool make_pad(Maker *m, OpId op) {
         before[i] = dim_const(random_chance(m->r, 50) ? random_between(m->r, 0, most < 0 ? 0 : most) : 0);
         after[i] = dim_const(random_chance(m->r, 50) ? random_between(m->r, 0, most < 0 ? 0 : most) : 0);
     }
-    Attr a[] = {attr_dims(m->g->arena, "before", (size_t)s.rank, before), attr_dims(m->g->arena, "after", (size_t)s.rank, after),
-                attr_string("mode", mode)};
+    Attr a[] = {attr_dims(m->g->arena, "before", (size_t)s.rank, before),
+                attr_dims(m->g->arena, "after", (size_t)s.rank, after), attr_string("mode", mode)};
     DType t = maker_value(m, x)->dtype;
     ValueId fill = mode[0] == 'c' ? pick_like(m, t, &scalar) : make_leaf(m, t, &scalar);
     return keep(m, make_node(m, op, 2, (ValueId[]){x, fill}, 3, a));

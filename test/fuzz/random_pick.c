@@ -39,10 +39,10 @@ void maker_init(Maker *m, RandomGraph *w, RegionId region, int depth) {
 }
 
 DType pick_dtype(Maker *m) {
-    static const DType often[] = {DTYPE_F32, DTYPE_F32, DTYPE_F32, DTYPE_F32, DTYPE_F64,  DTYPE_F16,
+    static const DType often[] = {DTYPE_F32,  DTYPE_F32, DTYPE_F32, DTYPE_F32, DTYPE_F64,  DTYPE_F16,
                                   DTYPE_BF16, DTYPE_S32, DTYPE_S32, DTYPE_S64, DTYPE_BOOL, DTYPE_F32};
-    static const DType all[] = {DTYPE_S8,  DTYPE_U8,  DTYPE_S16, DTYPE_U16, DTYPE_U32,   DTYPE_U64,
-                                DTYPE_C64, DTYPE_C128, DTYPE_STRING, DTYPE_S8, DTYPE_U8, DTYPE_F64};
+    static const DType all[] = {DTYPE_S8,  DTYPE_U8,   DTYPE_S16,    DTYPE_U16, DTYPE_U32, DTYPE_U64,
+                                DTYPE_C64, DTYPE_C128, DTYPE_STRING, DTYPE_S8,  DTYPE_U8,  DTYPE_F64};
     if (random_chance(m->r, 82)) return often[random_below(m->r, ARRAY_LEN(often))];
     return all[random_below(m->r, ARRAY_LEN(all))];
 }
@@ -71,7 +71,9 @@ int64_t dim_value(const RandomGraph *w, Dim d, int binding) {
     if (dim_is_const(d)) return d.value;
     int64_t *values = NEW_ARRAY(w->arena, int64_t, t->symbols.len + 1);
     for (uint32_t i = 0; i < t->symbols.len; i++)
-        values[i] = i < (uint32_t)w->n_symbols ? w->bindings[binding][i] : t->symbols.data[i].min > 5 ? t->symbols.data[i].min : 5;
+        values[i] = i < (uint32_t)w->n_symbols   ? w->bindings[binding][i]
+                    : t->symbols.data[i].min > 5 ? t->symbols.data[i].min
+                                                 : 5;
     return dim_eval(t, d, values);
 }
 
@@ -90,13 +92,15 @@ Shape pick_shape(Maker *m, int least_rank, int most_rank) {
     Shape s = {.rank = ranks[random_below(m->r, ARRAY_LEN(ranks))]};
     if (s.rank < least_rank || s.rank > most_rank) s.rank = (int)random_between(m->r, least_rank, most_rank);
     for (int i = 0; i < s.rank; i++) s.dims[i] = pick_dim(m);
-    while (shape_value_count(m->w, &s) > m->w->largest / 2) s.dims[random_below(m->r, s.rank)] = dim_const(random_between(m->r, 1, 3));
+    while (shape_value_count(m->w, &s) > m->w->largest / 2)
+        s.dims[random_below(m->r, s.rank)] = dim_const(random_between(m->r, 1, 3));
     return s;
 }
 
 char dtype_letter(DType t) {
-    static const char letters[] = {[CLASS_NONE] = '?',  [CLASS_FLOAT] = 'F', [CLASS_SINT] = 'I',    [CLASS_UINT] = 'U',
-                                   [CLASS_BOOLEAN] = 'B', [CLASS_BYTES] = 'S', [CLASS_COMPLEX] = 'C', [CLASS_HANDLE] = '?'};
+    static const char letters[] = {
+        [CLASS_NONE] = '?',    [CLASS_FLOAT] = 'F', [CLASS_SINT] = 'I',    [CLASS_UINT] = 'U',
+        [CLASS_BOOLEAN] = 'B', [CLASS_BYTES] = 'S', [CLASS_COMPLEX] = 'C', [CLASS_HANDLE] = '?'};
     return letters[dtype_info(t)->class_];
 }
 
@@ -130,7 +134,10 @@ ValueId make_clamped(Maker *m, ValueId v, double limit) {
     if (!v.i) return v;
     DType t = maker_value(m, v)->dtype;
     v = make_node(m, OP_MIN, 2, (ValueId[]){v, make_scalar_of(m, t, limit)}, 0, NULL);
-    v = v.i ? make_node(m, OP_MAX, 2, (ValueId[]){v, make_scalar_of(m, t, dtype_is_signed(t) || dtype_is_float(t) ? -limit : 0)}, 0, NULL) : v;
+    v = v.i ? make_node(m, OP_MAX, 2,
+                        (ValueId[]){v, make_scalar_of(m, t, dtype_is_signed(t) || dtype_is_float(t) ? -limit : 0)}, 0,
+                        NULL)
+            : v;
     if (v.i) set_magnitude(m, v, log2f((float)limit));
     return v;
 }
@@ -175,7 +182,8 @@ static ValueId add_input(Maker *m, DType dtype, const Shape *s, Filling filling)
     uint32_t number = g->inputs.len;
     const char *name = arena_printf(g->arena, "in%u", number);
     ValueId v = graph_add_param(g, m->region, dtype, s, name);
-    vec_push(g->arena, &g->inputs, (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = dtype});
+    vec_push(g->arena, &g->inputs,
+             (Port){.name = name, .tensor = arena_printf(g->arena, "%s:0", name), .dtype = dtype});
     vec_push(m->w->arena, &m->w->fillings, filling);
     return v;
 }
@@ -192,11 +200,13 @@ static ValueId make_constant(Maker *m, DType dtype, const Shape *s, Fill fill, i
     int64_t dims[MAX_RANK], ones[MAX_RANK];
     bool constant = shape_is_const(s), splat = !constant || random_chance(m->r, 10);
     for (int i = 0; i < s->rank; i++) dims[i] = constant ? s->dims[i].value : 1, ones[i] = 1;
-    Tensor t = random_tensor(m->g->arena, m->r, dtype, splat && !constant ? 0 : s->rank, splat ? ones : dims, fill, below, outside);
+    Tensor t = random_tensor(m->g->arena, m->r, dtype, splat && !constant ? 0 : s->rank, splat ? ones : dims, fill,
+                             below, outside);
     if (splat && constant && tensor_count(&t)) {
         Tensor whole = tensor_new(m->g->arena, dtype, s->rank, dims);
         size_t size = dtype_size(dtype);
-        for (int64_t i = 0; i < tensor_count(&whole); i++) memcpy((char *)(uintptr_t)whole.data + (size_t)i * size, t.data, size);
+        for (int64_t i = 0; i < tensor_count(&whole); i++)
+            memcpy((char *)(uintptr_t)whole.data + (size_t)i * size, t.data, size);
         t = whole;
     }
     ValueId v = build_const(m->g, m->region, &t, "");
@@ -210,8 +220,8 @@ ValueId make_leaf(Maker *m, DType dtype, const Shape *s) {
     if (how < 65 && room_for_input(m)) {
         v = add_input(m, dtype, s, (Filling){.fill = fill});
     } else if (how > 94 && s->rank && (dtype_is_int(dtype) || dtype_is_float(dtype))) {
-        Attr a[] = {attr_dims(m->g->arena, "shape", (size_t)s->rank, s->dims), attr_int("axis", random_below(m->r, s->rank)),
-                    attr_type("dtype", dtype)};
+        Attr a[] = {attr_dims(m->g->arena, "shape", (size_t)s->rank, s->dims),
+                    attr_int("axis", random_below(m->r, s->rank)), attr_type("dtype", dtype)};
         v = make_node(m, OP_IOTA, 0, NULL, 3, a);
     } else {
         v = make_constant(m, dtype, s, fill, 0, false);
@@ -264,7 +274,8 @@ static ValueId find_like(Maker *m, DType dtype, const Shape *s, bool broadcasts)
         Shape out;
         if (value->dtype != dtype) continue;
         if (shape_equal(&value->shape, s)) return v;
-        if (broadcasts && value->shape.rank <= s->rank && shape_broadcast(&m->g->dims, &value->shape, s, &out) && shape_equal(&out, s))
+        if (broadcasts && value->shape.rank <= s->rank && shape_broadcast(&m->g->dims, &value->shape, s, &out) &&
+            shape_equal(&out, s))
             return v;
     }
     return (ValueId){0};

@@ -12,7 +12,8 @@ static double count_along(const Maker *m, const Shape *s, uint32_t axes) {
 
 bool make_reduce(Maker *m, OpId op) {
     (void)op;
-    static const char *const kinds[] = {"sum", "mean", "max", "min", "prod", "sum", "max", "mean"}, *const logical[] = {"all", "any"};
+    static const char *const kinds[] = {"sum", "mean", "max", "min", "prod", "sum", "max", "mean"}, *const logical[] = {
+                                                                                                        "all", "any"};
     ValueId x = pick_value(m, "FIUB", 0, 6);
     if (!x.i) return false;
     bool is_bool = maker_value(m, x)->dtype == DTYPE_BOOL;
@@ -23,7 +24,8 @@ bool make_reduce(Maker *m, OpId op) {
     uint32_t set = 0;
     int64_t how = random_below(m->r, 4);
     for (int i = 0; i < s.rank; i++) {
-        bool in = how == 0 || (how == 1 && i == s.rank - 1) || (how == 2 && i == 0) || (how == 3 && random_chance(m->r, 50));
+        bool in =
+            how == 0 || (how == 1 && i == s.rank - 1) || (how == 2 && i == 0) || (how == 3 && random_chance(m->r, 50));
         if (in) axes[n++] = i, set |= 1u << i;
     }
     double count = count_along(m, &s, set);
@@ -78,7 +80,8 @@ static ValueId reduced(Maker *m, ValueId x, const char *kind) {
 bool make_softmax(Maker *m, OpId op) {
     ValueId x = pick_value(m, "F", 1, 5);
     if (!x.i) return false;
-    if (random_chance(m->r, 60)) return keep_as(m, make_node(m, op, 1, &x, 0, NULL), op == OP_SOFTMAX ? 0 : magnitude_of(m, x) + 4);
+    if (random_chance(m->r, 60))
+        return keep_as(m, make_node(m, op, 1, &x, 0, NULL), op == OP_SOFTMAX ? 0 : magnitude_of(m, x) + 4);
     ValueId most = reduced(m, x, "max"), away = binary(m, OP_SUB, x, most), e = make_node(m, OP_EXP, 1, &away, 0, NULL);
     ValueId sum = reduced(m, e, "sum");
     if (op == OP_LOG_SOFTMAX) {
@@ -108,7 +111,8 @@ bool make_layer_norm(Maker *m, OpId op) {
         ValueId normal = binary(m, OP_MUL, away, factor), scaled = binary(m, OP_MUL, normal, scale);
         return keep_as(m, binary(m, OP_ADD, scaled, offset), 6);
     }
-    ValueId both = binary(m, OP_MUL, factor, scale), scaled = binary(m, OP_MUL, x, both), moved = binary(m, OP_MUL, mean, both);
+    ValueId both = binary(m, OP_MUL, factor, scale), scaled = binary(m, OP_MUL, x, both),
+            moved = binary(m, OP_MUL, mean, both);
     ValueId rest = binary(m, OP_SUB, offset, moved);
     return keep_as(m, binary(m, OP_ADD, scaled, rest), 6);
 }
