@@ -82,8 +82,10 @@ static ValueId quantize_first(Import *c, ValueId x, ValueId min, ValueId max, DT
     ValueId level = round_away(c, scaled);
     ValueId first = mul(c, min, scale);
     first = round_away(c, first);
+    /* the largest f32 that is an s32: 2^31 - 1 itself would round up and overflow */
+    bool rounds_up = to == DTYPE_S32 && dtype_of(c, min) == DTYPE_F32;
     ValueId low = make_like(c, min, lowest(to));
-    ValueId high = make_like(c, min, highest(to));
+    ValueId high = make_like(c, min, rounds_up ? 2147483520.0 : highest(to));
     ValueId shift = sub(c, first, low);
     level = sub(c, level, shift);
     level = most(c, level, low);
@@ -100,6 +102,15 @@ static ValueId side_scale(Import *c, ValueId bound, double level) {
     ValueId usable = make_binary(c, OP_GT, product, zero);
     ValueId quotient = divide(c, levels, bound);
     return make_select(c, usable, quotient, huge);
+}
+
+/* The product of f32 values rounded to f32 before anything is added to it: with 32-bit levels the rounding is many
+   levels wide, and a fused multiply-add would not have it. */
+static ValueId rounded_product(Import *c, ValueId a, ValueId b) {
+    ValueId wide_a = make_cast(c, a, DTYPE_F64);
+    ValueId wide_b = make_cast(c, b, DTYPE_F64);
+    ValueId product = mul(c, wide_a, wide_b);
+    return make_cast(c, product, DTYPE_F32);
 }
 
 /* QuantizeV2 (x, min, max) -> levels, min, max */
@@ -155,7 +166,7 @@ bool import_quantize(Import *c) {
         ValueId clamped = least(c, x, wide_max);
         clamped = most(c, clamped, wide_min);
         ValueId shifted = sub(c, clamped, wide_min);
-        ValueId scaled = mul(c, shifted, scale);
+        ValueId scaled = rounded_product(c, shifted, scale);
         if (dtype_is_signed(to)) {
             ValueId half_range = number(c, (highest(to) - lowest(to) + 1) / 2);
             scaled = sub(c, scaled, half_range);
@@ -205,6 +216,13 @@ bool import_dequantize(Import *c) {
         ValueId x = make_cast(c, c->in[0], DTYPE_F32);
         double low = lowest(from) + (attr_i(c, "narrow_range", 0) ? 1 : 0);
         if (strcmp(mode, "SCALED") == 0) {
+            if (from == DTYPE_S32 &&
+                axis < 0) { /* TensorFlow takes them through f32 and back: the largest ones wrap round */
+                ValueId limit = number(c, 0x1p31);
+                ValueId wraps = make_binary(c, OP_GE, x, limit);
+                ValueId wrapped = number(c, -0x1p31);
+                x = make_select(c, wraps, wrapped, x);
+            }
             ValueId high_level = number(c, highest(from));
             ValueId scale = divide(c, max, high_level);
             if (lowest(from) != 0) {
@@ -301,11 +319,65 @@ static ValueId real_of(Import *c, ValueId x, ValueId min, ValueId max) {
     return make_select(c, empty, wide_min, value);
 }
 
-/* Levels of a real value, narrowed to f32 as TensorFlow does on the way. */
-static bool give_levels(Import *c, ValueId real, ValueId min, ValueId max, DType to) {
-    ValueId narrow = make_cast(c, real, DTYPE_F32);
-    ValueId wide = make_cast(c, narrow, DTYPE_F64);
-    c->out[0] = levels_of(c, wide, min, max, to);
+/* s32 levels between min and max as u8 levels between to_min and to_max, in TensorFlow's fixed point of 16 bits. */
+static ValueId requantize_fixed(Import *c, ValueId x, ValueId min, ValueId max, ValueId to_min, ValueId to_max) {
+    ValueId zero = make_scalar(c, DTYPE_F64, 0);
+    ValueId span = sub(c, max, min);
+    ValueId to_span = sub(c, to_max, to_min);
+    ValueId wide_span = make_cast(c, span, DTYPE_F64);
+    ValueId wide_to_span = make_cast(c, to_span, DTYPE_F64);
+    ValueId empty = make_binary(c, OP_EQ, wide_to_span, zero);
+    /* how many 2^-16 levels a level of x counts, times 2^32 */
+    ValueId unit = make_scalar(c, DTYPE_F64, 255.0 * 65536);
+    ValueId scale = mul(c, unit, wide_span);
+    scale = divide(c, scale, wide_to_span);
+    scale = make_select(c, empty, zero, scale);
+    scale = make_cast(c, scale, DTYPE_S64);
+    /* what x = 0 stands for, and the lowest level of the result */
+    ValueId most_levels = make_scalar(c, DTYPE_F64, 255);
+    ValueId inverse = divide(c, most_levels, wide_to_span);
+    inverse = make_select(c, empty, zero, inverse);
+    inverse = make_cast(c, inverse, DTYPE_F32);
+    ValueId half = number(c, 0.5);
+    ValueId sum = add(c, min, max);
+    ValueId middle = mul(c, sum, half);
+    middle = mul(c, middle, inverse);
+    ValueId fixed_one = number(c, 65536);
+    middle = mul(c, middle, fixed_one);
+    ValueId offset = make_cast(c, middle, DTYPE_S64);
+    ValueId wide_to_min = make_cast(c, to_min, DTYPE_F64);
+    ValueId first = mul(c, wide_to_min, unit);
+    first = divide(c, first, wide_to_span);
+    first = make_select(c, empty, zero, first);
+    first = make_cast(c, first, DTYPE_S64);
+    ValueId rounding = make_scalar(c, DTYPE_S64, 32768);
+    offset = sub(c, offset, first);
+    offset = add(c, offset, rounding);
+    ValueId level = make_cast(c, x, DTYPE_S64);
+    level = mul(c, level, scale);
+    ValueId whole_word = make_scalar(c, DTYPE_S64, 32);
+    level = make_binary(c, OP_SHR, level, whole_word);
+    level = add(c, level, offset);
+    ValueId fraction = make_scalar(c, DTYPE_S64, 16);
+    level = make_binary(c, OP_SHR, level, fraction);
+    ValueId lowest_level = make_scalar(c, DTYPE_S64, 0);
+    ValueId highest_level = make_scalar(c, DTYPE_S64, 255);
+    level = most(c, level, lowest_level);
+    level = least(c, level, highest_level);
+    return make_cast(c, level, DTYPE_U8);
+}
+
+/* Levels of c->in[0], which lies between from_min and from_max, in a new range; narrowed to f32 as TensorFlow does on
+   the way. */
+static bool give_levels(Import *c, ValueId from_min, ValueId from_max, ValueId min, ValueId max, DType to) {
+    if (dtype_of(c, c->in[0]) == DTYPE_S32 && to == DTYPE_U8) {
+        c->out[0] = requantize_fixed(c, c->in[0], from_min, from_max, min, max);
+    } else {
+        ValueId real = real_of(c, c->in[0], from_min, from_max);
+        ValueId narrow = make_cast(c, real, DTYPE_F32);
+        ValueId wide = make_cast(c, narrow, DTYPE_F64);
+        c->out[0] = levels_of(c, wide, min, max, to);
+    }
     c->out[1] = min;
     c->out[2] = max;
     c->n_out = 3;
@@ -315,12 +387,11 @@ static bool give_levels(Import *c, ValueId real, ValueId min, ValueId max, DType
 bool import_requantize(Import *c) {
     ValueId min = scalar(c, c->in[1]);
     ValueId max = scalar(c, c->in[2]);
-    ValueId real = real_of(c, c->in[0], min, max);
     ValueId to_min = scalar(c, c->in[3]);
     ValueId to_max = scalar(c, c->in[4]);
     ValueId zero = number(c, 0);
     to_min = least(c, to_min, zero);
-    return give_levels(c, real, to_min, to_max, attr_t(c, "out_type", DTYPE_U8));
+    return give_levels(c, min, max, to_min, to_max, attr_t(c, "out_type", DTYPE_U8));
 }
 
 static void used_range(Import *c, ValueId *out_min, ValueId *out_max) {
@@ -352,8 +423,7 @@ bool import_quantize_down(Import *c) {
     used_range(c, &min, &max);
     ValueId from_min = scalar(c, c->in[1]);
     ValueId from_max = scalar(c, c->in[2]);
-    ValueId real = real_of(c, c->in[0], from_min, from_max);
-    return give_levels(c, real, min, max, attr_t(c, "out_type", DTYPE_U8));
+    return give_levels(c, from_min, from_max, min, max, attr_t(c, "out_type", DTYPE_U8));
 }
 
 /* ---- products of levels: s32 sums, whose range follows from those of the operands */

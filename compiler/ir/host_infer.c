@@ -1,6 +1,8 @@
 /* Helpers of the shape functions of host ops (host_infer.h), and those that many rows share. */
 #include "ir/host_infer.h"
 
+#include <string.h>
+
 bool host_arity(Infer *c, uint32_t inputs, uint32_t results) {
     if (c->n->n_inputs >= inputs && c->n->n_outputs >= results) return true;
     return infer_error(c, "has %u inputs and %u results where %u and %u are needed", c->n->n_inputs, c->n->n_outputs,
@@ -75,6 +77,24 @@ bool host_shape_input(Infer *c, uint32_t input, uint32_t i, Shape *out) {
         return infer_error(c, "the rank of its result is not known: input %u must have a known length", input);
     out->rank = (int)n;
     for (int k = 0; k < out->rank; k++) out->dims[k] = host_size(c, input, (uint32_t)k, i, k);
+    return true;
+}
+
+int64_t host_ints_at(Infer *c, const char *name, uint32_t k) {
+    const Attr *a = node_attr(c->n, name);
+    return a && a->kind == ATTR_INTS && k < a->n ? a->v.ints[k] : 1;
+}
+
+bool host_window(Infer *c, Dim in, int64_t kernel, int64_t stride, int64_t rate, Dim *out) {
+    if (kernel < 1 || stride < 1 || rate < 1 || kernel > (INT64_C(1) << 31) || rate > (INT64_C(1) << 31))
+        return infer_error(c, "window, stride or rate is out of range");
+    DimTable *t = &c->g->dims;
+    if (strcmp(node_string(c->n, "padding", "VALID"), "SAME") == 0) {
+        *out = dim_ceildiv(t, in, stride);
+    } else {
+        const Dim room = dim_max(t, dim_sub(t, in, dim_const((kernel - 1) * rate)), dim_const(0));
+        *out = dim_ceildiv(t, room, stride);
+    }
     return true;
 }
 

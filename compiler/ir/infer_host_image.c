@@ -1,6 +1,5 @@
 /* Shape functions of the image families: resample, patches. */
 #include "ir/host_infer.h"
-#include <string.h>
 
 bool hostinfer_resize(Infer *c) {
     if (!host_arity(c, 2, 1) || !host_rank(c, 0, 4)) return false;
@@ -18,31 +17,12 @@ bool hostinfer_crop_and_resize(Infer *c) {
     return host_set(c, 0, DTYPE_F32, &s);
 }
 
-static int64_t attr_at(Infer *c, const char *name, uint32_t k) {
-    const Attr *a = node_attr(c->n, name);
-    return a && a->kind == ATTR_INTS && k < a->n ? a->v.ints[k] : 1;
-}
-
-/* Positions of a window along a dim. */
-static bool window_size(Infer *c, Dim in, int64_t kernel, int64_t stride, int64_t rate, Dim *out) {
-    if (kernel < 1 || stride < 1 || rate < 1 || kernel > (INT64_C(1) << 31) || rate > (INT64_C(1) << 31))
-        return infer_error(c, "window, stride or rate is out of range");
-    DimTable *t = &c->g->dims;
-    if (strcmp(node_string(c->n, "padding", "VALID"), "SAME") == 0) {
-        *out = dim_ceildiv(t, in, stride);
-    } else {
-        const Dim room = dim_max(t, dim_sub(t, in, dim_const((kernel - 1) * rate)), dim_const(0));
-        *out = dim_ceildiv(t, room, stride);
-    }
-    return true;
-}
-
 bool hostinfer_max_pool_with_argmax(Infer *c) {
     if (!host_arity(c, 1, 2) || !host_rank(c, 0, 4)) return false;
     Shape s = *host_shape(c, 0);
     for (int i = 1; i < 3; i++) {
-        if (!window_size(c, s.dims[i], attr_at(c, "ksize", (uint32_t)i), attr_at(c, "strides", (uint32_t)i), 1,
-                         &s.dims[i]))
+        if (!host_window(c, s.dims[i], host_ints_at(c, "ksize", (uint32_t)i), host_ints_at(c, "strides", (uint32_t)i),
+                         1, &s.dims[i]))
             return false;
     }
     host_set(c, 0, host_type(c, 0), &s);
@@ -54,9 +34,9 @@ bool hostinfer_extract_patches(Infer *c) {
     Shape s = *host_shape(c, 0);
     Dim depth = s.dims[s.rank - 1];
     for (int i = 1; i < s.rank - 1; i++) {
-        const int64_t k = attr_at(c, "ksizes", (uint32_t)i);
-        if (!window_size(c, s.dims[i], k, attr_at(c, "strides", (uint32_t)i), attr_at(c, "rates", (uint32_t)i),
-                         &s.dims[i]))
+        const int64_t k = host_ints_at(c, "ksizes", (uint32_t)i);
+        if (!host_window(c, s.dims[i], k, host_ints_at(c, "strides", (uint32_t)i),
+                         host_ints_at(c, "rates", (uint32_t)i), &s.dims[i]))
             return false;
         depth = dim_mul(&c->g->dims, depth, dim_const(k));
     }
@@ -70,8 +50,8 @@ bool hostinfer_dilation2d(Infer *c) {
     for (int i = 1; i < 3; i++) {
         const Dim k = host_dim(c, 1, i - 1);
         if (!dim_is_const(k)) return infer_error(c, "its filter must have a known size");
-        if (!window_size(c, s.dims[i], k.value, attr_at(c, "strides", (uint32_t)i), attr_at(c, "rates", (uint32_t)i),
-                         &s.dims[i]))
+        if (!host_window(c, s.dims[i], k.value, host_ints_at(c, "strides", (uint32_t)i),
+                         host_ints_at(c, "rates", (uint32_t)i), &s.dims[i]))
             return false;
     }
     return host_set(c, 0, host_type(c, 0), &s);
