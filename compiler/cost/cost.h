@@ -23,6 +23,14 @@ typedef struct {
 Cost cost_roofline(const Machine *m, double flops, double efficiency, double bytes);
 /* Prediction for one node on its own (unfused), symbols at their typical value (1 for batch). */
 Cost cost_node(const Graph *g, NodeId n, const Machine *m);
+/* The register tile for a product of m x k by k x n elements, `lanes` to a vector, and the cycles it takes. */
+typedef struct {
+    int rows, vectors;
+    double cycles;
+} CostTile;
+CostTile cost_tile(const Machine *m, int lanes, int64_t rows, bool rows_are_const, int64_t n, int64_t k);
+/* Prediction for such a product of floats, in ns; finer than cost_node: it knows what is lost at the ends of tiles. */
+double cost_product(const Machine *m, DType dtype, int64_t rows, int64_t columns, int64_t depth);
 /* Threads of at most `max` that pay for a step of `ns`. */
 int cost_threads(const Machine *m, double ns, int max);
 #endif

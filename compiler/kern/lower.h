@@ -73,6 +73,10 @@ void lower_node_checks(Lower *l, NodeId n);
 /* Values that are only joined along their last dim are written into the joined tensor: decides that for a region
  * (lower_concat.c). */
 void lower_place_parts(Lower *l, RegionId r);
+/* Whether everybody who reads v can do so where its rows do not follow each other. */
+bool lower_reads_pitched(const Lower *l, ValueId v);
+/* Whether the result of a reshape or slice can be a view of rows that lie a pitch apart. */
+bool lower_keeps_rows(const Lower *l, const Node *n);
 /* Size for decisions: constants as they are, symbols their smallest value, at least 1. */
 int64_t lower_typical(const Lower *l, Dim d);
 /* Whether d follows from the shapes of the inputs, so that it is known when memory is planned. */

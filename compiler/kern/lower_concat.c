@@ -24,8 +24,21 @@ static bool reads_pitched(const Lower *l, NodeId id, ValueId v) {
         [OP_BROADCAST] = true,   [OP_SPACE_TO_BATCH] = true, [OP_BATCH_TO_SPACE] = true,
     };
     const Node *n = lower_node(l, id);
-    if ((op_info(n->op)->flags & OP_FLAG_EWISE) || n->op == OP_CONCAT) return true;
+    if ((op_info(n->op)->flags & OP_FLAG_EWISE) || n->op == OP_CONCAT || n->op == OP_MATMUL) return true;
+    if (n->op == OP_RESHAPE || n->op == OP_SLICE) {
+        int32_t group = l->group_of[id.i];
+        bool alone = group == 0 || (group > 0 && l->members[group].len == 1);
+        return !alone || (lower_keeps_rows(l, n) && lower_reads_pitched(l, n->outputs[0]));
+    }
     return by_element[n->op] && n->inputs[0].i == v.i && (n->n_inputs < 2 || n->inputs[1].i != v.i);
+}
+
+bool lower_reads_pitched(const Lower *l, ValueId v) {
+    const Users *u = &l->users[v.i];
+    if (u->is_result) return false;
+    for (uint32_t i = 0; i < u->n; i++)
+        if (!reads_pitched(l, u->nodes[i], v)) return false;
+    return true;
 }
 
 /* Ops whose kernel writes its result through body_index or the stride of a row. */
@@ -49,9 +62,7 @@ static bool can_be_part(const Lower *l, NodeId id, ValueId v) {
     uint32_t times = 0;
     for (uint32_t i = 0; i < concat->n_inputs; i++) times += concat->inputs[i].i == v.i;
     if (times != 1) return false;
-    for (uint32_t i = 0; i < u->n; i++)
-        if (!reads_pitched(l, u->nodes[i], v)) return false;
-    return true;
+    return lower_reads_pitched(l, v);
 }
 
 /* Parts along the outermost dim: each one run of the result. */

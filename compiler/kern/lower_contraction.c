@@ -178,6 +178,14 @@ static uint32_t expanded_operand(Lower *l, NodeId n, ValueId v, const Shape *bat
     return to;
 }
 
+/* Elements from one row of operand v to the next, where it is read in place. */
+static Dim row_of(Lower *l, ValueId v, Dim last) {
+    const Value *value = lower_value(l, v);
+    OpId op = value->def.i ? lower_node(l, value->def)->op : OP_NONE;
+    if (op == OP_SLICE || op == OP_RESHAPE) (void)lower_buffer(l, v); /* now it is known whether it is a view */
+    return l->pitch_of[v.i] ? dim_const(l->pitch_of[v.i]) : last;
+}
+
 /* `flat`: leading dims of A count as rows of one product. */
 static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
     const Node *node = lower_node(l, id);
@@ -193,8 +201,10 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
     c->a = lower_value(l, av)->dtype;
     c->b = lower_value(l, bv)->dtype;
     c->acc = sum_type(c->a, lower_value(l, node->outputs[0])->dtype);
-    c->a_m = ta ? dim_const(1) : k;
-    c->a_k = ta ? m : dim_const(1);
+    bool one_entry = all_ones(&as, 0, as.rank - 2), a_in_place = one_entry || same_leading(&as, &os);
+    Dim a_row = a_in_place ? row_of(l, av, ta ? m : k) : ta ? m : k, b_row = row_of(l, bv, tb ? k : n);
+    c->a_m = ta ? dim_const(1) : a_row;
+    c->a_k = ta ? a_row : dim_const(1);
     c->c_m = n;
     c->c_n = dim_const(1);
     Position at = {.rank = os.rank, .has_at = true};
@@ -202,7 +212,7 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
     uint32_t a_buffer;
     bool failed = false, b_is_shared = all_ones(&bs, 0, bs.rank - 2) && as.rank == os.rank && same_leading(&as, &os);
     const Tensor *b_const = value_const(l->g, bv);
-    if (b_is_shared && flat) {
+    if (b_is_shared && flat && (!ta || one_entry)) {
         c->batch = dim_const(1);
         c->m = dim_mul(t, product(t, &os, 0, os.rank - 2), m);
         c->a_batch = c->c_batch = dim_const(0);
@@ -216,11 +226,11 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
     } else {
         c->batch = product(t, &os, 0, os.rank - 2);
         c->m = m;
-        bool a_is_shared = all_ones(&as, 0, as.rank - 2);
+        bool a_is_shared = one_entry;
         a_buffer = a_is_shared ? lower_buffer(l, av) : expanded_operand(l, id, av, &os, &failed);
-        c->a_batch = a_is_shared ? dim_const(0) : dim_mul(t, m, k);
+        c->a_batch = a_is_shared ? dim_const(0) : dim_mul(t, ta ? k : m, a_row);
         c->c_batch = dim_mul(t, m, n);
-        if (!b_is_shared && !all_ones(&bs, 0, bs.rank - 2)) c->b_batch = dim_mul(t, n, k);
+        if (!b_is_shared && !all_ones(&bs, 0, bs.rank - 2)) c->b_batch = dim_mul(t, tb ? n : k, b_row);
         Shape batch = os;
         batch.rank -= 2;
         Position p = position_flat(batch.rank, r.batch);
@@ -231,8 +241,8 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
         at.flat = index_add(b, index_add(b, base, row), r.n);
     }
     if (failed) return false;
-    c->b_k = tb ? dim_const(1) : n;
-    c->b_n = tb ? k : dim_const(1);
+    c->b_k = tb ? dim_const(1) : b_row;
+    c->b_n = tb ? b_row : dim_const(1);
     double flops = 2 * (double)lower_typical(l, c->batch) * (double)lower_typical(l, c->m) *
                    (double)lower_typical(l, n) * (double)lower_typical(l, k);
     MatrixLayout layout = {0};
@@ -255,6 +265,11 @@ static bool matmul_as(Lower *l, NodeId id, bool flat, bool *out_retry) {
         } else {
             uint32_t buffer = expanded_operand(l, id, bv, &os, &failed);
             if (failed) return false;
+            if (!same_leading(&bs, &os)) { /* dense, whatever b was */
+                c->b_batch = dim_mul(t, n, k);
+                c->b_k = tb ? dim_const(1) : n;
+                c->b_n = tb ? k : dim_const(1);
+            }
             uint32_t saved = l->buffer_of[bv.i];
             l->buffer_of[bv.i] = buffer; /* for this product only */
             bool was = lower_value(l, bv)->def.i ? l->lowered[lower_value(l, bv)->def.i] : true;

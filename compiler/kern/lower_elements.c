@@ -125,10 +125,6 @@ static bool make_view(Lower *l, NodeId n, int64_t offset) {
     return true;
 }
 
-bool lower_view(Lower *l, NodeId n) {
-    return make_view(l, n, 0);
-}
-
 /* Byte offset of a slice that is one contiguous run of its operand: only the outermost dim that is not 1 is cut. -1: it
  * is not. */
 static int64_t contiguous_offset(const Lower *l, const Node *node) {
@@ -155,11 +151,74 @@ static int64_t contiguous_offset(const Lower *l, const Node *node) {
     return offset;
 }
 
+/* Elements before the first of a slice whose rows follow each other in the operand, a pitch apart: all dims but the
+   last are cut like a run. -1: it is not one. */
+static int64_t row_offset(const Lower *l, const Node *node, int64_t pitch) {
+    const Shape *in = &lower_value(l, node->inputs[0])->shape, *out = &lower_value(l, node->outputs[0])->shape;
+    const Attr *begin = node_attr(node, "begin"), *strides = node_attr(node, "strides");
+    int last = in->rank - 1;
+    int64_t offset = 0, rows = 1;
+    bool inner_whole = true; /* dims further in are not cut, so far */
+    if (strides->v.ints[last] != 1 || !dim_is_const(begin->v.dims[last])) return -1;
+    for (int i = last - 1; i >= 0; i--) {
+        Dim first = begin->v.dims[i];
+        bool cut = !dim_equal(in->dims[i], out->dims[i]);
+        if (strides->v.ints[i] != 1 || !dim_is_const(first) || (!cut && first.value != 0)) return -1;
+        if (!inner_whole && !dim_is(out->dims[i], 1)) return -1;
+        inner_whole = inner_whole && !cut;
+        if (first.value != 0) {
+            int64_t skipped;
+            if (rows < 0 || __builtin_mul_overflow(rows, first.value, &skipped)) return -1;
+            offset += skipped;
+        }
+        if (rows >= 0 && (!dim_is_const(in->dims[i]) || __builtin_mul_overflow(rows, in->dims[i].value, &rows)))
+            rows = -1;
+    }
+    if (__builtin_mul_overflow(offset, pitch, &offset)) return -1;
+    return offset + begin->v.dims[last].value;
+}
+
+/* Elements from one row of v to the next; 0: not known. */
+static int64_t row_pitch(const Lower *l, ValueId v) {
+    const Shape *s = &lower_value(l, v)->shape;
+    if (l->pitch_of[v.i]) return l->pitch_of[v.i];
+    return s->rank >= 2 && dim_is_const(s->dims[s->rank - 1]) ? s->dims[s->rank - 1].value : 0;
+}
+
+bool lower_keeps_rows(const Lower *l, const Node *n) {
+    const Shape *in = &lower_value(l, n->inputs[0])->shape, *out = &lower_value(l, n->outputs[0])->shape;
+    if (in->rank < 2 || out->rank < 2 || !dim_is_const(out->dims[out->rank - 1])) return false;
+    if (n->op == OP_RESHAPE) return dim_equal(in->dims[in->rank - 1], out->dims[out->rank - 1]);
+    return n->op == OP_SLICE && row_offset(l, n, 1) >= 0;
+}
+
+/* The result of a reshape or slice as rows of the operand's memory, where all who read it can take it so. */
+static bool make_pitched(Lower *l, NodeId n) {
+    const Node *node = lower_node(l, n);
+    ValueId x = node->inputs[0], v = node->outputs[0];
+    int64_t pitch = row_pitch(l, x), offset = 0;
+    if (pitch <= 0 || l->buffer_of[v.i] != NO_BUFFER || !lower_keeps_rows(l, node) || !lower_reads_pitched(l, v))
+        return false;
+    if (node->op == OP_SLICE) offset = row_offset(l, node, pitch);
+    const Value *out = lower_value(l, v);
+    if (offset < 0 || __builtin_mul_overflow(offset, (int64_t)dtype_size(out->dtype), &offset)) return false;
+    uint32_t from = lower_buffer(l, x);
+    l->buffer_of[v.i] = lower_view_of(l, from, offset, out->dtype, &out->shape, out->name);
+    l->pitch_of[v.i] = pitch;
+    return true;
+}
+
+bool lower_view(Lower *l, NodeId n) {
+    if (l->pitch_of[lower_node(l, n)->inputs[0].i] == 0) return make_view(l, n, 0);
+    return make_pitched(l, n) || lower_elements(l, n);
+}
+
 bool lower_move(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
     if (node->op == OP_SLICE) {
         int64_t offset = contiguous_offset(l, node);
-        if (offset >= 0) return make_view(l, n, offset);
+        if (offset >= 0 && l->pitch_of[node->inputs[0].i] == 0) return make_view(l, n, offset);
+        if (make_pitched(l, n)) return true;
     }
     return lower_elements(l, n);
 }

@@ -6,7 +6,6 @@
 #include "kern/contraction.h"
 
 enum {
-    MAX_TILE_VECTORS = 4,
     UNITS_PER_THREAD = 8,   /* so that the last unit of a thread is a small part of its work */
     MIN_UNIT_FLOPS = 400000 /* some microseconds: less is lost to the hand-out */
 };
@@ -38,53 +37,11 @@ static int64_t smallest(const DimTable *dims, Dim d) {
     return most(low, 1);
 }
 
-/* Rows that fit beside `vectors` columns: accumulators, one vector of B for each column, one broadcast. */
-static int rows_that_fit(int registers, int vectors) {
-    static const int of_32[] = {0, 14, 12, 8, 6}, of_16[] = {0, 8, 6, 4, 2};
-    return registers >= 32 ? of_32[vectors] : of_16[vectors];
-}
-
-/* Cycles of one step of k for one tile: two multiply-adds a cycle, a latency of four, and what measurements of many
-   tiles add: a part of the loads, broadcasts that only one multiply-add uses, and the panel's way from L2, which rows
-   share. */
-static double tile_cycles(int64_t rows, int64_t vectors, bool panel_in_l1) {
-    if (rows == 0 || vectors == 0) return 0;
-    double cycles = (double)(rows * vectors) / 2;
-    if (cycles < 2) cycles = 2; /* short tiles split k over more accumulators, which leaves about this */
-    cycles += 0.6 + 0.1 * (double)(rows + vectors);
-    if (vectors == 1) cycles += 0.08 * (double)rows;
-    if (panel_in_l1) return cycles;
-    double from_l2 = 1.4 * (double)vectors; /* 64 bytes each */
-    return 0.3 + (cycles > from_l2 ? cycles : from_l2);
-}
-
-/* Of one tile but for the steps: its epilogue and the loop around it, in steps of k. */
-static double tile_overhead(int64_t rows, int64_t vectors, int64_t k) {
-    return (12 + (double)(rows * vectors)) / (double)k;
-}
-
-static void choose_tile(Contraction *c, int registers, int lanes, int64_t m, bool m_is_const, int64_t n, int64_t k) {
-    int64_t vectors = ceil_div(n, lanes);
-    double best = 0;
-    for (int v = 1; v <= MAX_TILE_VECTORS && v <= vectors; v++) {
-        int most_rows = rows_that_fit(registers, v);
-        bool panel_in_l1 = k * (m > 1 ? v * lanes : n) * 4 <= 32 * 1024; /* a single row reads each panel once */
-        for (int r = 1; r <= most_rows && (r <= m || !m_is_const); r++) {
-            if (!m_is_const && r != most_rows) continue; /* a run-time rest is done in smaller tiles whatever r is */
-            int64_t full_m = m / r, rest_m = m % r, full_n = vectors / v, rest_n = vectors % v;
-            double cycles = 0;
-            for (int corner = 0; corner < 4; corner++) {
-                int64_t rows = corner & 1 ? rest_m : r, columns = corner & 2 ? rest_n : v;
-                int64_t times = (corner & 1 ? rest_m > 0 : full_m) * (corner & 2 ? rest_n > 0 : full_n);
-                cycles += (double)times * (tile_cycles(rows, columns, panel_in_l1) + tile_overhead(rows, columns, k));
-            }
-            if (best == 0 || cycles < best * 0.999) {
-                best = cycles;
-                c->tile_m = r;
-                c->tile_n = v;
-            }
-        }
-    }
+static void choose_tile(Contraction *c, const Machine *machine, int lanes, int64_t m, bool m_is_const, int64_t n,
+                        int64_t k) {
+    CostTile best = cost_tile(machine, lanes, m, m_is_const, n, k);
+    c->tile_m = best.rows;
+    c->tile_n = best.vectors;
 }
 
 /* unit_n in columns for about `parts` units over N; 0 = all of them. */
@@ -138,7 +95,7 @@ static bool runs_along_k(const Contraction *c, int lanes, int64_t run) {
 
 static void schedule_gemm(const DimTable *dims, Contraction *c, const Machine *machine, int lanes, int threads) {
     int64_t m = typical(dims, c->m), n = typical(dims, c->n), k = typical(dims, c->k);
-    choose_tile(c, machine->vector_registers, lanes, m, dim_is_const(c->m), n, k);
+    choose_tile(c, machine, lanes, m, dim_is_const(c->m), n, k);
     c->packed = (PackedB){c->tile_n * lanes, 1};
     if (dim_is(c->a_k, 1) && runs_along_k(c, lanes, k)) c->packed.nr = 1;
     int64_t block = contraction_k_block(c), steps = block > 0 ? block : k;
@@ -158,7 +115,7 @@ static void schedule_conv(const DimTable *dims, Contraction *c, const Machine *m
         pixels_in *= typical(dims, g->in[d]);
     }
     int64_t n = g->filters / g->groups;
-    choose_tile(c, machine->vector_registers, lanes, width, dim_is_const(g->out[x]), n, most(k, 1));
+    choose_tile(c, machine, lanes, width, dim_is_const(g->out[x]), n, most(k, 1));
     c->packed = (PackedB){c->tile_n * lanes, 1};
     int64_t run = g->channels / g->groups *
                   (g->dilation[x] == 1 && g->groups == 1 && dim_is(c->a_m, g->channels) ? g->kernel[x] : 1);
@@ -209,7 +166,7 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
 static void schedule_winograd(Contraction *c, const Machine *machine, int lanes, int threads) {
     c->unit_m = winograd_unit(c, machine, threads, 3 * lanes);
     c->unit_n = 0;
-    choose_tile(c, machine->vector_registers, lanes, c->unit_m, true, c->n.value, c->k.value);
+    choose_tile(c, machine, lanes, c->unit_m, true, c->n.value, c->k.value);
     c->packed = (PackedB){c->tile_n * lanes, 1};
 }
 
