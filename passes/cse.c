@@ -49,7 +49,7 @@ static bool add_attr(Str *key, const Attr *a) {
             str_add_bytes(key, a->v.strings[i].data, a->v.strings[i].size);
         }
     }
-    if (a->kind == ATTR_INT) add_number(key, (uint64_t)a->v.i);
+    if (a->kind == ATTR_INT || a->kind == ATTR_BOOL) add_number(key, (uint64_t)a->v.i);
     if (a->kind == ATTR_FLOAT) str_add_bytes(key, &a->v.f, sizeof(double));
     if (a->kind == ATTR_TYPE) add_number(key, a->v.type);
     if (a->kind == ATTR_STRING) str_add_bytes(key, a->v.s, a->n);

@@ -50,10 +50,10 @@ static bool has_symbol(const Attr *a) {
 
 static bool add(AttrTable *t, const Step *step, const Attr *a) {
     static const int32_t kinds[] = {
-        [ATTR_INT] = TFOPT_ATTR_INT,         [ATTR_FLOAT] = TFOPT_ATTR_FLOAT, [ATTR_STRING] = TFOPT_ATTR_STRING,
-        [ATTR_TYPE] = TFOPT_ATTR_INT,        [ATTR_INTS] = TFOPT_ATTR_INTS,   [ATTR_FLOATS] = TFOPT_ATTR_FLOATS,
-        [ATTR_STRINGS] = TFOPT_ATTR_STRINGS, [ATTR_TYPES] = TFOPT_ATTR_INTS,  [ATTR_DIMS] = TFOPT_ATTR_INTS,
-        [ATTR_TENSOR] = TFOPT_ATTR_TENSOR};
+        [ATTR_INT] = TFOPT_ATTR_INT,       [ATTR_BOOL] = TFOPT_ATTR_INT,        [ATTR_FLOAT] = TFOPT_ATTR_FLOAT,
+        [ATTR_STRING] = TFOPT_ATTR_STRING, [ATTR_TYPE] = TFOPT_ATTR_INT,        [ATTR_INTS] = TFOPT_ATTR_INTS,
+        [ATTR_FLOATS] = TFOPT_ATTR_FLOATS, [ATTR_STRINGS] = TFOPT_ATTR_STRINGS, [ATTR_TYPES] = TFOPT_ATTR_INTS,
+        [ATTR_DIMS] = TFOPT_ATTR_INTS,     [ATTR_TENSOR] = TFOPT_ATTR_TENSOR};
     DataWriter *w = t->w;
     if (has_symbol(a))
         return diag_unsupported(t->d, step->name, step->host->name,
@@ -64,6 +64,7 @@ static bool add(AttrTable *t, const Step *step, const Attr *a) {
     StringElement string = {a->v.s, a->n};
     switch (a->kind) {
     case ATTR_INT:
+    case ATTR_BOOL:
         value = emit_ints(w, &a->v.i, 1);
         break;
     case ATTR_TYPE:

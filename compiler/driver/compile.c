@@ -251,7 +251,10 @@ static bool write_graph(Compilation *c, const CompileOptions *o, EmitKind kind, 
                         Diag *d) {
     const IsaRow *isas[MOST_PROGRAMS];
     uint32_t n = 0;
-    if (!rewrite_graph(c, o, isas, &n, clock, d)) return false;
+    CompileOptions options = *o;
+    if (kind == EMIT_KIND_PB) /* TensorFlow has no op for all steps of a GRU: loops stay loops */
+        options.passes.skip = o->passes.skip ? arena_printf(d->arena, "%s,pattern_rnn", o->passes.skip) : "pattern_rnn";
+    if (!rewrite_graph(c, &options, isas, &n, clock, d)) return false;
     if (kind == EMIT_KIND_PB) return write_graphdef(c, out_path, d);
     Str text;
     str_init(&text, c->arena);

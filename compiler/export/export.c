@@ -3,7 +3,10 @@
 #include "export/exporter.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { MAX_OUTPUT = 255 }; /* the last output of one node that a model may name */
 
 /* clang-format off */
 static const ExportRow rows[] = {
@@ -13,7 +16,7 @@ static const ExportRow rows[] = {
     {OP_POW, export_scalar, "Pow", NULL, NULL}, {OP_MAX, export_scalar, "Maximum", NULL, NULL}, {OP_MIN, export_scalar, "Minimum", NULL, NULL},
     {OP_ATAN2, export_scalar, "Atan2", NULL, NULL}, {OP_NEXTAFTER, export_scalar, "NextAfter", NULL, NULL}, {OP_NEG, export_scalar, "Neg", NULL, NULL},
     {OP_ABS, export_scalar, "Abs", NULL, NULL}, {OP_SIGN, export_scalar, "Sign", NULL, NULL}, {OP_FLOOR, export_scalar, "Floor", NULL, NULL},
-    {OP_CEIL, export_scalar, "Ceil", NULL, NULL}, {OP_ROUND, export_scalar, "Rint", NULL, NULL}, {OP_SQRT, export_scalar, "Sqrt", NULL, NULL},
+    {OP_CEIL, export_scalar, "Ceil", NULL, NULL}, {OP_ROUND, export_scalar, "Round", NULL, NULL}, {OP_SQRT, export_scalar, "Sqrt", NULL, NULL},
     {OP_RSQRT, export_scalar, "Rsqrt", NULL, NULL}, {OP_EXP, export_scalar, "Exp", NULL, NULL}, {OP_EXPM1, export_scalar, "Expm1", NULL, NULL},
     {OP_LOG, export_scalar, "Log", NULL, NULL}, {OP_LOG1P, export_scalar, "Log1p", NULL, NULL}, {OP_SIN, export_scalar, "Sin", NULL, NULL},
     {OP_COS, export_scalar, "Cos", NULL, NULL}, {OP_TAN, export_scalar, "Tan", NULL, NULL}, {OP_ASIN, export_scalar, "Asin", NULL, NULL},
@@ -38,6 +41,9 @@ static const ExportRow rows[] = {
     {OP_SOFTMAX, export_softmax, "Softmax", NULL, NULL}, {OP_LOG_SOFTMAX, export_softmax, "LogSoftmax", NULL, NULL},
     {OP_LAYER_NORM, export_layer_norm, NULL, NULL, NULL}, {OP_MATMUL, export_matmul, NULL, NULL, NULL}, {OP_CONV, export_conv, NULL, NULL, NULL},
     {OP_CONV_TRANSPOSE, export_conv_transpose, NULL, NULL, NULL}, {OP_POOL, export_pool, NULL, NULL, NULL}, {OP_RESIZE, export_resize, NULL, NULL, NULL},
+    {OP_TRUNC, export_trunc, NULL, NULL, NULL}, {OP_POPCOUNT, export_popcount, NULL, NULL, NULL},
+    {OP_DYNAMIC_UPDATE, export_dynamic_update, NULL, NULL, NULL},
+    {OP_IF, export_branches, NULL, NULL, NULL}, {OP_CASE, export_branches, NULL, NULL, NULL}, {OP_WHILE, export_while, NULL, NULL, NULL},
     {OP_HOST, export_host, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -143,10 +149,20 @@ static const char *scalar_of_dim(Exporter *e, Dim d) {
         return export_ints(e, 0, 1, (const int64_t[]){0});
     }
     const char *vector = s->tensor;
+    for (uint32_t depth = s->depth + 1; depth <= e->depth; depth++) { /* from outside a loop: let in, the same always */
+        const char *name = export_fresh(e, "invariant");
+        NodeWriter w = node_begin(&e->w, name, "Enter", 1, &vector);
+        node_attr_type(&w, "T", dtype_info(s->dtype)->tf);
+        node_attr_string(&w, "frame_name", e->frames[depth]);
+        node_attr_bool(&w, "is_constant", true);
+        node_end(&w);
+        vector = name;
+    }
     if (!s->element) {
+        const char *of = vector;
         vector = export_fresh(e, "shape");
-        NodeWriter w = node_begin(&e->w, vector, "Shape", 1, &s->tensor);
-        node_attr_type(&w, "T", 1);
+        NodeWriter w = node_begin(&e->w, vector, "Shape", 1, &of);
+        node_attr_type(&w, "T", dtype_info(s->dtype)->tf);
         node_attr_type(&w, "out_type", 3);
         node_end(&w);
     }
@@ -194,14 +210,13 @@ static const char *node_name_of(Exporter *e, const char *tensor) {
     return strcmp(colon, ":0") == 0 ? base : arena_printf(e->arena, "%s_%s", base, colon + 1);
 }
 
-/* Symbols that are a whole dim of this value are read off its shape. */
-static void note_symbols(Exporter *e, ValueId v) {
+void export_note_symbols(Exporter *e, ValueId v) {
     const Value *value = value_at(e->g, v);
     for (int k = 0; k < value->shape.rank; k++) {
         Dim d = value->shape.dims[k];
         if (dim_is_const(d) || e->g->dims.exprs.data[d.expr].kind != DIM_SYMBOL) continue;
         SymbolSource *s = &e->symbols[e->g->dims.exprs.data[d.expr].symbol];
-        if (!s->tensor) *s = (SymbolSource){e->names[v.i], k, false};
+        if (!s->tensor || s->depth < e->depth) *s = (SymbolSource){e->names[v.i], value->dtype, k, false, e->depth};
     }
 }
 
@@ -214,7 +229,65 @@ static void export_placeholders(Exporter *e, const Region *root) {
             dims[k] = dim_is_const(value->shape.dims[k]) ? value->shape.dims[k].value : -1;
         e->names[v.i] = node_name_of(e, e->g->inputs.data[i].tensor);
         write_placeholder(&e->w, e->names[v.i], dtype_info(value->dtype)->tf, value->shape.rank, dims);
-        note_symbols(e, v);
+        export_note_symbols(e, v);
+    }
+}
+
+void export_region(Exporter *e, const Region *r) {
+    for (uint32_t i = 0; i < r->nodes.len; i++) {
+        const Node *n = node_at(e->g, r->nodes.data[i]);
+        const ExportRow *row = row_of(n->op);
+        if (row)
+            row->write(e, n, row);
+        else
+            export_unsupported(e, n, "it has no TensorFlow form yet");
+        for (uint32_t k = 0; k < n->n_outputs; k++) {
+            if (!e->names[n->outputs[k].i]) e->names[n->outputs[k].i] = "tfopt/missing";
+            export_note_symbols(e, n->outputs[k]);
+        }
+    }
+}
+
+/* The number behind the colon of "node:1". */
+static uint32_t output_of(const char *tensor) {
+    const char *colon = strrchr(tensor, ':');
+    return colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
+}
+
+/* Outputs keep their tensors' names: an Identity named like the node, or an IdentityN where the model names a later
+   output of it. What the model does not name in between repeats one that it does. */
+static void export_outputs(Exporter *e, const Region *root) {
+    Map done;
+    map_init(&done, e->arena);
+    for (uint32_t i = 0; i < root->params.len; i++) map_add(&done, e->names[root->params.data[i].i], 0);
+    for (uint32_t i = 0; i < root->results.len; i++) {
+        const char *tensor = e->g->outputs.data[i].tensor, *colon = strrchr(tensor, ':');
+        const char *name = colon ? arena_strndup(e->arena, tensor, (size_t)(colon - tensor)) : tensor;
+        if (!map_add(&done, name, 0)) continue;
+        const char *inputs[MAX_OUTPUT + 1] = {NULL};
+        int types[MAX_OUTPUT + 1], count = 0;
+        DType t = DTYPE_NONE;
+        for (uint32_t k = i; k < root->results.len; k++) {
+            const char *other = e->g->outputs.data[k].tensor;
+            size_t n = strcspn(other, ":");
+            uint32_t at = output_of(other);
+            if (strlen(name) != n || memcmp(name, other, n) != 0 || at > MAX_OUTPUT) continue;
+            t = value_at(e->g, root->results.data[k])->dtype;
+            inputs[at] = e->names[root->results.data[k].i];
+            types[at] = dtype_info(t)->tf;
+            if ((int)at >= count) count = (int)at + 1;
+        }
+        for (int k = count - 1; k-- > 0;)
+            if (!inputs[k]) inputs[k] = inputs[k + 1], types[k] = types[k + 1];
+        if (count == 1) {
+            export_simple(e, name, "Identity", t, 1, inputs);
+        } else if (count > 1) {
+            NodeWriter w = node_begin(&e->w, name, "IdentityN", count, inputs);
+            node_attr_types(&w, "T", count, types);
+            node_end(&w);
+        } else {
+            diag_unsupported(e->d, name, NULL, "output %u of a node cannot be written", output_of(tensor));
+        }
     }
 }
 
@@ -226,28 +299,8 @@ bool export_graph(const Graph *g, FILE *out, Diag *d) {
     e.symbols = NEW_ARRAY(arena, SymbolSource, g->dims.symbols.len + 1);
     const Region *root = region_at(g, g->root);
     export_placeholders(&e, root);
-    for (uint32_t i = 0; i < root->nodes.len; i++) {
-        const Node *n = node_at(g, root->nodes.data[i]);
-        const ExportRow *row = row_of(n->op);
-        if (row)
-            row->write(&e, n, row);
-        else
-            export_unsupported(&e, n, "it has no TensorFlow form yet");
-        for (uint32_t k = 0; k < n->n_outputs; k++) {
-            if (!e.names[n->outputs[k].i]) e.names[n->outputs[k].i] = "tfopt/missing";
-            note_symbols(&e, n->outputs[k]);
-        }
-    }
-    for (uint32_t i = 0; i < root->results.len; i++) {
-        const char *name = node_name_of(&e, g->outputs.data[i].tensor);
-        bool is_input = false, repeated = false;
-        for (uint32_t k = 0; k < root->params.len; k++)
-            is_input = is_input || strcmp(e.names[root->params.data[k].i], name) == 0;
-        for (uint32_t k = 0; k < i; k++)
-            repeated = repeated || strcmp(node_name_of(&e, g->outputs.data[k].tensor), name) == 0;
-        ValueId v = root->results.data[i];
-        if (!is_input && !repeated) export_simple(&e, name, "Identity", value_at(g, v)->dtype, 1, &e.names[v.i]);
-    }
+    export_region(&e, root);
+    export_outputs(&e, root);
     write_versions(&e.w);
     arena_free(e.w.arena);
     arena_free(arena);

@@ -172,6 +172,9 @@ bool export_conv(Exporter *e, const Node *n, const ExportRow *row) {
         weights = export_typed(e, export_fresh(e, "wide"), "ExpandDims", x->dtype, "Tdim", DTYPE_S32, 2,
                                (const char *const[]){weights, zero});
     }
+    for (uint32_t i = 0; depthwise && dilations && i < dilations->n; i++)
+        if (dilations->v.ints[i] != 1)
+            return export_unsupported(e, n, "TensorFlow's CPU kernel has no dilated depthwise convolution");
     if (depthwise) {
         int last = filter->shape.rank - 1;
         if (!dim_is_const(filter->shape.dims[last]))
@@ -299,6 +302,12 @@ bool export_host(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const char **inputs = NEW_ARRAY(e->arena, const char *, n->n_inputs + 1);
     for (uint32_t i = 0; i < n->n_inputs; i++) inputs[i] = export_in(e, n, i);
+    for (uint32_t i = 0; i < n->n_inputs + n->n_outputs; i++) {
+        ValueId v = i < n->n_inputs ? n->inputs[i] : n->outputs[i - n->n_inputs];
+        if (dtype_info(value_at(e->g, v)->dtype)->class_ == CLASS_HANDLE)
+            return export_unsupported(e, n, "TensorFlow fills tables in a run of their own");
+    }
+    if (n->n_outputs == 0) return export_unsupported(e, n, "it has an effect and no result");
     const char *name = export_result(e, n);
     for (uint32_t i = 1; i < n->n_outputs; i++) e->names[n->outputs[i].i] = arena_printf(e->arena, "%s:%u", name, i);
     NodeWriter w = node_begin(&e->w, name, n->host->name, (int)n->n_inputs, inputs);
@@ -307,6 +316,9 @@ bool export_host(Exporter *e, const Node *n, const ExportRow *row) {
         switch (a->kind) {
         case ATTR_INT:
             node_attr_int(&w, a->name, a->v.i);
+            break;
+        case ATTR_BOOL:
+            node_attr_bool(&w, a->name, a->v.i != 0);
             break;
         case ATTR_FLOAT:
             node_attr_float(&w, a->name, (float)a->v.f);
@@ -323,6 +335,19 @@ bool export_host(Exporter *e, const Node *n, const ExportRow *row) {
         case ATTR_FLOATS:
             node_attr_floats(&w, a->name, (int)a->n, a->v.floats);
             break;
+        case ATTR_TYPES: {
+            int *types = NEW_ARRAY(e->arena, int, a->n + 1);
+            for (uint32_t k = 0; k < a->n; k++) types[k] = dtype_info(a->v.types[k])->tf;
+            node_attr_types(&w, a->name, (int)a->n, types);
+            break;
+        }
+        case ATTR_STRINGS: {
+            const char **texts = NEW_ARRAY(e->arena, const char *, a->n + 1);
+            size_t *sizes = NEW_ARRAY(e->arena, size_t, a->n + 1);
+            for (uint32_t k = 0; k < a->n; k++) texts[k] = a->v.strings[k].data, sizes[k] = a->v.strings[k].size;
+            node_attr_strings(&w, a->name, (int)a->n, texts, sizes);
+            break;
+        }
         default:
             node_end(&w);
             return export_unsupported(e, n, "an attribute of a kind that is not written");

@@ -19,6 +19,20 @@ bool export_scalar(Exporter *e, const Node *n, const ExportRow *row) {
     return true;
 }
 
+/* TensorFlow has no such op: the ceiling below zero, the floor above. */
+bool export_trunc(Exporter *e, const Node *n, const ExportRow *row) {
+    (void)row;
+    DType t = export_value(e, n, 0)->dtype;
+    const char *x = export_in(e, n, 0);
+    Tensor zero_value = tensor_scalar_f64(e->arena, t, 0);
+    const char *zero = export_const_tensor(e, &zero_value);
+    const char *up = export_simple(e, export_fresh(e, "ceil"), "Ceil", t, 1, &x),
+               *down = export_simple(e, export_fresh(e, "floor"), "Floor", t, 1, &x),
+               *below = export_simple(e, export_fresh(e, "below"), "Less", t, 2, (const char *const[]){x, zero});
+    export_simple(e, export_result(e, n), "SelectV2", t, 3, (const char *const[]){below, up, down});
+    return true;
+}
+
 bool export_cast(Exporter *e, const Node *n, const ExportRow *row) {
     const char *x = export_in(e, n, 0);
     bool bits = n->op == OP_BITCAST;
@@ -41,6 +55,16 @@ static const char *cast_to(Exporter *e, const char *name, const char *x, DType f
     node_attr_type(&w, "DstT", dtype_info(to)->tf);
     node_end(&w);
     return name;
+}
+
+/* PopulationCount counts into uint8; ours into the operand's type. */
+bool export_popcount(Exporter *e, const Node *n, const ExportRow *row) {
+    (void)row;
+    DType t = export_value(e, n, 0)->dtype;
+    const char *x = export_in(e, n, 0);
+    const char *count = export_simple(e, export_fresh(e, "count"), "PopulationCount", t, 1, &x);
+    e->names[n->outputs[0].i] = cast_to(e, export_fresh(e, n->name), count, DTYPE_U8, t);
+    return true;
 }
 
 static const char *broadcast_to(Exporter *e, const char *name, const char *x, DType t, int rank, const Dim *dims) {
@@ -94,7 +118,8 @@ bool export_load_dims(Exporter *e, const Node *n, const ExportRow *row) {
         vector =
             export_reshape_to(e, export_fresh(e, "dims"), vector, DTYPE_S32, 1, (const Dim[]){dim_const(symbols->n)});
     for (uint32_t i = 0; i < symbols->n; i++)
-        if (symbols->v.ints[i] >= 0) e->symbols[symbols->v.ints[i]] = (SymbolSource){vector, i, true};
+        if (symbols->v.ints[i] >= 0)
+            e->symbols[symbols->v.ints[i]] = (SymbolSource){vector, DTYPE_S32, i, true, e->depth};
     return true;
 }
 
@@ -145,14 +170,26 @@ bool export_slice(Exporter *e, const Node *n, const ExportRow *row) {
         return true;
     }
     int64_t end[MAX_RANK], end_mask = 0;
-    for (uint32_t i = 0; i < size->n; i++) { /* one past the last element; before the first means "to the end" */
-        if (!dim_is_const(size->v.dims[i]) || !dim_is_const(begin->v.dims[i]))
-            return export_unsupported(e, n, "a strided slice of an unknown size");
+    bool known = true, forward = true;
+    for (uint32_t i = 0; i < size->n; i++) {
+        known = known && dim_is_const(size->v.dims[i]) && dim_is_const(begin->v.dims[i]);
+        forward = forward && strides->v.ints[i] > 0;
+    }
+    if (!known && !forward) return export_unsupported(e, n, "a backward slice of an unknown size");
+    for (uint32_t i = 0; known && i < size->n; i++) { /* one past the last element; before the first: "to the end" */
         end[i] = begin->v.dims[i].value + (size->v.dims[i].value - 1) * strides->v.ints[i] +
                  (strides->v.ints[i] > 0 ? 1 : -1);
         if (end[i] < 0) end_mask |= (int64_t)1 << i;
     }
-    const char *to = export_ints(e, 1, size->n, end), *by = export_ints(e, 1, strides->n, strides->v.ints);
+    const char *by = export_ints(e, 1, strides->n, strides->v.ints), *to = NULL;
+    if (known) {
+        to = export_ints(e, 1, size->n, end);
+    } else { /* begin + size * stride; TensorFlow clamps it to the dim */
+        const char *sizes = export_dims(e, size->n, size->v.dims, false);
+        const char *span =
+            export_simple(e, export_fresh(e, "span"), "Mul", DTYPE_S32, 2, (const char *const[]){sizes, by});
+        to = export_simple(e, export_fresh(e, "end"), "AddV2", DTYPE_S32, 2, (const char *const[]){from, span});
+    }
     NodeWriter w = node_begin(&e->w, export_result(e, n), "StridedSlice", 4, (const char *const[]){x, from, to, by});
     node_attr_type(&w, "T", dtype_info(t)->tf);
     node_attr_type(&w, "Index", 3);
@@ -161,23 +198,43 @@ bool export_slice(Exporter *e, const Node *n, const ExportRow *row) {
     return true;
 }
 
+const char *export_clamped(Exporter *e, const char *begin, DType dtype, int rank, const Dim *dims, const Dim *size) {
+    const char *all = export_dims(e, (uint32_t)rank, dims, false), *taken = export_dims(e, (uint32_t)rank, size, false);
+    const char *limit =
+        export_simple(e, export_fresh(e, "limit"), "Sub", DTYPE_S32, 2, (const char *const[]){all, taken});
+    const char *zero = export_ints(e, 0, 1, (const int64_t[]){0});
+    if (dtype != DTYPE_S32) begin = cast_to(e, export_fresh(e, "begin"), begin, dtype, DTYPE_S32);
+    const char *low =
+        export_simple(e, export_fresh(e, "low"), "Maximum", DTYPE_S32, 2, (const char *const[]){begin, zero});
+    return export_simple(e, export_fresh(e, "begin"), "Minimum", DTYPE_S32, 2, (const char *const[]){low, limit});
+}
+
+bool export_dynamic_update(Exporter *e, const Node *n, const ExportRow *row) {
+    (void)row;
+    const Value *x = export_value(e, n, 0), *update = export_value(e, n, 1);
+    if (x->shape.rank == 0) { /* all of it */
+        e->names[n->outputs[0].i] = export_in(e, n, 1);
+        return true;
+    }
+    const char *begin = export_clamped(e, export_in(e, n, 2), export_value(e, n, 2)->dtype, x->shape.rank,
+                                       x->shape.dims, update->shape.dims);
+    const char *size = export_dims(e, (uint32_t)update->shape.rank, update->shape.dims, false);
+    const char *end =
+        export_simple(e, export_fresh(e, "end"), "AddV2", DTYPE_S32, 2, (const char *const[]){begin, size});
+    int64_t ones[MAX_RANK];
+    for (int i = 0; i < x->shape.rank; i++) ones[i] = 1;
+    const char *steps = export_ints(e, 1, x->shape.rank, ones);
+    export_typed(e, export_result(e, n), "TensorStridedSliceUpdate", x->dtype, "Index", DTYPE_S32, 5,
+                 (const char *const[]){export_in(e, n, 0), begin, end, steps, export_in(e, n, 1)});
+    return true;
+}
+
 bool export_dynamic_slice(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     const Attr *size = node_attr(n, "size");
     const Value *x = export_value(e, n, 0);
-    DType index = export_value(e, n, 1)->dtype;
-    if (index != DTYPE_S32) return export_unsupported(e, n, "slice positions that are not int32");
-    Dim last[MAX_RANK]; /* begin is clamped to 0 .. dim - size */
-    for (uint32_t i = 0; i < size->n; i++) {
-        if (!dim_is_const(x->shape.dims[i]) || !dim_is_const(size->v.dims[i]))
-            return export_unsupported(e, n, "a slice at a computed place of an unknown size");
-        last[i] = dim_const(x->shape.dims[i].value - size->v.dims[i].value);
-    }
-    const char *limit = export_dims(e, size->n, last, false), *zero = export_ints(e, 0, 1, (const int64_t[]){0});
-    const char *low = export_simple(e, export_fresh(e, "low"), "Maximum", DTYPE_S32, 2,
-                                    (const char *const[]){export_in(e, n, 1), zero});
     const char *from =
-        export_simple(e, export_fresh(e, "begin"), "Minimum", DTYPE_S32, 2, (const char *const[]){low, limit});
+        export_clamped(e, export_in(e, n, 1), export_value(e, n, 1)->dtype, x->shape.rank, x->shape.dims, size->v.dims);
     const char *sizes = export_dims(e, size->n, size->v.dims, false);
     export_typed(e, export_result(e, n), "Slice", x->dtype, "Index", DTYPE_S32, 3,
                  (const char *const[]){export_in(e, n, 0), from, sizes});

@@ -7,9 +7,13 @@
 /* Where a symbol's value comes from at run time in the exported graph. */
 typedef struct {
     const char *tensor; /* NULL: nowhere */
-    int64_t index;      /* dim of its shape, or element of it */
+    DType dtype;
+    int64_t index; /* dim of its shape, or element of it */
     bool element;
+    uint32_t depth; /* of the loop that computes it */
 } SymbolSource;
+
+enum { EXPORT_MAX_DEPTH = 64 }; /* of loops in loops */
 
 typedef struct {
     const Graph *g;
@@ -18,6 +22,8 @@ typedef struct {
     const char **names; /* by value: TensorFlow tensor name */
     SymbolSource *symbols;
     uint32_t next; /* numbers our nodes */
+    uint32_t depth;
+    const char *frames[EXPORT_MAX_DEPTH + 1]; /* by depth: the loop's name; [0] unused */
     Diag *d;
 } Exporter;
 
@@ -49,11 +55,17 @@ const char *export_typed(Exporter *e, const char *name, const char *op, DType t,
                          int n_inputs, const char *const *inputs);
 /* x reshaped to `dims`. */
 const char *export_reshape_to(Exporter *e, const char *name, const char *x, DType t, int rank, const Dim *dims);
+/* The nodes of a region, whose parameters have names; afterwards its results have. */
+void export_region(Exporter *e, const Region *r);
+/* Symbols that are a whole dim of this value are read off its shape, unless they come from this loop already. */
+void export_note_symbols(Exporter *e, ValueId v);
+/* int32 vector clamp(begin, 0, dims of x - size): where a slice begins. */
+const char *export_clamped(Exporter *e, const char *begin, DType dtype, int rank, const Dim *dims, const Dim *size);
 bool export_unsupported(Exporter *e, const Node *n, const char *why);
 
 ExportFn export_scalar, export_cast, export_const, export_iota, export_dims_tensor, export_load_dims, export_reshape,
     export_broadcast, export_transpose, export_reverse, export_slice, export_dynamic_slice, export_pad, export_concat,
     export_gather, export_gather_nd, export_scatter_nd, export_space_batch, export_reduce, export_arg_reduce,
     export_cumulate, export_softmax, export_layer_norm, export_matmul, export_conv, export_conv_transpose, export_pool,
-    export_resize, export_host;
+    export_resize, export_host, export_trunc, export_popcount, export_dynamic_update, export_branches, export_while;
 #endif

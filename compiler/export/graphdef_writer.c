@@ -38,6 +38,7 @@ NodeWriter node_begin(GraphWriter *w, const char *name, const char *op, int n_in
     put_text(&n.bytes, 1, name);
     put_text(&n.bytes, 2, op);
     for (int i = 0; i < n_inputs; i++) put_text(&n.bytes, 3, inputs[i]);
+    if (n_inputs == 0 && w->control) put_text(&n.bytes, 3, w->control);
     return n;
 }
 

@@ -9,9 +9,10 @@
 
 typedef struct {
     FILE *out;
-    Arena *arena;    /* reset after every node */
-    uint64_t random; /* state of the seeded weights */
-    int64_t batch;   /* -1: unknown */
+    Arena *arena;        /* reset after every node */
+    uint64_t random;     /* state of the seeded weights */
+    int64_t batch;       /* -1: unknown */
+    const char *control; /* "^node" that nodes without inputs wait for (they belong to its branch or loop), or NULL */
 } GraphWriter;
 
 enum { TF_FLOAT = 1, TF_INT32 = 3 };

@@ -101,8 +101,9 @@ static Attr host_attr(Import *c, const TfAttr *a, bool *out_ok) {
         r.v.s = arena_strndup(arena, a->v.s ? a->v.s : "", a->n);
         return r;
     case TF_ATTR_INT:
-    case TF_ATTR_BOOL:
         return attr_int(r.name, a->v.i);
+    case TF_ATTR_BOOL:
+        return attr_bool(r.name, a->v.i != 0);
     case TF_ATTR_FLOAT:
         return attr_float(r.name, a->v.f);
     case TF_ATTR_TYPE:

@@ -7,6 +7,10 @@ Attr attr_int(const char *name, int64_t v) {
     return (Attr){.name = name, .kind = ATTR_INT, .n = 1, .v.i = v};
 }
 
+Attr attr_bool(const char *name, bool v) {
+    return (Attr){.name = name, .kind = ATTR_BOOL, .n = 1, .v.i = v};
+}
+
 Attr attr_float(const char *name, double v) {
     return (Attr){.name = name, .kind = ATTR_FLOAT, .n = 1, .v.f = v};
 }

@@ -13,7 +13,8 @@ typedef enum {
     ATTR_STRINGS,
     ATTR_TYPES,
     ATTR_DIMS,
-    ATTR_TENSOR
+    ATTR_TENSOR,
+    ATTR_BOOL /* in v.i; only of host ops, which keep TensorFlow's kinds: ops of the graph have integers */
 } AttrKind;
 
 typedef struct {
@@ -36,6 +37,7 @@ typedef struct {
 
 /* Makers; lists are copied into the arena, names are not. */
 Attr attr_int(const char *name, int64_t v);
+Attr attr_bool(const char *name, bool v);
 Attr attr_float(const char *name, double v);
 Attr attr_string(const char *name, const char *s);
 Attr attr_type(const char *name, DType t);

@@ -84,9 +84,13 @@ bool op_attr_kind(OpId op, const char *name, AttrKind *out) {
 }
 
 static Attr copy_attr(Arena *a, Attr attr) {
-    static const size_t element_size[] = {
-        [ATTR_INTS] = sizeof(int64_t), [ATTR_FLOATS] = sizeof(double), [ATTR_STRINGS] = sizeof(StringElement),
-        [ATTR_TYPES] = sizeof(DType),  [ATTR_DIMS] = sizeof(Dim),      [ATTR_TENSOR] = 0};
+    static const size_t element_size[] = {[ATTR_INTS] = sizeof(int64_t),
+                                          [ATTR_FLOATS] = sizeof(double),
+                                          [ATTR_STRINGS] = sizeof(StringElement),
+                                          [ATTR_TYPES] = sizeof(DType),
+                                          [ATTR_DIMS] = sizeof(Dim),
+                                          [ATTR_TENSOR] = 0,
+                                          [ATTR_BOOL] = 0};
     attr.name = arena_strdup(a, attr.name);
     if (attr.kind == ATTR_STRING)
         attr.v.s = arena_strndup(a, attr.v.s ? attr.v.s : "", attr.n);
@@ -268,7 +272,7 @@ const Attr *node_attr(const Node *n, const char *name) {
 
 int64_t node_int(const Node *n, const char *name, int64_t missing) {
     const Attr *a = node_attr(n, name);
-    return a && a->kind == ATTR_INT ? a->v.i : missing;
+    return a && (a->kind == ATTR_INT || a->kind == ATTR_BOOL) ? a->v.i : missing;
 }
 
 double node_float(const Node *n, const char *name, double missing) {

@@ -227,9 +227,13 @@ bool parse_attr(Lexer *l, OpId op, Attr *out) {
             if (!parse_list(l, &a)) return false;
         } else {
             const char *word = lex_word(l);
-            a.kind = ATTR_TYPE;
-            a.v.type = word ? dtype_from_text(word) : DTYPE_NONE;
-            if (a.v.type == DTYPE_NONE) return lex_error(l, "attribute '%s' has no value", a.name);
+            bool is_true = word && strcmp(word, "true") == 0, is_bool = is_true || (word && strcmp(word, "false") == 0);
+            a.kind = is_bool ? ATTR_BOOL : ATTR_TYPE;
+            if (is_bool)
+                a.v.i = is_true;
+            else
+                a.v.type = word ? dtype_from_text(word) : DTYPE_NONE;
+            if (!is_bool && a.v.type == DTYPE_NONE) return lex_error(l, "attribute '%s' has no value", a.name);
         }
     }
     *out = a;

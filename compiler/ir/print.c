@@ -136,6 +136,8 @@ static void print_attr(Printer *p, const Node *n, const Attr *a) {
     str_printf(p->out, "%s=", a->name);
     if (a->kind == ATTR_INT) {
         str_printf(p->out, "%" PRId64, a->v.i);
+    } else if (a->kind == ATTR_BOOL) {
+        str_add(p->out, a->v.i ? "true" : "false");
     } else if (a->kind == ATTR_FLOAT) {
         print_float(p->out, a->v.f);
     } else if (a->kind == ATTR_STRING) {

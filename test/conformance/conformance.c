@@ -1,6 +1,7 @@
 /* conformance: runs TensorFlow's recorded cases through the reference evaluator and through compiled code.
-   usage: conformance CASES… [--reference | --compiled] [--filter TEXT] [-j N] [-v] [--report FILE]
-   CASES: directories of suites (SUITE/NAME/case.json) or of cases. Every case is a child process with limits on time
+   usage: conformance CASES… [--reference | --compiled | --exported] [--filter TEXT] [-j N] [-v] [--report FILE]
+   CASES: directories of suites (SUITE/NAME/case.json) or of cases. --exported writes the rewritten graph as a GraphDef
+   first, as `tfoptc optimize` does, and evaluates that one. Every case is a child process with limits on time
    and memory, so that a crash is counted as a wrong answer of that case alone. Prints passed, refused and wrong per
    suite, per op what went wrong, and closes with "N passed, N failed". A refusal is not a failure; exit 1 only when
    something is wrong. */
@@ -83,7 +84,22 @@ static bool run_compiled(const Case *c, CompileOptions *o, const Tensor *inputs,
     return true;
 }
 
-static Answer run_case(const char *directory, bool reference, bool compiled, const char *cpu) {
+/* What a case goes through. */
+typedef struct {
+    bool reference, compiled, exported;
+    const char *cpu;
+} Ways;
+
+/* Writes the rewritten graph as a GraphDef and makes it the model. */
+static bool export_model(CompileOptions *o, const char *directory, Arena *arena, Diag *d) {
+    Compilation work = {.arena = arena};
+    const char *path = arena_printf(arena, "%s/exported.pb", directory);
+    if (!compile_to(&work, o, EMIT_KIND_PB, path, d)) return false;
+    o->model = path;
+    return true;
+}
+
+static Answer run_case(const char *directory, const Ways *ways) {
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
@@ -93,7 +109,7 @@ static Answer run_case(const char *directory, bool reference, bool compiled, con
     CompileOptions o;
     if (!case_read(&c, arena, directory, &d)) return answer_diag(&a, &d, "case"), a;
     words.model = c.graph;
-    words.cpu = cpu;
+    words.cpu = ways->cpu;
     words.has_threads = true;
     words.threads = 2;
     if (!common_compile_options(&o, &words, arena, &d)) return answer_diag(&a, &d, "options"), a;
@@ -101,9 +117,12 @@ static Answer run_case(const char *directory, bool reference, bool compiled, con
     Tensor *inputs = NEW_ARRAY(arena, Tensor, c.n_inputs + 1);
     for (uint32_t i = 0; i < c.n_inputs; i++) inputs[i] = c.inputs[i].value;
     Compilation work = {.arena = arena};
-    if (!compile_import(&work, &o, &d)) return answer_diag(&a, &d, "import"), a;
-    if (reference && !run_reference(&c, work.original, inputs, arena, &d, &a)) return a;
-    if (compiled) run_compiled(&c, &o, inputs, arena, &d, &a);
+    const char *folder = ways->exported ? file_make_temp_dir(arena, &d) : NULL;
+    bool imported = (!ways->exported || export_model(&o, folder, arena, &d)) && compile_import(&work, &o, &d);
+    if (folder) file_remove_tree(folder);
+    if (!imported) return answer_diag(&a, &d, "import"), a;
+    if (ways->reference && !run_reference(&c, work.original, inputs, arena, &d, &a)) return a;
+    if (ways->compiled) run_compiled(&c, &o, inputs, arena, &d, &a);
     return a;
 }
 
@@ -138,7 +157,7 @@ typedef struct {
     Entry *entry;
 } Job;
 
-static Job start(Entry *e, bool reference, bool compiled, const char *cpu) {
+static Job start(Entry *e, const Ways *ways) {
     int ends[2];
     Job job = {-1, -1, e};
     if (pipe(ends) != 0) return job;
@@ -150,7 +169,7 @@ static Job start(Entry *e, bool reference, bool compiled, const char *cpu) {
         limit = (struct rlimit){0, 0};
         setrlimit(RLIMIT_CORE, &limit);
         alarm(TIME_LIMIT);
-        Answer a = run_case(e->directory, reference, compiled, cpu);
+        Answer a = run_case(e->directory, ways);
         ssize_t n = write(ends[1], &a, sizeof a);
         _exit(n == (ssize_t)sizeof a ? 0 : 1);
     }
@@ -207,23 +226,26 @@ static void report(Entries *entries, Arena *arena, FILE *out, bool verbose) {
 int main(int argc, char **argv) {
     Arena *arena = arena_new();
     Entries entries = {0};
-    bool reference = true, compiled = true, verbose = false;
-    const char *filter = NULL, *report_file = NULL, *cpu = NULL;
+    Ways ways = {.reference = true, .compiled = true};
+    bool verbose = false;
+    const char *filter = NULL, *report_file = NULL;
     int jobs = 2;
     for (int i = 1; i < argc; i++) { /* options first, so that --filter holds for every folder */
         if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc) filter = argv[i + 1];
     }
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--reference") == 0)
-            compiled = false;
+            ways.compiled = false;
         else if (strcmp(argv[i], "--compiled") == 0)
-            reference = false;
+            ways.reference = false;
+        else if (strcmp(argv[i], "--exported") == 0)
+            ways.exported = true, ways.compiled = false;
         else if (strcmp(argv[i], "-v") == 0)
             verbose = true;
         else if (strcmp(argv[i], "--filter") == 0 && i + 1 < argc)
             i++;
         else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)
-            cpu = argv[++i];
+            ways.cpu = argv[++i];
         else if (strcmp(argv[i], "--report") == 0 && i + 1 < argc)
             report_file = argv[++i];
         else if (strcmp(argv[i], "-j") == 0 && i + 1 < argc)
@@ -231,8 +253,10 @@ int main(int argc, char **argv) {
         else if (argv[i][0] != '-')
             collect(&entries, arena, argv[i], filter, 0);
         else
-            return fprintf(stderr, "usage: conformance CASES… [--reference | --compiled] [--filter TEXT] [--cpu NAME] "
-                                   "[-j N] [-v] [--report FILE]\n"),
+            return fprintf(
+                       stderr,
+                       "usage: conformance CASES… [--reference | --compiled | --exported] [--filter TEXT] [--cpu NAME] "
+                       "[-j N] [-v] [--report FILE]\n"),
                    2;
     }
     jobs = jobs < 1 ? 1 : jobs > MAX_JOBS ? MAX_JOBS : jobs;
@@ -244,7 +268,7 @@ int main(int argc, char **argv) {
             finish(&running[0]);
             memmove(running, running + 1, sizeof running[0] * (size_t)--n_running);
         }
-        running[n_running++] = start(&entries.data[i], reference, compiled, cpu);
+        running[n_running++] = start(&entries.data[i], &ways);
         if (isatty(STDERR_FILENO) && i % 16 == 0) fprintf(stderr, "\r%u of %u", i, entries.len);
     }
     for (int i = 0; i < n_running; i++) finish(&running[i]);

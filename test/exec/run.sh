@@ -137,6 +137,21 @@ inputs) # arrays of an .npz by name or all at once, pictures, and mistakes with 
     "$tfoptc" run "$work/digits.so" --input "image=$picture" --image-size 9x9 2>"$work/err.txt" && fail "a size that does not fit"
     grep -q "image-size" "$work/err.txt" || fail "message: $(cat "$work/err.txt")"
     ;;
+optimize) # the rewritten graph as a GraphDef: read again it gives the same answers, control flow included
+    for graph in "$model" "$source"/test/models/frontend/*.pb; do
+        name=$(basename "$(dirname "$graph")")_$(basename "$graph" .pb)
+        "$tfoptc" run "$graph" --reference --save "$work/$name" >"$work/outputs" 2>"$work/err.txt" || fail "$name: $(cat "$work/err.txt")"
+        "$tfoptc" optimize "$graph" -o "$work/$name.pb" || fail "optimize $name"
+        "$tfoptc" run "$graph" --reference >"$work/outputs" || fail "$name"
+        set --
+        i=0
+        while read -r output rest; do
+            set -- "$@" --expect "$output=$(ls "$work/$name/out_$i".*)"
+            i=$((i + 1))
+        done <"$work/outputs"
+        "$tfoptc" verify "$work/$name.pb" "$@" >"$work/log" 2>&1 || fail "$name: $(cat "$work/log")"
+    done
+    ;;
 size) # a model without host ops links none of them, and no dlopen
     compile "$work/digits.o" --threads 0
     build_host "$work/host" -DLINKED_MODEL=digits "$work/digits.o" -Wl,--gc-sections
