@@ -1,7 +1,7 @@
 /* export, control flow: regions become TensorFlow's version 1 control flow, which needs no function
-   library. A branch is a set of Switch nodes on its condition, with Merge nodes behind; a loop is a frame: Enter, Merge,
-   Switch, NextIteration, Exit ("Implementation of Control Flow in TensorFlow", Yu and others, 2017). Nodes without inputs
-   belong to no branch by themselves: they wait for a pivot by a control input. */
+   library. A branch is a set of Switch nodes on its condition, with Merge nodes behind; a loop is a frame: Enter,
+   Merge, Switch, NextIteration, Exit ("Implementation of Control Flow in TensorFlow", Yu and others, 2017). Nodes
+   without inputs belong to no branch by themselves: they wait for a pivot by a control input. */
 #include "export/exporter.h"
 
 #include <string.h>
@@ -52,7 +52,8 @@ static const char *merge(Exporter *e, const char *what, DType t, const char *con
 bool export_branches(Exporter *e, const Node *n, const ExportRow *row) {
     (void)row;
     uint32_t n_args = n->n_inputs - 1, last = n->n_regions - 1;
-    const char **args = NEW_ARRAY(e->arena, const char *, n_args + 1), **taken = NEW_ARRAY(e->arena, const char *, n_args + 1),
+    const char **args = NEW_ARRAY(e->arena, const char *, n_args + 1),
+               **taken = NEW_ARRAY(e->arena, const char *, n_args + 1),
                **results = NEW_ARRAY(e->arena, const char *, n->n_outputs * n->n_regions + 1);
     for (uint32_t i = 0; i < n_args; i++) args[i] = export_in(e, n, i + 1);
     const char *selector = export_in(e, n, 0), *pivot = NULL;
@@ -67,13 +68,14 @@ bool export_branches(Exporter *e, const Node *n, const ExportRow *row) {
                 chosen = export_simple(e, export_fresh(e, "chosen"), "Equal", DTYPE_S32, 2,
                                        (const char *const[]){selector, number});
             }
-            const char *split =
-                export_simple(e, export_fresh(e, "split"), "Switch", DTYPE_BOOL, 2, (const char *const[]){chosen, chosen});
+            const char *split = export_simple(e, export_fresh(e, "split"), "Switch", DTYPE_BOOL, 2,
+                                              (const char *const[]){chosen, chosen});
             mine = identity(e, "taken", second_of(e, split), DTYPE_BOOL);
             pivot = identity(e, "rest", split, DTYPE_BOOL);
             for (uint32_t i = 0; i < n_args; i++) {
-                const char *both = export_simple(e, export_fresh(e, "switch"), "Switch", export_value(e, n, i + 1)->dtype, 2,
-                                                 (const char *const[]){args[i], chosen});
+                const char *both =
+                    export_simple(e, export_fresh(e, "switch"), "Switch", export_value(e, n, i + 1)->dtype, 2,
+                                  (const char *const[]){args[i], chosen});
                 taken[i] = second_of(e, both);
                 args[i] = both;
             }
@@ -83,8 +85,7 @@ bool export_branches(Exporter *e, const Node *n, const ExportRow *row) {
         }
         Outside o = enter_region(e, mine);
         write_region(e, region, r < last ? taken : args);
-        for (uint32_t i = 0; i < n->n_outputs; i++)
-            results[i * n->n_regions + r] = e->names[region->results.data[i].i];
+        for (uint32_t i = 0; i < n->n_outputs; i++) results[i * n->n_regions + r] = e->names[region->results.data[i].i];
         leave_region(e, o);
         if (pivot) e->w.control = arena_printf(e->arena, "^%s", pivot);
     }
@@ -105,7 +106,8 @@ bool export_while(Exporter *e, const Node *n, const ExportRow *row) {
         return export_unsupported(e, n, n->n_inputs ? "loops are nested too deeply" : "a loop that carries nothing");
     const Region *cond = region_at(e->g, n->regions[0]), *body = region_at(e->g, n->regions[1]);
     const char *frame = export_fresh(e, "frame"), **merged = NEW_ARRAY(e->arena, const char *, n->n_inputs),
-               **next = NEW_ARRAY(e->arena, const char *, n->n_inputs), **current = NEW_ARRAY(e->arena, const char *, n->n_inputs);
+               **next = NEW_ARRAY(e->arena, const char *, n->n_inputs),
+               **current = NEW_ARRAY(e->arena, const char *, n->n_inputs);
     Outside o = enter_region(e, NULL);
     e->frames[++e->depth] = frame;
     for (uint32_t i = 0; i < n->n_inputs; i++) {
