@@ -92,6 +92,29 @@ static void test_levels_are_resized_in_fixed_point(void **state) {
     bench_free(b);
 }
 
+/* Products are rounded once, halves up; sums with the zero point are clamped. */
+static void test_uniform_product(void **state) {
+    (void)state;
+    int8_t x[] = {1, 2, -1, -2, 127, 127}, y[] = {3, 4};
+    float one = 1, half = 0.5f;
+    int32_t zero = 0, low = 1;
+    Bench *b = bench_new();
+    input(b, TFOPT_S8, 2, (int64_t[]){3, 2}, x);
+    input(b, TFOPT_S8, 2, (int64_t[]){2, 1}, y);
+    for (int i = 0; i < 3; i++) {
+        input(b, TFOPT_F32, 0, NULL, i == 1 ? &half : &one);
+        input(b, TFOPT_S32, 0, NULL, i == 2 ? &low : &zero);
+    }
+    int_attr(b, "output_quantization_max_val", 100);
+    output(b, TFOPT_S32);
+    assert_int_equal(tfopt_host_uniform_dot(&b->call), TFOPT_OK);
+    const int32_t want[] = {7, -4, 100};
+    assert_memory_equal(b->outputs[0].data, want, sizeof want);
+    half = 0;
+    assert_int_equal(tfopt_host_uniform_dot(&b->call), TFOPT_INVALID_ARGUMENT);
+    bench_free(b);
+}
+
 /* Far out the phase is rounded to f32, as TensorFlow's is. */
 static void test_bessel_functions_of_singles(void **state) {
     (void)state;
@@ -120,6 +143,7 @@ int main(void) {
         cmocka_unit_test(test_concatenated_levels_share_a_range),
         cmocka_unit_test(test_instance_norm_finds_its_range),
         cmocka_unit_test(test_levels_are_resized_in_fixed_point),
+        cmocka_unit_test(test_uniform_product),
         cmocka_unit_test(test_bessel_functions_of_singles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
