@@ -6,15 +6,19 @@
 
 #include <string.h>
 
+/* Weights of narrow floats would be rounded once more, and small ones lost. */
+static bool is_wide(DType t) {
+    return t == DTYPE_F32 || t == DTYPE_F64;
+}
+
 /* The contraction behind v with constant weights that only v's user sees, or NULL. */
 static const Node *weighted(const Rewriter *w, ValueId v) {
     NodeId def = value_at(w->g, v)->def;
     const Node *n = node_at(w->g, def);
     if (!def.i || !(op_info(n->op)->flags & OP_FLAG_CONTRACTION) || rewrite_uses(w, v) != 1) return NULL;
     const Tensor *t = value_const(w->g, n->inputs[1]);
-    return t && dtype_is_float(t->dtype) && t->dtype == dtype_at(w->g, v) && dtype_at(w->g, n->inputs[0]) == t->dtype
-               ? n
-               : NULL;
+    return t && is_wide(t->dtype) && t->dtype == dtype_at(w->g, v) && dtype_at(w->g, n->inputs[0]) == t->dtype ? n
+                                                                                                               : NULL;
 }
 
 /* Whether constant c varies along the last axis of `image` at most. */
@@ -101,7 +105,7 @@ static ValueId rule_scale_in_front(Rewriter *w, NodeId id) {
     if (!product || !value_const(w->g, f->inputs[1]) ||
         !is_along_channels(w->g, product->inputs[1], shape_at(w->g, f->inputs[0])))
         return (ValueId){0};
-    if (!dtype_is_float(dtype_at(w->g, f->inputs[0])) ||
+    if (!is_wide(dtype_at(w->g, f->inputs[0])) ||
         !shape_equal(shape_at(w->g, product->inputs[0]), shape_at(w->g, f->inputs[0])))
         return (ValueId){0};
     int at = input_channels(w->g, f);

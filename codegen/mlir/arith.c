@@ -38,7 +38,7 @@ EmitValue emit_float(Emit *e, EmitType t, double v) {
 }
 
 EmitValue emit_int(Emit *e, EmitType t, int64_t v) {
-    if (dtype_is_float(t.dtype) && t.dtype <= DTYPE_BF16) return emit_float(e, t, (double)v);
+    if (t.dtype == DTYPE_F32 || t.dtype == DTYPE_F64 || t.dtype == DTYPE_F16) return emit_float(e, t, (double)v);
     return splat(e, t, mlirIntegerAttrGet(e->scalar_types[t.dtype], v));
 }
 

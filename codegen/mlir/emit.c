@@ -22,7 +22,8 @@ static MlirLogicalResult keep_message(MlirDiagnostic diagnostic, void *out) {
     return mlirLogicalResultSuccess();
 }
 
-/* Types of register values. What is only moved (strings, complex numbers, handles) is an integer of its size. */
+/* Types of register values. What is only moved (strings, complex numbers, handles) is an integer of its size, and so is
+   bf16, which is computed in f32: for LLVM's own type of it many targets call a function. */
 static MlirType scalar_type(MlirContext c, DType t) {
     switch (t) {
     case DTYPE_F32:
@@ -31,8 +32,6 @@ static MlirType scalar_type(MlirContext c, DType t) {
         return mlirF64TypeGet(c);
     case DTYPE_F16:
         return mlirF16TypeGet(c);
-    case DTYPE_BF16:
-        return mlirBF16TypeGet(c);
     case DTYPE_BOOL:
         return mlirIntegerTypeGet(c, 1);
     default:
@@ -89,8 +88,8 @@ EmitType emit_type(const Emit *e, EmitValue v) {
         t = mlirShapedTypeGetElementType(t);
     }
     /* Ints are signless: the signed type of the width stands for them. */
-    static const DType order[] = {DTYPE_F32, DTYPE_S32, DTYPE_S64, DTYPE_BOOL, DTYPE_S8,
-                                  DTYPE_S16, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_STRING};
+    static const DType order[] = {DTYPE_F32, DTYPE_S32, DTYPE_S64, DTYPE_BOOL,  DTYPE_S8,
+                                  DTYPE_S16, DTYPE_F64, DTYPE_F16, DTYPE_STRING};
     for (size_t i = 0; i < ARRAY_LEN(order); i++)
         if (mlirTypeEqual(t, e->scalar_types[order[i]])) return (EmitType){order[i], lanes};
     return (EmitType){DTYPE_NONE, lanes};

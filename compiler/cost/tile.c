@@ -1,6 +1,6 @@
-/* tile: what a matrix product costs on the machine's registers. A tile of r rows and v vectors does r*v multiply-adds for
-   r + v loads a step of k; the best one is found by trying all that fit in the registers with the ends of M and N counted
-   in. Scheduling takes the tile, passes compare alternatives by its cycles. */
+/* tile: what a matrix product costs on the machine's registers. A tile of r rows and v vectors does r*v multiply-adds
+   for r + v loads a step of k; the best one is found by trying all that fit in the registers with the ends of M and N
+   counted in. Scheduling takes the tile, passes compare alternatives by its cycles. */
 #include "cost/cost.h"
 
 enum { MAX_TILE_VECTORS = 4 };

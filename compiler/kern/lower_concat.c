@@ -152,6 +152,13 @@ static void copy_part(Lower *l, NodeId n, ValueId v, ValueId out, uint32_t to, i
     body_finish(b, units, cost);
 }
 
+/* Whether operand j is an earlier one once more: that was written where the earlier one goes. */
+static bool comes_again(const Node *concat, uint32_t j) {
+    for (uint32_t i = 0; i < j; i++)
+        if (concat->inputs[i].i == concat->inputs[j].i) return true;
+    return false;
+}
+
 bool lower_concat(Lower *l, NodeId n) {
     const Node *node = lower_node(l, n);
     ValueId result = node->outputs[0];
@@ -167,7 +174,7 @@ bool lower_concat(Lower *l, NodeId n) {
         const Value *in = lower_value(l, v);
         Dim offset = dim_mul(t, first, inner);
         bool computed_here = in->def.i && l->group_of[n.i] > 0 && l->group_of[in->def.i] == l->group_of[n.i];
-        if (l->part_of[v.i] == n.i) {
+        if (l->part_of[v.i] == n.i && !comes_again(lower_node(l, n), j)) {
             (void)lower_buffer(l, v);
         } else if (contiguous && dim_is_const(offset) && !computed_here && l->pitch_of[v.i] == 0) {
             uint32_t part = lower_view_of(l, to, offset.value, in->dtype, &in->shape, in->name);

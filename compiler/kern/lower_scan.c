@@ -47,7 +47,12 @@ bool lower_scan(Lower *l, NodeId n) {
     ExprId first = is_sum       ? body_number(b, type, 0)
                    : is_product ? body_number(b, type, 1)
                                 : expr_float(l->arena, b->k, type, -INFINITY);
-    Stmt *update;
+    Stmt *update, *keep = NULL;
+    if (exclusive) { /* the result may lie where the operand does: what is stored must not be read again */
+        uint32_t element = body_acc(b, type);
+        keep = stmt_acc(b, element, value);
+        value = expr_acc(l->arena, b->k, element);
+    }
     if (is_sum || is_product) {
         update = stmt_update(b, acc, is_sum ? OP_ADD : OP_MUL, value);
     } else {
@@ -55,7 +60,7 @@ bool lower_scan(Lower *l, NodeId n) {
         update->pred = expr_int(l->arena, b->k, DTYPE_BOOL, 1);
     }
     Stmt *store = stmt_store(b, param, index, stored), *rest = stmt_fails(b);
-    Stmt *turn = exclusive ? stmt_join(stmt_join(fails, rest), stmt_join(store, update))
+    Stmt *turn = exclusive ? stmt_join(stmt_join(fails, keep), stmt_join(stmt_join(rest, store), update))
                            : stmt_join(stmt_join(fails, update), stmt_join(rest, store));
     Stmt *inside = stmt_join(stmt_acc(b, acc, first), nest_for(b, &along, FOR_SERIAL, turn));
     double kept = 1, length = (double)lower_typical(l, along.extent);

@@ -264,13 +264,16 @@ bool ref_pool(RefCall *c) {
             }
         }
         for (int64_t i = 0; i < g.channels; i++) {
-            /* A window wholly in the padding: the lowest number for max; 0/0 for an average. */
+            /* A window wholly in the padding: the lowest number for max (which is larger than -inf); 0/0 for an
+             * average. */
             if (w == WIDE_F32)
-                ((float *)result)[at + i] = average ? (count ? racc[i] : 0) / (float)count : count ? racc[i] : -FLT_MAX;
+                ((float *)result)[at + i] = average                          ? (count ? racc[i] : 0) / (float)count
+                                            : count && !(racc[i] < -FLT_MAX) ? racc[i]
+                                                                             : -FLT_MAX;
             else if (w == WIDE_F64)
-                ((double *)result)[at + i] = average ? (count ? facc[i] : 0) / (double)count
-                                             : count ? facc[i]
-                                                     : -DBL_MAX;
+                ((double *)result)[at + i] = average                          ? (count ? facc[i] : 0) / (double)count
+                                             : count && !(facc[i] < -DBL_MAX) ? facc[i]
+                                                                              : -DBL_MAX;
             else
                 ((int64_t *)result)[at + i] = !count ? 0 : average ? iacc[i] / count : iacc[i];
         }

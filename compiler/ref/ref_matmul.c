@@ -150,7 +150,7 @@ bool ref_lstm(RefCall *c) {
                 const double f = sigmoid(read_real(w, gates, g + 2 * hidden) + forget_bias),
                              o = sigmoid(read_real(w, gates, g + 3 * hidden));
                 double cs = f * read_real(w, cell, at) + i * candidate;
-                if (clip > 0) cs = fmin(fmax(cs, -clip), clip);
+                if (clip > 0) cs = cs > clip ? clip : cs < -clip ? -clip : cs; /* NaN stays */
                 write_real(w, cell, at, cs);
                 write_real(w, next, at, o * tanh(cs));
             }

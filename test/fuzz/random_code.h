@@ -37,6 +37,8 @@ Settings random_settings(Random *r, Arena *arena, int threads, const char *cpu);
 void settings_print(const Settings *s, Str *out);
 /* Compiles all cases into one library, loads it and judges every one. */
 void judge_cases(Case *cases, uint32_t n, Arena *arena);
+/* What became of the case: the rewritten graph and its kernels. */
+void print_code(const Case *c, Str *out);
 /* The first pass after which the reference itself gives another answer, or NULL when passes are right. */
 const char *find_guilty_pass(const Case *c, Arena *arena);
 #endif

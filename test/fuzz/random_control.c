@@ -40,6 +40,14 @@ typedef struct {
     float magnitudes[MOST_RESULTS];
 } Results;
 
+/* Sizes that something inside of a region defines have no meaning outside. */
+static void forget_computed(Maker *m, Shape *s) {
+    const DimTable *t = &m->g->dims;
+    for (int k = 0; k < s->rank; k++)
+        for (uint32_t i = (uint32_t)m->w->n_symbols; i < t->symbols.len && !dim_is_const(s->dims[k]); i++)
+            if (dim_uses(t, s->dims[k], i)) s->dims[k] = dim_const(random_between(m->r, 0, 4));
+}
+
 static RegionId make_branch(Maker *m, uint32_t n, const ValueId *args, Results *results, bool first) {
     Maker inner;
     RegionId r = graph_add_region(m->g, (NodeId){0});
@@ -52,6 +60,7 @@ static RegionId make_branch(Maker *m, uint32_t n, const ValueId *args, Results *
             if (!v.i) return (RegionId){0};
             results->dtypes[i] = maker_value(&inner, v)->dtype;
             results->shapes[i] = maker_value(&inner, v)->shape;
+            forget_computed(m, &results->shapes[i]);
             results->magnitudes[i] = magnitude_of(&inner, v);
             add_result(&inner, v);
         } else { /* of the same rank; other sizes now and then */

@@ -8,9 +8,9 @@
 /* ---- tensors */
 
 static double edge_value(Random *r, DType t) {
-    static const double edges[] = {NAN, INFINITY, -INFINITY, -0.0, 0, 1, -1, 1e-40, 3e38, 0.5, -0.5, 2};
+    static const double edges[] = {NAN, INFINITY, -INFINITY, -0.0, 0, 1, -1, 1e-40, 1e6, 0.5, -0.5, 2};
     double x = edges[random_below(r, ARRAY_LEN(edges))];
-    return t == DTYPE_F16 && fabs(x) > 6e4 && isfinite(x) ? 6e4 : x;
+    return t == DTYPE_F16 && fabs(x) > 100 && isfinite(x) ? 100 : x; /* where sums overflow says nothing */
 }
 
 static double float_element(Random *r, DType t, Fill fill) {

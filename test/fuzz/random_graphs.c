@@ -89,9 +89,16 @@ static void report(const Options *o, uint64_t seed, const Answer *a) {
     str_init(&text, arena);
     case_print(&c, &text);
     printf("smallest: %s\n%s\n", c.why, str_text(&text));
+    if (o->verbose && a->verdict == DIFFERENT) {
+        str_init(&text, arena);
+        print_code(&c, &text);
+        printf("%s\n", str_text(&text));
+    }
     fflush(stdout);
     if (o->keep) {
         Diag d;
+        str_init(&text, arena);
+        case_print(&c, &text);
         diag_init(&d, arena, NULL);
         file_write(arena, arena_printf(arena, "%s/seed-%llu.txt", o->keep, (unsigned long long)seed), str_text(&text),
                    text.len, &d);

@@ -192,7 +192,11 @@ ValueId make_input(Maker *m, DType dtype, const Shape *s) {
     return add_input(m, dtype, s, (Filling){.fill = pick_fill(m, dtype)});
 }
 
-static bool room_for_input(const Maker *m) {
+/* Inputs have no sizes that are set while running. */
+static bool room_for_input(const Maker *m, const Shape *s) {
+    for (int k = 0; k < s->rank; k++)
+        for (uint32_t i = (uint32_t)m->w->n_symbols; i < m->g->dims.symbols.len && !dim_is_const(s->dims[k]); i++)
+            if (dim_uses(&m->g->dims, s->dims[k], i)) return false;
     return m->root && m->g->inputs.len < MOST_INPUTS;
 }
 
@@ -217,7 +221,7 @@ ValueId make_leaf(Maker *m, DType dtype, const Shape *s) {
     ValueId v;
     Fill fill = pick_fill(m, dtype);
     int64_t how = random_below(m->r, 100);
-    if (how < 65 && room_for_input(m)) {
+    if (how < 65 && room_for_input(m, s)) {
         v = add_input(m, dtype, s, (Filling){.fill = fill});
     } else if (how > 94 && s->rank && (dtype_is_int(dtype) || dtype_is_float(dtype))) {
         Attr a[] = {attr_dims(m->g->arena, "shape", (size_t)s->rank, s->dims),
@@ -238,7 +242,7 @@ ValueId make_indexes(Maker *m, DType dtype, const Shape *s, Dim below) {
         x = make_node(m, OP_FLOORMOD, 2, (ValueId[]){x, n}, 0, NULL);
         if (x.i && dim_is_const(below) && below.value > 0) return x;
     }
-    if (room_for_input(m) && random_chance(m->r, 70))
+    if (room_for_input(m, s) && random_chance(m->r, 70))
         return add_input(m, dtype, s, (Filling){.fill = FILL_INDEXES, .below = below, .outside = outside});
     int64_t least = dim_value(m->w, below, 0);
     for (int b = 1; b < N_BINDINGS; b++) least = dim_value(m->w, below, b) < least ? dim_value(m->w, below, b) : least;
@@ -266,6 +270,17 @@ ValueId pick_value(Maker *m, const char *classes, int least_rank, int most_rank)
     return v;
 }
 
+/* Whether x broadcasts to s whatever the binding: sizes may be equal as symbols, or equal by chance. */
+static bool broadcasts_to(const Maker *m, const Shape *x, const Shape *s) {
+    if (x->rank > s->rank) return false;
+    for (int i = 0; i < x->rank; i++)
+        for (int b = 0; b < N_BINDINGS; b++) {
+            int64_t from = dim_value(m->w, x->dims[i], b), to = dim_value(m->w, s->dims[i + s->rank - x->rank], b);
+            if (from != to && from != 1) return false;
+        }
+    return true;
+}
+
 static ValueId find_like(Maker *m, DType dtype, const Shape *s, bool broadcasts) {
     uint32_t from = (uint32_t)random_below(m->r, m->pool.len);
     for (uint32_t i = 0; i < m->pool.len; i++) {
@@ -274,7 +289,7 @@ static ValueId find_like(Maker *m, DType dtype, const Shape *s, bool broadcasts)
         Shape out;
         if (value->dtype != dtype) continue;
         if (shape_equal(&value->shape, s)) return v;
-        if (broadcasts && value->shape.rank <= s->rank && shape_broadcast(&m->g->dims, &value->shape, s, &out) &&
+        if (broadcasts && broadcasts_to(m, &value->shape, s) && shape_broadcast(&m->g->dims, &value->shape, s, &out) &&
             shape_equal(&out, s))
             return v;
     }
