@@ -139,11 +139,18 @@ static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted
 }
 
 /* The type of a tensor in the middle of a graph: by the attribute that names it for most ops. */
-static DType guess_dtype(const TfNode *n) {
-    static const char *const names[] = {"dtype", "DstT", "output_type", "out_type", "T"};
+static DType guess_dtype(const TfNode *n, uint32_t output) {
+    static const char *const names[] = {"dtype", "DstT", "output_type", "out_type", "T"}, *const lists[] = {
+                                                                                              "component_types",
+                                                                                              "output_types", "Tout",
+                                                                                              "dtypes"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         DType t = tf_attr_type(n, names[i], DTYPE_NONE);
         if (t != DTYPE_NONE) return t;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+        const TfAttr *a = tf_attr(n, lists[i]);
+        if (a && a->kind == TF_ATTR_LIST_TYPE && output < a->n) return dtype_from_tf((int)a->v.ints[output]);
     }
     return DTYPE_NONE;
 }
@@ -165,7 +172,7 @@ static void declared_type(const TfGraph *tf, ModelInput *in) {
     in->dtype = port ? port->dtype : DTYPE_NONE;
     in->shape.rank = -1;
     if (port) in->shape = port->shape;
-    if (in->dtype == DTYPE_NONE) in->dtype = guess_dtype(n);
+    if (in->dtype == DTYPE_NONE) in->dtype = guess_dtype(n, in->tensor.output);
     const TfAttr *shape = tf_attr(n, "shape");
     const TfAttr *shapes = tf_attr(n, "_output_shapes");
     bool scalar_means_unknown = tf->producer < 24 && strcmp(n->op, "Placeholder") == 0;
@@ -282,23 +289,12 @@ typedef struct {
 
 typedef VEC(ModelOutput) ModelOutputs;
 
-/* Nodes that make no result, or nothing a caller would want as one. */
-static bool is_output_candidate(const TfNode *n) {
-    const TfOpRow *row = tf_op_find(n->op);
-    if (row && row->text && strcmp(row->text, "no output") == 0) return false;
-    return !is_placeholder(n);
-}
-
 /* Nodes that nobody consumes, in the file's order. */
 static void find_sinks(Importer *im, ModelOutputs *outputs) {
     const TfBody *body = &im->tf->main;
-    bool *used = NEW_ARRAY(im->arena, bool, body->n_nodes);
-    for (uint32_t i = 0; i < body->n_nodes; i++) {
-        for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++) used[body->nodes[i].inputs[k].node] = true;
-    }
+    const bool *candidates = import_output_candidates(im->tf, im->arena);
     for (uint32_t i = 0; i < body->n_nodes; i++)
-        if (!used[i] && is_output_candidate(&body->nodes[i]))
-            vec_push(im->arena, outputs, (ModelOutput){body->nodes[i].name, {i, 0}});
+        if (candidates[i]) vec_push(im->arena, outputs, (ModelOutput){body->nodes[i].name, {i, 0}});
 }
 
 static bool choose_outputs(Importer *im, ModelOutputs *outputs) {
@@ -381,7 +377,13 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     ok = choose_inputs(im, wanted, outputs.len, &inputs) && ok;
     TensorInput *overrides = NEW_ARRAY(arena, TensorInput, inputs.len + 1);
     bool from_signature = options->n_inputs == 0 && tf->n_inputs > 0;
-    if (!ok || !add_inputs(im, &inputs, from_signature, overrides)) return NULL;
+    if (!ok) return NULL;
+    if (!add_inputs(im, &inputs, from_signature, overrides)) {
+        TfInput *fed = NEW_ARRAY(arena, TfInput, inputs.len + 1);
+        for (uint32_t i = 0; i < inputs.len; i++) fed[i] = inputs.data[i].tensor;
+        import_report_refused(im, wanted, outputs.len, fed, inputs.len);
+        return NULL;
+    }
 
     Scope *s = scope_new(im, &tf->main, NULL, NULL, im->g->root, NULL);
     s->overrides = overrides;

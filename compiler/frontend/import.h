@@ -67,6 +67,10 @@ typedef struct {
 } TfOpRow;
 const TfOpRow *tf_op_find(const char *name); /* NULL: unsupported */
 const TfOpRow *tf_op_table(uint32_t *out_n);
+/* Why an op type that no table has is refused (refused.def); NULL: it is not known at all. */
+const char *import_why_refused(const char *op);
+/* Row i of refused.def: its pattern; NULL behind the last one. */
+const char *import_refused_row(uint32_t i, const char **out_why);
 const TfOpRow *import_row(const Import *c); /* the row of the node being imported */
 
 /* Helpers of all families. in(i) must exist: import.c checks counts against the graph, a missing input is reported

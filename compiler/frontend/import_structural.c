@@ -1,6 +1,5 @@
 /* import_structural: ops that compute nothing: constants, placeholders, identities, checks and prints (dropped),
-   variables (their restored values become constants), and the ops that are refused by name because they need files,
-   Python or a changing state. */
+   variables (their restored values become constants), and host ops. */
 #include "frontend/importer.h"
 #include "ir/host.h"
 
@@ -39,11 +38,6 @@ bool import_drop(Import *c) {
 bool import_print(Import *c) {
     diag_note(c->d, c->n->name, c->n->op, "dropped: nothing is printed when the model runs");
     return give(c, c->in[0]);
-}
-
-/* The row's text says why. */
-bool import_refuse(Import *c) {
-    return unsupported(c, "%s; --op-library can replace it by a kernel of your own", import_row(c)->text);
 }
 
 /* ---- variables: a handle is the variable's value */

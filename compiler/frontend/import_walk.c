@@ -188,8 +188,7 @@ static bool dispatch(Import *c) {
     }
     if ((f = import_function(c->im, c->n->op))) return import_inlined(c, f);
     if (host_op_find(c->n->op)) return import_host_generic(c);
-    return unsupported(c, "this op type is not known to the compiler; --op-library can bring a shape function and a "
-                          "kernel for it");
+    return import_unknown(c);
 }
 
 static bool import_one(Scope *s, uint32_t index) {

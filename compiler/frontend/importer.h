@@ -207,4 +207,11 @@ ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, Val
 /* The whole TF node as a host op of the same name, or as one that the user brought. */
 bool import_host_generic(Import *c);
 bool import_custom(Import *c, const HostOp *host);
+/* ---- import_outputs.c */
+/* Per node of the main graph: nobody consumes it, and it is not what training has left in the graph. */
+bool *import_output_candidates(const TfGraph *tf, Arena *arena);
+/* Reports what the wanted tensors need, beyond the fed ones, and what is refused whatever its operands are. */
+void import_report_refused(Importer *im, const TfInput *wanted, uint32_t n_wanted, const TfInput *fed, uint32_t n_fed);
+/* ---- import_refused.c: an op type that no table has: refused, with the reason */
+bool import_unknown(Import *c);
 #endif

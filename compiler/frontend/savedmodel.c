@@ -241,6 +241,66 @@ static bool read_assets(TfGraph *tf, const char *directory, const Pb__MetaGraphD
     return ok;
 }
 
+/* What the directory is instead. */
+static bool no_saved_model(Arena *arena, const char *directory, Diag *d) {
+    static const struct {
+        const char *file, *what;
+    } others[] = {
+        {"model.tflite", "it holds a TensorFlow Lite model; the TensorFlow model that it was converted from is needed"},
+        {"export.meta", "it holds a session bundle (export.meta), TensorFlow's format before SavedModel; export it "
+                        "again with a TensorFlow 1 that reads it"},
+        {"checkpoint", "it holds a training checkpoint, which has variables but no graph; export the model"},
+        {"saved_model.json", "it holds a model of another program"},
+        {"model.json", "it holds a TensorFlow.js model; the SavedModel that it was converted from is needed"},
+        {"config.json", "it holds a Keras model without its graph; export it with model.export()"},
+        {"keras_metadata.pb", "it lacks its graph"},
+        {"variables/variables.index", "its graph is missing"}};
+    const char *what = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(others) && !what; i++)
+        if (file_exists(arena_printf(arena, "%s/%s", directory, others[i].file))) what = others[i].what;
+    return diag_error(d, NULL, NULL, "%s holds no saved_model.pb: it is not a SavedModel directory%s%s", directory,
+                      what ? "; " : "", what ? what : "");
+}
+
+/* Nodes behind a signature's outputs that change a variable, and variables that others change: reported, when there is
+   no signature without them, as the real reason why the model cannot be compiled. */
+static bool changes_variables(const TfGraph *tf, const Pb__SignatureEntry *s, uint32_t *out_node) {
+    const TfBody *body = &tf->main;
+    Arena *scratch = arena_new();
+    bool *seen = NEW_ARRAY(scratch, bool, body->n_nodes + 1), found = false;
+    VEC(uint32_t) work = {0};
+    for (size_t i = 0; i < s->value->n_outputs; i++) {
+        const Pb__TensorInfo *info = s->value->outputs[i]->value;
+        if (!info || info->encoding_case != PB__TENSOR_INFO__ENCODING_NAME) continue;
+        MapEntry *e = map_find_bytes(&body->index, info->name, strcspn(info->name, ":"));
+        if (e) vec_push(scratch, &work, (uint32_t)e->value);
+    }
+    while (work.len && !found) {
+        uint32_t at = work.data[--work.len];
+        if (at >= body->n_nodes || seen[at]) continue;
+        seen[at] = true;
+        const TfNode *n = &body->nodes[at];
+        found = strncmp(n->op, "Assign", 6) == 0;
+        if (found) *out_node = at;
+        for (uint32_t i = 0; i < n->n_inputs; i++) vec_push(scratch, &work, n->inputs[i].node);
+    }
+    arena_free(scratch);
+    return found;
+}
+
+static void report_changes(const TfGraph *tf, const Pb__MetaGraphDef *m, Diag *d) {
+    for (size_t i = 0; i < m->n_signature_def; i++) {
+        const Pb__SignatureEntry *s = m->signature_def[i];
+        uint32_t node;
+        if (!s->value || is_internal(s->key) || !changes_variables(tf, s, &node)) continue;
+        const TfNode *n = &tf->main.nodes[node];
+        diag_unsupported(d, n->name, n->op,
+                         "signature '%s' changes a variable when the model runs; a compiled model's variables are "
+                         "constants",
+                         s->key);
+    }
+}
+
 bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *options, Diag *d) {
     FileMap file;
     Arena *arena = tf->arena;
@@ -248,10 +308,7 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
         directory = arena_strndup(arena, directory, strlen(directory) - 1);
     const char *path = arena_printf(arena, "%s/saved_model.pb", directory);
     if (!file_exists(path)) path = arena_printf(arena, "%s/saved_model.pbtxt", directory);
-    if (!file_exists(path))
-        return diag_error(
-            d, NULL, NULL, "%s holds no saved_model.pb: it is not a SavedModel directory%s", directory,
-            file_exists(arena_printf(arena, "%s/model.tflite", directory)) ? "; it holds a TensorFlow Lite model" : "");
+    if (!file_exists(path)) return no_saved_model(arena, directory, d);
     if (!file_map(&file, arena, path, d)) return false;
     const Pb__SavedModel *m =
         (const Pb__SavedModel *)read_message_file(arena, &pb__saved_model__descriptor, &file, path, d);
@@ -267,6 +324,7 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
     const Pb__SignatureEntry *signature;
     bool ok = choose_signature(arena, graph, options, &signature, d);
     if (!read_graph(&r, graph->graph_def)) return false;
+    if (!ok && !options->signature) report_changes(tf, graph, d);
     if (ok && signature) {
         tf->signature = signature->key;
         ok &= read_ports(arena, signature->value->n_inputs, signature->value->inputs, &tf->inputs, &tf->n_inputs, d);

@@ -167,7 +167,7 @@ static bool npz_read(Tensor *out, Arena *arena, const char *path, const FileMap 
     return ok;
 }
 
-/* ---- strings as .json */
+/* ---- .json: strings, and numbers for people */
 
 static int base64_digit(int c) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -191,47 +191,87 @@ static bool base64_decode(StringElement *out, Arena *arena, const char *text) {
     return true;
 }
 
-typedef VEC(StringElement) StringList;
+typedef VEC(const json_t *) JsonList;
 
-static bool json_strings(const json_t *j, bool base64, int depth, Tensor *shape, Arena *arena, StringList *out) {
-    if (json_is_array(j)) {
-        int64_t n = (int64_t)json_array_size(j);
-        if (depth == MAX_RANK) return false;
-        if (shape->rank == depth) shape->dims[shape->rank++] = n;
-        if (shape->dims[depth] != n) return false;
-        for (size_t i = 0; i < (size_t)n; i++)
-            if (!json_strings(json_array_get(j, i), base64, depth + 1, shape, arena, out)) return false;
+/* Nested lists of equal lengths → their dims and elements, in order. */
+static bool json_elements(const json_t *j, int depth, Tensor *shape, Arena *arena, JsonList *out) {
+    if (!json_is_array(j)) {
+        if (depth != shape->rank) return false;
+        vec_push(arena, out, j);
         return true;
     }
-    if (depth != shape->rank && out->len) return false;
-    const json_t *coded = json_object_get(j, "b64");
-    StringElement e;
-    if (json_is_string(coded) || (base64 && json_is_string(j))) {
-        if (!base64_decode(&e, arena, json_string_value(coded ? coded : j))) return false;
-    } else if (json_is_string(j)) {
-        e = (StringElement){arena_memdup(arena, json_string_value(j), json_string_length(j) + 1),
-                            json_string_length(j)};
-    } else {
-        return false;
-    }
-    vec_push(arena, out, e);
+    int64_t n = (int64_t)json_array_size(j);
+    if (depth == MAX_RANK || (depth == shape->rank && out->len)) return false;
+    if (shape->rank == depth) shape->dims[shape->rank++] = n;
+    if (shape->dims[depth] != n) return false;
+    for (size_t i = 0; i < (size_t)n; i++)
+        if (!json_elements(json_array_get(j, i), depth + 1, shape, arena, out)) return false;
     return true;
 }
 
-static bool json_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, Diag *d) {
+static bool json_string_element(const json_t *j, bool base64, StringElement *e, Arena *arena) {
+    const json_t *coded = json_object_get(j, "b64");
+    if (json_is_string(coded) || (base64 && json_is_string(j)))
+        return base64_decode(e, arena, json_string_value(coded ? coded : j));
+    if (!json_is_string(j)) return false;
+    *e = (StringElement){arena_memdup(arena, json_string_value(j), json_string_length(j) + 1), json_string_length(j)};
+    return true;
+}
+
+/* Numbers take the dtype that is asked for, else int64, double or bool by what they look like. */
+static bool json_numbers(Tensor *out, Arena *arena, const JsonList *list, DType dtype) {
+    bool bools = list->len > 0, ints = true;
+    for (uint32_t i = 0; i < list->len; i++) {
+        bools = bools && json_is_boolean(list->data[i]);
+        ints = ints && json_is_integer(list->data[i]);
+    }
+    if (dtype == DTYPE_NONE) dtype = bools ? DTYPE_BOOL : ints ? DTYPE_S64 : DTYPE_F64;
+    DTypeClass class_ = dtype_info(dtype)->class_;
+    if (class_ > CLASS_BOOLEAN) return false;
+    *out = tensor_new(arena, dtype, out->rank, out->dims);
+    for (uint32_t i = 0; i < list->len; i++) {
+        const json_t *j = list->data[i];
+        if (dtype == DTYPE_BOOL ? !json_is_boolean(j) : !json_is_number(j)) return false;
+        if (dtype_is_float(dtype)) {
+            tensor_set_f64(out, i, json_number_value(j));
+        } else {
+            int64_t v = json_is_boolean(j) ? json_is_true(j) : json_integer_value(j);
+            if (!json_is_boolean(j) && !json_is_integer(j)) return false;
+            tensor_set_i64(out, i, v);
+            if (tensor_get_i64(out, i) != v) return false;
+        }
+    }
+    return true;
+}
+
+/* A tensor as nested lists: strings, {"b64": …}, numbers or booleans. */
+static bool json_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, DType dtype, Diag *d) {
     json_error_t error;
     json_t *j = json_loadb((const char *)f->data, f->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!j) return diag_error(d, NULL, NULL, "%s line %d: %s", path, error.line, error.text);
     const json_t *data = j, *wrapped = json_object_get(j, "data");
     const char *encoding = json_string_value(json_object_get(j, "encoding"));
+    bool base64 = encoding && strcmp(encoding, "base64") == 0;
     if (wrapped) data = wrapped;
     *out = (Tensor){.dtype = DTYPE_STRING};
-    StringList list = {0};
-    bool ok = json_strings(data, encoding && strcmp(encoding, "base64") == 0, 0, out, arena, &list);
+    JsonList list = {0};
+    bool ok = json_elements(data, 0, out, arena, &list);
+    bool numbers = list.len ? !json_is_string(list.data[0]) && !json_is_object(list.data[0])
+                            : dtype != DTYPE_NONE && dtype != DTYPE_STRING;
+    if (ok && numbers) {
+        ok = json_numbers(out, arena, &list, dtype);
+    } else if (ok) {
+        StringElement *strings = NEW_ARRAY(arena, StringElement, list.len + 1);
+        for (uint32_t i = 0; ok && i < list.len; i++)
+            ok = json_string_element(list.data[i], base64, &strings[i], arena);
+        out->data = strings;
+    }
     json_decref(j);
-    out->data = list.data;
     return ok || diag_error(d, NULL, NULL,
-                            "%s is no string tensor: nested lists of equal lengths of strings or {\"b64\": …}", path);
+                            "%s is no tensor%s%s: nested lists of equal lengths of strings, {\"b64\": …}, numbers or "
+                            "booleans",
+                            path, dtype == DTYPE_NONE ? "" : " of type ",
+                            dtype == DTYPE_NONE ? "" : dtype_info(dtype)->tf_name);
 }
 
 static bool is_utf8(const StringElement *s) {
@@ -282,7 +322,7 @@ bool tensor_is_file(const char *path) {
 bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d) {
     FileMap f;
     if (!file_map(&f, arena, path, d)) return false;
-    bool ok = ends_with(path, ".json")  ? json_read(out, arena, path, &f, d)
+    bool ok = ends_with(path, ".json")  ? json_read(out, arena, path, &f, dtype, d)
               : ends_with(path, ".npz") ? npz_read(out, arena, path, &f, name, d)
                                         : npy_read(out, arena, path, &f, d);
     file_unmap(&f);
