@@ -1,6 +1,6 @@
-/* import_outputs: which nodes may be meant as a model's outputs when nobody says so, and what can be told of a model that
-   is refused before its nodes are imported. What training leaves in a graph (savers, summaries, initialisers) ends in
-   nodes that nobody consumes, like outputs do. */
+/* import_outputs: which nodes may be meant as a model's outputs when nobody says so, and what can be told of a model
+   that is refused before its nodes are imported. What training leaves in a graph (savers, summaries, initialisers) ends
+   in nodes that nobody consumes, like outputs do. */
 #include "frontend/importer.h"
 
 #include "ir/custom.h"
@@ -65,8 +65,7 @@ bool *import_output_candidates(const TfGraph *tf, Arena *arena) {
 }
 
 /* Ops that are refused whatever their operands are; only those are reported that nothing can feed. */
-void import_report_refused(Importer *im, const TfInput *wanted, uint32_t n_wanted, const TfInput *fed,
-                           uint32_t n_fed) {
+void import_report_refused(Importer *im, const TfInput *wanted, uint32_t n_wanted, const TfInput *fed, uint32_t n_fed) {
     const TfBody *body = &im->tf->main;
     Arena *scratch = arena_new();
     bool *needed = NEW_ARRAY(scratch, bool, body->n_nodes + 1);

@@ -51,7 +51,7 @@ kernels) # what kernels see and give, compiled and by the reference evaluator
     "$tfoptc" inspect "$source/test/exec/custom.pbtxt" --op-library "$work/libops.so" | grep -q 'DescribeAttrs .*host.*libops.so' || fail "inspect"
     # the library goes before what tfoptc knows: an op that it refuses is replaced
     sed -n '/^node { name: "x"/,/} }$/p' "$source/samples/custom-op/model.pbtxt" >"$work/py.pbtxt"
-    echo 'node { name: "y" op: "PyFunc" input: "x" attr { key: "token" value { s: "pyfunc_0" } } attr { key: "by" value { f: 3 } } }' >>"$work/py.pbtxt"
+    echo 'node { name: "y" op: "PyFunc" input: "x" attr { key: "token" value { s: "pyfunc_0" } } attr { key: "Tout" value { list { type: DT_FLOAT } } } attr { key: "by" value { f: 3 } } }' >>"$work/py.pbtxt"
     refused 3 "Python.*--op-library" "$tfoptc" run "$work/py.pbtxt"
     sed 's/"ScaleBy"/"PyFunc"/' "$source/samples/custom-op/ops.c" >"$work/py.c"
     library "$work/libpy.so" "$work/py.c"
