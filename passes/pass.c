@@ -43,8 +43,16 @@ static const PassRow *find_row(const char *name, size_t n) {
 static void check_list(Unit *u, const char *list, const char *option) {
     while (list && *list) {
         size_t n = strcspn(list, ",");
-        if (!find_row(list, n))
-            diag_usage(u->d, "%s: there is no pass '%.*s' (see --help-passes)", option, (int)n, list);
+        if (!find_row(list, n)) {
+            Str names;
+            str_init(&names, u->arena);
+            for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+                bool repeated = false; /* some passes run more than once */
+                for (size_t k = 0; k < i; k++) repeated = repeated || strcmp(table[i].name, table[k].name) == 0;
+                if (!repeated) str_printf(&names, " %s", table[i].name);
+            }
+            diag_usage(u->d, "%s: there is no pass '%.*s'; the passes are%s", option, (int)n, list, str_text(&names));
+        }
         list += n + (list[n] == ',');
     }
 }

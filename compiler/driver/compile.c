@@ -16,6 +16,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -306,7 +307,14 @@ bool compile_programs(Compilation *c, const CompileOptions *o, Diag *d) {
     return ok;
 }
 
+/* Writing over what is read would lose the model. */
+static bool is_same_file(const char *a, const char *b) {
+    struct stat x, y;
+    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 bool compile_to(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Diag *d) {
+    if (is_same_file(out_path, o->model)) return diag_usage(d, "the output %s is the model itself", out_path);
     Clock clock = {.o = o};
     bool ok = compile(c, o, kind, out_path, &clock, d);
     end_stages(&clock);

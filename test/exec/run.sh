@@ -152,6 +152,37 @@ optimize) # the rewritten graph as a GraphDef: read again it gives the same answ
         "$tfoptc" verify "$work/$name.pb" "$@" >"$work/log" 2>&1 || fail "$name: $(cat "$work/log")"
     done
     ;;
+mistakes) # of the command line: a message and the exit code, and nothing is written
+    refuses() { # CODE TEXT WORDS…
+        code=$1 text=$2
+        shift 2
+        "$tfoptc" "$@" >"$work/out.txt" 2>"$work/err.txt"
+        got=$?
+        [ $got -eq "$code" ] || fail "'$*' exits $got: $(cat "$work/err.txt")"
+        grep -q -e "$text" "$work/err.txt" || fail "'$*' says: $(cat "$work/err.txt")"
+        [ ! -e "$work/x.o" ] || fail "'$*' leaves a file"
+    }
+    cp "$model" "$work/copy.pb"
+    refuses 2 "no such file, nor a command" frobnicate
+    refuses 1 "cannot open" "$work/none.pb" -o "$work/x.o"
+    refuses 1 "no such file\|No such file" "$model" -o "$work/none/x.o"
+    refuses 2 "what kind of file" "$model" -o "$work/x.xyz"
+    refuses 2 "is the model itself" compile "$work/copy.pb" -o "$work/copy.pb" --emit=pb
+    cmp -s "$model" "$work/copy.pb" || fail "the model is changed"
+    refuses 2 "threads wants a whole number" "$model" -o "$work/x.o" --threads -3
+    refuses 2 "at least one member" "$model" -o "$work/x.o" --batch 0
+    refuses 2 "is no range" "$model" -o "$work/x.o" --batch abc
+    refuses 2 "unknown CPU 'pentium'" "$model" -o "$work/x.o" --cpu pentium
+    refuses 2 "no C identifier" "$model" -o "$work/x.o" --name "1 bad"
+    refuses 2 "the passes are shape fold" "$model" -o "$work/x.o" --passes nosuch
+    refuses 1 "there is no input" "$model" -o "$work/x.o" --input nosuch=1,2
+    refuses 1 "there is no output" "$model" -o "$work/x.o" --output nosuch
+    refuses 1 "larger than the memory" "$model" -o "$work/x.o" --max-memory 1K
+    refuses 3 "does not exist yet" "$model" -o "$work/x.o" --precision int8
+    refuses 2 "is no option of compile" "$model" -o "$work/x.o" --frobnicate
+    refuses 1 "is no .npy file" run "$model" --input "image=$source/README.md"
+    refuses 2 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
+    ;;
 size) # a model without host ops links none of them, and no dlopen
     compile "$work/digits.o" --threads 0
     build_host "$work/host" -DLINKED_MODEL=digits "$work/digits.o" -Wl,--gc-sections

@@ -115,6 +115,7 @@ static bool dims_options(CompileOptions *c, const Options *o, Arena *arena, Diag
     if (o->batch) {
         b.dim = "batch";
         if (!parse_range(&b.min, &b.max, "--batch", o->batch, d)) return false;
+        if (b.max < 1) return diag_usage(d, "--batch %s: a batch has at least one member", o->batch);
         vec_push(arena, &bounds, b);
     }
     for (uint32_t i = 0; i < o->dims.len; i++) {
@@ -144,6 +145,11 @@ static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Dia
     return true;
 }
 
+static bool is_identifier(const char *name) {
+    return *name && strlen(name) <= 200 && !isdigit((unsigned char)*name) &&
+           name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
+}
+
 bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
     *c = (CompileOptions){.model = o->model,
                           .cpus = o->cpu ? o->cpu : "native",
@@ -157,6 +163,8 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     if (strcmp(c->precision, "fp32") != 0)
         return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does",
                                 c->precision);
+    if (o->name && !is_identifier(o->name))
+        return diag_usage(d, "--name '%s' is no C identifier (letters, digits, '_')", o->name);
     if (o->sysroot && !file_is_directory(o->sysroot)) return diag_usage(d, "--sysroot %s is no directory", o->sysroot);
     if (o->color && strcmp(o->color, "auto") != 0 && strcmp(o->color, "always") != 0 && strcmp(o->color, "never") != 0)
         return diag_usage(d, "--color is auto, always or never, not '%s'", o->color);
