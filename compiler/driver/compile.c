@@ -58,6 +58,33 @@ static void end_stages(Clock *c) {
     if (c->o->time) fprintf(stderr, "%9.1f ms          in all\n", total * 1e3);
 }
 
+/* The last tensor of each name, in the graph's order: what a TensorFlow node gives when it became several of ours. */
+static void add_layers(Graph *g, Arena *arena) {
+    Map last;
+    map_init(&last, arena);
+    Region *root = region_at(g, g->root);
+    for (int pass = 0; pass < 2; pass++) {
+        for (uint32_t i = 0; i < root->nodes.len; i++) {
+            const Node *n = node_at(g, root->nodes.data[i]);
+            for (uint32_t k = 0; k < n->n_outputs && n->op != OP_CONST; k++) {
+                ValueId v = n->outputs[k];
+                const Value *value = value_at(g, v);
+                if (!value->name || dtype_info(value->dtype)->class_ == CLASS_HANDLE) continue;
+                if (pass == 0) {
+                    MapEntry *e = map_find(&last, value->name);
+                    if (e)
+                        e->value = v.i;
+                    else
+                        map_add(&last, value->name, v.i);
+                } else if (map_get(&last, value->name, 0) == v.i) {
+                    vec_push(g->arena, &root->results, v);
+                    vec_push(g->arena, &g->outputs, (Port){value->name, value->name, value->dtype});
+                }
+            }
+        }
+    }
+}
+
 static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *d) {
     if (!c->arena) c->arena = d->arena;
     begin_stage(clock, "reading", 0);
@@ -68,6 +95,8 @@ static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *
     if (!c->tf) return false;
     begin_stage(clock, "importing", 0.05);
     c->original = import_graph(c->arena, c->tf, &o->import, d);
+    if (c->original) c->n_outputs = c->original->outputs.len;
+    if (c->original && o->layers) add_layers(c->original, c->arena);
     return c->original != NULL && d->n_errors == 0;
 }
 

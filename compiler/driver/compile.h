@@ -36,6 +36,7 @@ typedef struct {
     const char *precision; /* "fp32" */
     const char *name;      /* C identifier; NULL: from the output path */
     int64_t max_memory;    /* 0: half of RAM */
+    bool layers;           /* every named tensor of the graph becomes an output behind the model's own */
     bool verbose, time;
     bool (*progress)(const char *what, double fraction); /* or NULL */
 } CompileOptions;
@@ -47,6 +48,7 @@ typedef struct {
     Graph *original;    /* as imported: the "unoptimised graph" */
     Graph *graph;       /* after passes */
     Program **programs; /* best ISA first */
+    uint32_t n_outputs; /* of the model itself, without those of `layers` */
     uint32_t n_programs;
     Rewrite *rewrites;
     uint32_t n_rewrites;

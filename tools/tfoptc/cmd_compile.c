@@ -66,6 +66,10 @@ ExitCode command_compile(const Options *o, Arena *arena, Diag *d) {
         for (size_t i = 0; i < ARRAY_LEN(texts); i++) is_text = is_text || strcmp(o->emit, texts[i]) == 0;
         if (is_text) named.out = "-";
     }
+    if (common_is_compiled(o->model)) {
+        diag_usage(d, "is compiled already; give the model that it was made from");
+        return EXIT_USAGE;
+    }
     if (!named.out && !file_exists(o->model) && strcmp(o->model, "-") != 0) {
         diag_usage(d, "there is no such file, nor a command of that name; tfoptc --help lists the commands");
         return EXIT_USAGE;

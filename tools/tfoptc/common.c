@@ -157,6 +157,7 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
                           .sysroot = o->sysroot,
                           .name = o->name,
                           .precision = o->precision ? o->precision : "fp32",
+                          .layers = o->layers,
                           .verbose = o->verbose,
                           .time = o->time};
     c->read = (ReadOptions){.signature = o->signature, .tags = o->tags};
