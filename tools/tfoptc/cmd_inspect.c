@@ -46,14 +46,41 @@ static void print_ports(const char *title, const Graph *g, const Port *ports, ui
     }
 }
 
+/* How the compiled model's memory behaves, from its plan for this machine. */
+typedef struct {
+    const char *kind; /* "static", "bound", "grows"; NULL: the graph is refused */
+    int64_t bytes, bound;
+    const char *peak;
+} Memory;
+
+static Memory plan_memory(const CompileOptions *c, Arena *arena, Diag *d) {
+    Compilation work = {.arena = arena};
+    if (d->n_errors || !compile_programs(&work, c, d)) return (Memory){0};
+    const Program *p = work.programs[0];
+    bool grows = false;
+    for (uint32_t i = 0; i < p->buffers.len; i++) grows = grows || p->buffers.data[i].kind == BUFFER_POOL;
+    return (Memory){p->is_static ? "static" : grows ? "grows" : "bound", p->arena_bytes, p->arena_bound, p->arena_peak};
+}
+
+static void print_memory(const Memory *m) {
+    if (strcmp(m->kind, "static") == 0)
+        printf("memory: static   arena %.3f MB (lower bound %.3f MB)%s%s\n", (double)m->bytes / 1e6,
+               (double)m->bound / 1e6, m->peak ? ", largest: " : "", m->peak ? m->peak : "");
+    else
+        printf("memory: %s\n", strcmp(m->kind, "bound") == 0 ? "static once the sizes of the inputs are known"
+                                                             : "grows while running, in a pool of the session");
+}
+
 ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     CompileOptions c;
+    if (common_is_compiled(o->model)) return inspect_artefact(o, arena, d);
     if (!common_compile_options(&c, o, arena, d)) return diag_exit_code(d);
     Compilation work = {.arena = arena};
     compile_import(&work, &c, d); /* a graph with refused ops is still described */
     if (!work.tf) return diag_exit_code(d);
     OpReport report = op_report(&work, o, d, arena);
     const Graph *g = work.original;
+    Memory memory = plan_memory(&c, arena, d);
     double flops = 0, elements = 0, bytes = g ? parameter_bytes(g, &elements) : 0;
     const Machine *machine = machine_find("native", "x86-64-v3");
     for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
@@ -62,6 +89,10 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
         json_t *j = json_pack("{s:s, s:s, s:o, s:f, s:f, s:f}", "model", o->model, "signature",
                               work.tf->signature ? work.tf->signature : "", "ops", op_report_json(&report), "flops",
                               flops, "parameters", elements, "parameter_bytes", bytes);
+        if (memory.kind) {
+            json_object_set_new(j, "memory", json_string(memory.kind));
+            json_object_set_new(j, "arena_bytes", json_integer(memory.bytes));
+        }
         if (g) {
             json_object_set_new(
                 j, "inputs", ports_json(g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena));
@@ -80,6 +111,7 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
         print_ports("inputs", g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena);
         print_ports("outputs", g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena);
         printf("params   %.0f (%.2f MB)\nwork     %.3f GFLOP a run\n", elements, bytes / 1e6, flops / 1e9);
+        if (memory.kind) print_memory(&memory);
     }
     op_report_print(&report, o->verbose);
     return diag_exit_code(d);

@@ -3,6 +3,7 @@
 #define TFOPTC_COMMANDS_H
 #include "driver/compile.h"
 #include "options.h"
+#include "tfopt_abi.h"
 
 ExitCode command_compile(const Options *o, Arena *arena, Diag *d);
 ExitCode command_inspect(const Options *o, Arena *arena, Diag *d);
@@ -87,6 +88,10 @@ uint32_t loaded_ports(const Loaded *l, InputPort **out_inputs, InputPort **out_o
 uint32_t loaded_n_outputs(const Loaded *l);
 bool loaded_run(Loaded *l, const Tensor *inputs, Tensor *outputs /* copied to the arena */, Arena *arena, Diag *d);
 struct TfoptSession *loaded_session(Loaded *l);
+const TfoptModelData *loaded_data(const Loaded *l);
+
+/* ---- inspect_artefact.c: inspect of a compiled .so */
+ExitCode inspect_artefact(const Options *o, Arena *arena, Diag *d);
 
 /* ---- reference.c: the unoptimised graph through compiler/ref */
 /* Ports of a graph; limits[i]: the size of the smallest table that integer input i indexes, 0 = none. */

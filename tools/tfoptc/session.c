@@ -64,6 +64,10 @@ uint32_t loaded_n_outputs(const Loaded *l) {
     return tfopt_model_info(l->model)->n_outputs;
 }
 
+const TfoptModelData *loaded_data(const Loaded *l) {
+    return tfopt_model_info(l->model);
+}
+
 struct TfoptSession *loaded_session(Loaded *l) {
     return l->session;
 }

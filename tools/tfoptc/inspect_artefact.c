@@ -1,0 +1,84 @@
+/* inspect of a compiled model: what its descriptor states about itself. */
+#include "commands.h"
+
+#include "tfopt.h"
+#include <inttypes.h>
+#include <jansson.h>
+
+/* "static" where every buffer has its place, "bound" where sizes of the inputs decide, "grows" where steps do. */
+static const char *memory_kind(const TfoptProgram *p) {
+    if (p->is_static) return "static";
+    for (uint32_t i = 0; i < p->n_buffers; i++)
+        if (p->buffers[i].kind == TFOPT_BUFFER_POOL) return "grows";
+    return "bound";
+}
+
+static json_t *port_json(const InputPort *p) {
+    json_t *dims = json_array();
+    for (int k = 0; k < p->rank; k++) json_array_append_new(dims, json_integer(p->dims[k]));
+    return json_pack("{s:s, s:s, s:o}", "name", p->name, "dtype", dtype_info(p->dtype)->tf_name, "shape", dims);
+}
+
+static void print_ports(const char *title, const InputPort *ports, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) {
+        printf("%-8s %-32s %s[", i ? "" : title, ports[i].name, dtype_info(ports[i].dtype)->tf_name);
+        for (int k = 0; k < ports[i].rank; k++) {
+            if (ports[i].dims[k] < 0)
+                printf("%s?", k ? "," : "");
+            else
+                printf("%s%" PRId64, k ? "," : "", ports[i].dims[k]);
+        }
+        printf("]\n");
+    }
+}
+
+static void print_program(const TfoptProgram *p) {
+    printf("code     %-16s %u steps, %u kernels, %u host functions, weights %.2f MB, %s threads\n", p->isa, p->n_steps,
+           p->n_kernels, p->n_hosts, (double)p->weights_bytes / 1e6, p->max_threads ? "any number of" : "no");
+    printf("         needs %s\n", *p->features ? p->features : "nothing beyond the architecture");
+    const char *kind = memory_kind(p);
+    if (*kind == 's')
+        printf("memory: static   arena %.3f MB (lower bound %.3f MB)\n", (double)p->arena_bytes / 1e6,
+               (double)p->arena_bound / 1e6);
+    else
+        printf("memory: %s\n", *kind == 'b' ? "static once the sizes of the inputs are known"
+                                            : "grows while running, in a pool of the session");
+}
+
+ExitCode inspect_artefact(const Options *o, Arena *arena, Diag *d) {
+    Loaded *l = loaded_open(o->model, 0, arena, d);
+    if (!l) return diag_exit_code(d);
+    const TfoptModelData *m = loaded_data(l);
+    InputPort *in, *out;
+    uint32_t n_in = loaded_ports(l, &in, &out, arena), n_out = loaded_n_outputs(l);
+    const char *hash = arena_printf(arena, "%016" PRIx64, m->graph_hash);
+    if (o->json) {
+        json_t *inputs = json_array(), *outputs = json_array(), *programs = json_array();
+        for (uint32_t i = 0; i < n_in; i++) json_array_append_new(inputs, port_json(&in[i]));
+        for (uint32_t i = 0; i < n_out; i++) json_array_append_new(outputs, port_json(&out[i]));
+        for (uint32_t i = 0; i < m->n_programs; i++) {
+            const TfoptProgram *p = m->programs[i];
+            json_array_append_new(
+                programs, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "isa", p->isa, "features", p->features,
+                                    "memory", memory_kind(p), "steps", (json_int_t)p->n_steps, "kernels",
+                                    (json_int_t)p->n_kernels, "host_functions", (json_int_t)p->n_hosts, "weights_bytes",
+                                    (json_int_t)p->weights_bytes, "arena_bytes", (json_int_t)p->arena_bytes));
+        }
+        json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:o, s:o, s:o}", "model", o->model, "name",
+                              m->name, "signature", m->signature, "compiler", m->compiler_version, "target", m->target,
+                              "precision", m->precision, "abi", (int)m->abi_version, "graph_hash", hash, "inputs",
+                              inputs, "outputs", outputs, "programs", programs);
+        json_dumpf(j, stdout, JSON_INDENT(1));
+        putchar('\n');
+        json_decref(j);
+    } else {
+        printf("artefact %s%s%s\n", o->model, *m->signature ? ", signature " : "", m->signature);
+        printf("made     by tfoptc %s for %s, %s, ABI %u, graph %s\n", m->compiler_version, m->target, m->precision,
+               m->abi_version, hash);
+        print_ports("inputs", in, n_in);
+        print_ports("outputs", out, n_out);
+        for (uint32_t i = 0; i < m->n_programs; i++) print_program(m->programs[i]);
+    }
+    loaded_close(l);
+    return EXIT_OK;
+}
