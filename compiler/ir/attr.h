@@ -44,4 +44,6 @@ Attr attr_type(const char *name, DType t);
 Attr attr_ints(Arena *a, const char *name, size_t n, const int64_t *v);
 Attr attr_dims(Arena *a, const char *name, size_t n, const Dim *v);
 Attr attr_tensor(Arena *a, const char *name, const Tensor *t);
+/* Name, kind and value; of tensors their bits. */
+bool attr_equal(const Attr *a, const Attr *b);
 #endif
