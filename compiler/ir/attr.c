@@ -39,6 +39,7 @@ bool attr_equal(const Attr *a, const Attr *b) {
     if (a->kind != b->kind || a->n != b->n || strcmp(a->name, b->name) != 0) return false;
     switch (a->kind) {
     case ATTR_INT:
+    case ATTR_BOOL:
         return a->v.i == b->v.i;
     case ATTR_FLOAT:
         return memcmp(&a->v.f, &b->v.f, sizeof a->v.f) == 0;
