@@ -209,7 +209,7 @@ static ValueId finish(Import *c, ValueId x, const Term *t, const Term *result) {
         ValueId rows = make_iota(c, &s, first, DTYPE_S32);
         ValueId columns = make_iota(c, &s, i, DTYPE_S32);
         ValueId on = make_binary(c, OP_EQ, rows, columns);
-        ValueId zero = make_like(c, spread, 0);
+        ValueId zero = make_zero(c, dtype_of(c, spread));
         x = make_select(c, on, spread, zero);
     }
     return x;
@@ -230,7 +230,8 @@ static void implicit_result(const Term *terms, uint32_t n, int n_ellipsis, Term 
 
 bool import_einsum(Import *c) {
     const char *equation = attr_s(c, "equation", "");
-    if (!is_plain(dtype_of(c, c->in[0]))) return import_host_generic(c);
+    DTypeClass class_ = dtype_info(dtype_of(c, c->in[0]))->class_;
+    if (class_ == CLASS_BYTES || class_ == CLASS_HANDLE) return bad(c, "needs numbers");
     if (c->n_in < 1 || c->n_in > 2) return unsupported(c, "has %u operands; one or two are compiled", c->n_in);
     const char *arrow = strstr(equation, "->");
     const char *end = arrow ? arrow : equation + strlen(equation);

@@ -30,6 +30,16 @@ bool import_binary(Import *c) {
     return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
 }
 
+/* FloorDiv; of floats narrower than f32 the quotient is rounded before it is floored, as in TensorFlow. */
+bool import_floor_div(Import *c) {
+    if (!same_types(c)) return false;
+    if (needs_host(c)) return import_host_generic(c);
+    DType t = dtype_of(c, c->in[0]);
+    if (!dtype_is_float(t) || dtype_size(t) >= 4) return give(c, make_binary(c, OP_FLOORDIV, c->in[0], c->in[1]));
+    ValueId quotient = make_binary(c, OP_DIV, c->in[0], c->in[1]);
+    return give(c, make_unary(c, OP_FLOOR, quotient));
+}
+
 /* Add and AddV2 of strings join them; the host row does that. Bitwise and logical ops are binaries of their own types.
  */
 

@@ -197,6 +197,10 @@ bool import_projective(Import *c) {
     ValueId images = make_cast(c, c->in[0], DTYPE_F32);
     source.lines = make_reshape(c, images, &flat);
     source.fill = c->n_in > 3 ? c->in[3] : number(c, 0);
+    if (!dtype_is_float(dtype_of(c, c->in[0]))) { /* a pixel like any other */
+        ValueId pixel = make_cast(c, source.fill, dtype_of(c, c->in[0]));
+        source.fill = make_cast(c, pixel, DTYPE_F32);
+    }
     if (failed(at_x) || failed(at_y) || failed(source.lines)) return false;
     ValueId r;
     if (strcmp(attr_s(c, "interpolation", "NEAREST"), "BILINEAR") == 0) {

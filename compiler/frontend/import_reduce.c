@@ -23,12 +23,14 @@ bool import_euclidean_norm(Import *c) {
     int n = 0;
     if (!reduction_axes(c, axes, &n)) return false;
     DType dtype = dtype_of(c, c->in[0]);
-    if (!is_plain(dtype)) return import_host_generic(c);
-    bool integer = !dtype_is_float(dtype);
-    ValueId square = make_binary(c, OP_MUL, c->in[0], c->in[0]);
+    bool complex = dtype_info(dtype)->class_ == CLASS_COMPLEX;
+    if (!is_plain(dtype) && !complex) return import_host_generic(c);
+    bool integer = !complex && !dtype_is_float(dtype);
+    ValueId other = complex ? import_host(c, "Conj", 1, c->in, 1) : c->in[0];
+    ValueId square = make_binary(c, OP_MUL, c->in[0], other);
     ValueId sum = n ? make_reduce(c, square, "sum", n, axes, attr_i(c, "keep_dims", 0) != 0) : square;
     sum = integer ? make_cast(c, sum, DTYPE_F64) : sum;
-    ValueId root = make_unary(c, OP_SQRT, sum);
+    ValueId root = failed(sum) ? sum : complex ? import_host(c, "Sqrt", 1, &sum, 1) : make_unary(c, OP_SQRT, sum);
     return give(c, make_cast(c, root, dtype));
 }
 

@@ -483,7 +483,7 @@ bool import_conjugate_transpose(Import *c) {
     int64_t perm[MAX_RANK];
     if (!permutation(c, perm)) return false;
     ValueId x = make_transpose(c, c->in[0], perm);
-    if (!failed(x) && !is_plain(dtype_of(c, x))) x = import_host(c, "Conj", 1, &x, 1);
+    if (!failed(x) && dtype_info(dtype_of(c, x))->class_ == CLASS_COMPLEX) x = import_host(c, "Conj", 1, &x, 1);
     c->n_out = 1;
     return give(c, x);
 }

@@ -226,12 +226,30 @@ ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs
     return node_at(c->g, n)->outputs[0];
 }
 
+static bool is_complex(const Import *c, ValueId x) {
+    return !failed(x) && dtype_info(dtype_of(c, x))->class_ == CLASS_COMPLEX;
+}
+
+/* The host row that computes a binary op of complex numbers. */
+static const char *complex_row(OpId op) {
+    static const struct {
+        OpId op;
+        const char *row;
+    } rows[] = {{OP_ADD, "AddV2"},   {OP_SUB, "Sub"},  {OP_MUL, "Mul"},
+                {OP_DIV, "RealDiv"}, {OP_EQ, "Equal"}, {OP_NE, "NotEqual"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].op == op) return rows[i].row;
+    return NULL;
+}
+
 ValueId make_unary(Import *c, OpId op, ValueId x) {
     return import_node(c, op, 1, &x, 0, NULL);
 }
 
 ValueId make_binary(Import *c, OpId op, ValueId a, ValueId b) {
     ValueId inputs[] = {a, b};
+    if (failed(a) || failed(b)) return (ValueId){0};
+    if (is_complex(c, a) && complex_row(op)) return import_host(c, complex_row(op), 2, inputs, 1);
     return import_node(c, op, 2, inputs, 0, NULL);
 }
 
@@ -278,7 +296,24 @@ ValueId make_transpose(Import *c, ValueId x, const int64_t *perm) {
 }
 
 ValueId make_reduce(Import *c, ValueId x, const char *kind, int n_axes, const int64_t *axes, bool keep) {
-    return failed(x) ? x : build_reduce(c->g, c->r, x, kind, n_axes, axes, keep, c->n->name, c->d);
+    if (failed(x) || !is_complex(c, x)) {
+        return failed(x) ? x : build_reduce(c->g, c->r, x, kind, n_axes, axes, keep, c->n->name, c->d);
+    }
+    if (strcmp(kind, "sum") != 0) {
+        unsupported(c, "has no implementation for complex numbers");
+        return (ValueId){0};
+    }
+    Tensor t = tensor_ints(c->g->arena, DTYPE_S64, n_axes, axes);
+    ValueId inputs[2] = {x, make_const(c, &t)};
+    ValueId sum = import_host(c, "Sum", 2, inputs, 1);
+    Shape s = shape_copy(c, x);
+    Shape to = {0};
+    for (int i = 0; i < s.rank; i++) {
+        bool gone = false;
+        for (int k = 0; k < n_axes; k++) gone = gone || axes[k] == i;
+        if (!gone || keep) to.dims[to.rank++] = gone ? dim_const(1) : s.dims[i];
+    }
+    return make_reshape(c, sum, &to); /* whatever the node's keep_dims says */
 }
 
 ValueId make_concat(Import *c, uint32_t n, const ValueId *values, int axis) {
@@ -349,10 +384,37 @@ ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_d
 ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode) {
     Attr attrs[] = {attr_string("mode", mode)};
     ValueId inputs[] = {base, indices, updates};
+    if (is_complex(c, base) && strcmp(mode, "update") != 0) {
+        if (strcmp(mode, "add") != 0 && strcmp(mode, "sub") != 0) {
+            unsupported(c, "complex numbers have no order");
+            return (ValueId){0};
+        }
+        ValueId part[2];
+        for (int i = 0; i < 2; i++) { /* both parts by themselves */
+            const char *row = i ? "Imag" : "Real";
+            ValueId to = import_host(c, row, 1, &base, 1);
+            ValueId from = failed(updates) ? updates : import_host(c, row, 1, &updates, 1);
+            part[i] = make_scatter(c, to, indices, from, mode);
+        }
+        return failed(part[0]) || failed(part[1]) ? (ValueId){0} : import_host(c, "Complex", 2, part, 1);
+    }
     return import_node(c, OP_SCATTER_ND, 3, inputs, 1, attrs);
 }
 
+static ValueId transpose_matrices(Import *c, ValueId x) {
+    int64_t perm[MAX_RANK];
+    int rank = rank_of(c, x);
+    for (int i = 0; i < rank; i++) perm[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+    return make_transpose(c, x, perm);
+}
+
 ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b) {
+    if (is_complex(c, a) && is_complex(c, b)) {
+        ValueId pair[2];
+        pair[0] = transpose_a ? transpose_matrices(c, a) : a;
+        pair[1] = transpose_b ? transpose_matrices(c, b) : b;
+        return failed(pair[0]) || failed(pair[1]) ? (ValueId){0} : import_host(c, "BatchMatMulV2", 2, pair, 1);
+    }
     Attr attrs[2];
     attrs[0] = attr_int("transpose_a", transpose_a);
     attrs[1] = attr_int("transpose_b", transpose_b);

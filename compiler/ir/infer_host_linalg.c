@@ -76,3 +76,13 @@ bool hostinfer_self_adjoint_eig(Infer *c) {
     if (!node_int(c->n, "compute_v", 1)) return host_vector(c, 1, t, dim_const(0));
     return host_like(c, 1, t, 0);
 }
+
+/* The values and vectors of any matrix are complex. */
+bool hostinfer_eig(Infer *c) {
+    if (!host_arity(c, 1, 2) || !host_rank_at_least(c, 0, 2)) return false;
+    const DType in = host_type(c, 0),
+                t = node_type(c->n, "Tout", in == DTYPE_F64 || in == DTYPE_C128 ? DTYPE_C128 : DTYPE_C64);
+    matrix_result(c, 0, t, 1, host_dim(c, 0, host_shape(c, 0)->rank - 1), dim_const(0));
+    if (!node_int(c->n, "compute_v", 1)) return host_vector(c, 1, t, dim_const(0));
+    return host_like(c, 1, t, 0);
+}

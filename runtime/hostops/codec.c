@@ -245,7 +245,7 @@ static int32_t write_image(TfoptHostCall *call, const Image *image) {
     else if (dtype == TFOPT_U16 && image->wide)
         memcpy(out, wide, (size_t)n * 2);
     else if (dtype == TFOPT_U16)
-        for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i] = (uint16_t)(narrow[i] * 257);
+        for (int64_t i = 0; i < n; i++) ((uint16_t *)out)[i] = (uint16_t)(narrow[i] * 256);
     else if (dtype == TFOPT_F32)
         for (int64_t i = 0; i < n; i++)
             ((float *)out)[i] = image->wide ? (float)wide[i] * (1.0f / 65535.0f) : (float)narrow[i] * (1.0f / 255.0f);

@@ -6,25 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-TfoptComplex tfopt_complex_at(const TfoptTensor *t, int64_t i) {
-    if (t->dtype == TFOPT_C64)
-        return CMPLX((double)((const float *)t->data)[2 * i], (double)((const float *)t->data)[2 * i + 1]);
-    if (t->dtype == TFOPT_C128) return CMPLX(((const double *)t->data)[2 * i], ((const double *)t->data)[2 * i + 1]);
-    return CMPLX(tfopt_real_at(t, i), 0);
-}
-
-void tfopt_set_complex(const TfoptTensor *t, int64_t i, TfoptComplex v) {
-    if (t->dtype == TFOPT_C64) {
-        ((float *)t->data)[2 * i] = (float)creal(v);
-        ((float *)t->data)[2 * i + 1] = (float)cimag(v);
-    } else if (t->dtype == TFOPT_C128) {
-        ((double *)t->data)[2 * i] = creal(v);
-        ((double *)t->data)[2 * i + 1] = cimag(v);
-    } else {
-        tfopt_set_real(t, i, creal(v));
-    }
-}
-
 static bool is_numeric(const TfoptTensor *t) {
     return t->dtype != TFOPT_STRING && t->dtype != TFOPT_RESOURCE && t->dtype != TFOPT_VARIANT;
 }
@@ -100,7 +81,7 @@ int32_t tfopt_host_complex_cast(TfoptHostCall *call) {
     for (int64_t i = 0; i < n; i++) {
         const TfoptComplex v = tfopt_complex_at(t, i);
         if (out->dtype == TFOPT_BOOL)
-            tfopt_set_int(out, i, v != 0);
+            tfopt_set_int(out, i, creal(v) != 0); /* the real part alone decides, as in TensorFlow */
         else
             tfopt_set_complex(out, i, v);
     }

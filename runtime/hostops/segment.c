@@ -1,6 +1,6 @@
 /* Segment reductions: sorted (Segment*), by any id (UnsortedSegment*), and of gathered rows (SparseSegment*). Floats
  * accumulate in f64. */
-#include "hostops/host.h"
+#include "hostops/complex.h"
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -18,6 +18,10 @@ static double join_real(SegmentKind k, double a, double x) {
     default:
         return a + x;
     }
+}
+
+static TfoptComplex join_complex(SegmentKind k, bool first, TfoptComplex a, TfoptComplex x) {
+    return first ? x : k == SEGMENT_PROD ? a * x : a + x;
 }
 
 static int64_t join_int(SegmentKind k, bool is_unsigned, int64_t a, int64_t x) {
@@ -72,10 +76,10 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
     if (__builtin_mul_overflow(s->segments, s->inner, &cells) || !tfopt_host_output(call, 0, t->rank - skip + 1, dims))
         return tfopt_no_memory(call);
     const bool reals = tfopt_is_float_type(t->dtype), is_complex = t->dtype == TFOPT_C64 || t->dtype == TFOPT_C128;
-    if (is_complex) return tfopt_invalid(call, "complex segments are not supported");
     const bool is_unsigned = t->dtype == TFOPT_U64;
-    double *acc = tfopt_call_alloc(call, cells + 1, sizeof *acc);
-    int64_t *counts = tfopt_call_zeroed(call, s->segments + 1, sizeof *counts), *iacc = (int64_t *)(void *)acc;
+    TfoptComplex *cacc = tfopt_call_alloc(call, cells + 1, is_complex ? sizeof *cacc : sizeof(double));
+    double *acc = (double *)(void *)cacc;
+    int64_t *counts = tfopt_call_zeroed(call, s->segments + 1, sizeof *counts), *iacc = (int64_t *)(void *)cacc;
     if (!acc || !counts) return tfopt_no_memory(call);
     int64_t previous = 0;
     for (int64_t r = 0; r < s->rows; r++) {
@@ -93,7 +97,9 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
         const bool first = counts[id]++ == 0;
         for (int64_t k = 0; k < s->inner; k++) {
             const int64_t at = id * s->inner + k, from = row * s->inner + k;
-            if (reals)
+            if (is_complex)
+                cacc[at] = join_complex(s->kind, first, cacc[at], tfopt_complex_at(t, from));
+            else if (reals)
                 acc[at] = first ? tfopt_real_at(t, from) : join_real(s->kind, acc[at], tfopt_real_at(t, from));
             else
                 iacc[at] =
@@ -102,7 +108,12 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
     }
     for (int64_t i = 0; i < cells; i++) {
         const int64_t count = counts[i / s->inner];
-        if (reals) {
+        if (is_complex) {
+            TfoptComplex v = count ? cacc[i] : empty_real(t, s->kind, s->unsorted);
+            if (count && s->kind == SEGMENT_MEAN) v /= (double)count;
+            if (count && s->kind == SEGMENT_SQRT_N) v /= sqrt((double)count);
+            tfopt_set_complex(&call->outputs[0], i, v);
+        } else if (reals) {
             double v = count ? acc[i] : empty_real(t, s->kind, s->unsorted);
             if (count && s->kind == SEGMENT_MEAN) v /= (double)count;
             if (count && s->kind == SEGMENT_SQRT_N) v /= sqrt((double)count);

@@ -1,4 +1,5 @@
 /* Sets and distances over the last dimension: EditDistance and the set operations of dense and sparse tensors. */
+#include "hostops/complex.h"
 #include "hostops/sparse.h"
 #include "hostops/text.h"
 #include <math.h>
@@ -9,6 +10,7 @@ static bool equal_elements(const TfoptTensor *a, int64_t i, const TfoptTensor *b
         const TfoptString x = tfopt_strings(a)[i], y = tfopt_strings(b)[j];
         return x.size == y.size && (x.size == 0 || memcmp(x.data, y.data, x.size) == 0);
     }
+    if (a->dtype == TFOPT_C64 || a->dtype == TFOPT_C128) return tfopt_complex_at(a, i) == tfopt_complex_at(b, j);
     if (tfopt_is_float_type(a->dtype)) return tfopt_real_at(a, i) == tfopt_real_at(b, j);
     return tfopt_int_at(a, i) == tfopt_int_at(b, j);
 }

@@ -250,8 +250,9 @@ static double dawson(double x) {
 }
 
 static double expint(double x) {
-    if (!(x >= 0 && x < 3e38)) return NAN; /* as TensorFlow */
+    if (!(x >= 0) || isinf(x)) return NAN; /* as TensorFlow */
     if (x == 0) return -INFINITY;
+    if (x > 1e4) return INFINITY;
     if (x < 40) {
         double term = 1, sum = 0;
         for (int k = 1; k < 500; k++) {
@@ -324,7 +325,7 @@ static double dilog_series(double z) {
 
 /* Li2(1 - x). */
 static double spence(double x) {
-    if (!(x >= 0 && x < 3e38)) return NAN; /* as TensorFlow */
+    if (!(x >= 0) || isinf(x)) return NAN; /* as TensorFlow */
     if (x == 0) return PI * PI / 6;
     if (x < 0.5) return PI * PI / 6 - log(x) * log1p(-x) - dilog_series(x);
     if (x <= 1.5) return dilog_series(1 - x);

@@ -223,7 +223,8 @@ int32_t tfopt_host_as_string(TfoptHostCall *call) {
         char number[1024];
         TfoptText text = {.call = call};
         if (t->dtype == TFOPT_STRING) {
-            const TfoptString s = tfopt_strings(t)[i];
+            TfoptString s = tfopt_strings(t)[i];
+            if (width > -1 && precision > -1 && (uint64_t)precision < s.size) s.size = (uint64_t)precision;
             const uint64_t pad = width > 0 && (uint64_t)width > s.size ? (uint64_t)width - s.size : 0;
             const bool left = fill.size && fill.data[0] == '-';
             for (uint64_t k = 0; k < pad && !left; k++) tfopt_text_char(&text, ' ');

@@ -161,7 +161,8 @@ int32_t tfopt_host_image_projective_transform(TfoptHostCall *call) {
         if (tfopt_call_string_is(call, "fill_mode", modes[i])) mode = (FillMode)i;
     }
     const bool bilinear = tfopt_call_string_is(call, "interpolation", "BILINEAR");
-    const double fill = call->n_inputs > 3 ? tfopt_real_at(&call->inputs[3], 0) : 0;
+    double fill = call->n_inputs > 3 ? tfopt_real_at(&call->inputs[3], 0) : 0;
+    if (!tfopt_is_float_type(t->dtype)) fill = trunc(fill); /* a pixel like any other */
     const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3],
                   dims[4] = {t->dims[0], tfopt_int_at(size, 0), tfopt_int_at(size, 1), channels};
     if (dims[1] <= 0 || dims[2] <= 0) return tfopt_invalid(call, "output_shape must be positive");
