@@ -1,85 +1,46 @@
 /* pattern_rnn: loops over time, and cells written one after the other, become lstm or gru over all steps: one product
    for the inputs of all steps, and one step for the rest. A loop is one over time when it counts from 0 by 1 to the
-   length of its input, reads one step of it a turn, and writes only its states and outputs.      needs: canonical form,
-   after control and cse      keeps: shapes, order */
+   length of its input, reads one step of it a turn, and writes only its states and outputs. Loops over time with other
+   cells become a recurrence (recurrence.c).      needs: canonical form, after control and cse      keeps: shapes,
+   order */
+#include "recurrence.h"
 #include "rnn_cell.h"
+#include "time_loop.h"
 
 #include <string.h>
 
 /* ---- loops */
 
 typedef struct {
-    const Graph *g;
-    const Node *n;
-    const Region *condition, *body;
-    uint32_t counter, h, c, x; /* which carried values they are; c is h for a gru */
-    Dim steps;
+    TimeLoop t;
+    uint32_t h, c, x; /* which carried values they are; c is h for a gru */
     Cell cell;
-} TimeLoop;
-
-/* Carried value whose parameter of the body is v, or -1. */
-static int param_index(const Graph *g, const Region *body, ValueId v) {
-    const Value *value = value_at(g, v);
-    return !value->def.i && value->index < body->params.len && body->params.data[value->index].i == v.i
-               ? (int)value->index
-               : -1;
-}
-
-/* Whether carried value i starts at 0 and grows by 1. */
-static bool is_counter(const TimeLoop *l, uint32_t i) {
-    const Node *sum = match(l->g, l->body->results.data[i], OP_ADD);
-    return sum && sum->inputs[0].i == l->body->params.data[i].i && value_is_splat(l->g, sum->inputs[1], 1) &&
-           value_is_splat(l->g, l->n->inputs[i], 0);
-}
-
-/* The number that v, of the condition, always is: a constant or a size, there or passed in and never changed. */
-static bool read_number(const TimeLoop *l, ValueId v, Dim *out) {
-    const Value *value = value_at(l->g, v);
-    if (!value->def.i && value->index < l->body->params.len &&
-        l->body->results.data[value->index].i == l->body->params.data[value->index].i)
-        value = value_at(l->g, l->n->inputs[value->index]);
-    if (!value->content || shape_count(&value->shape) != 1) return false;
-    *out = value->content[0];
-    return true;
-}
-
-/* Condition: counter < number; of a conjunction of such, the smallest constant counts, and sizes must be the same. */
-static bool read_bound(const TimeLoop *l, ValueId v, int depth, Dim *io_steps) {
-    const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
-    Dim bound;
-    if (both && depth < 4)
-        return read_bound(l, both->inputs[0], depth + 1, io_steps) &&
-               read_bound(l, both->inputs[1], depth + 1, io_steps);
-    if (!less || less->inputs[0].i != l->condition->params.data[l->counter].i ||
-        !read_number(l, less->inputs[1], &bound))
-        return false;
-    bool first = dim_is(*io_steps, INT64_MAX), constant = dim_is_const(bound) && dim_is_const(*io_steps);
-    if (first || (constant && bound.value < io_steps->value)) *io_steps = bound;
-    return first || constant || dim_equal(bound, *io_steps);
-}
+} CellLoop;
 
 /* The cell's input is one step of a carried value that no turn changes, at the counter. */
-static bool reads_step(TimeLoop *l, ValueId x) {
-    const Node *gather = match(l->g, x, OP_GATHER);
+static bool reads_step(CellLoop *l, ValueId x) {
+    const Graph *g = l->t.g;
+    const Node *gather = match(g, x, OP_GATHER);
     if (!gather || node_int(gather, "axis", -1) != 0 || node_int(gather, "batch_dims", 0)) return false;
-    int series = param_index(l->g, l->body, gather->inputs[0]);
-    if (series < 0 || gather->inputs[1].i != l->body->params.data[l->counter].i) return false;
-    if (l->body->results.data[series].i != l->body->params.data[series].i) return false;
-    const Shape *s = shape_at(l->g, l->n->inputs[series]);
+    int series = time_loop_param(&l->t, gather->inputs[0]), at = time_loop_param(&l->t, gather->inputs[1]);
+    if (series < 0 || at < 0 || !time_loop_counts(&l->t, (uint32_t)at) || !time_loop_keeps(&l->t, (uint32_t)series))
+        return false;
+    const Shape *s = shape_at(g, l->t.n->inputs[series]);
     l->x = (uint32_t)series;
-    return s->rank == 3 && dim_equal(s->dims[0], l->steps) && dim_is_const(s->dims[2]);
+    return s->rank == 3 && dim_equal(s->dims[0], l->t.steps) && dim_is_const(s->dims[2]);
 }
 
-static bool find_cell(TimeLoop *l) {
-    for (uint32_t i = 0; i < l->body->params.len; i++) {
-        if (!cell_match(l->g, l->body->results.data[i], l->body->params.data[i], &l->cell)) continue;
+static bool find_cell(CellLoop *l) {
+    const Region *body = l->t.body;
+    for (uint32_t i = 0; i < body->params.len; i++) {
+        if (!cell_match(l->t.g, body->results.data[i], body->params.data[i], &l->cell)) continue;
         l->h = l->c = i;
         if (l->cell.op == OP_LSTM) {
-            int c = param_index(l->g, l->body, l->cell.c);
-            if (c < 0 || l->body->results.data[c].i != l->cell.new_c.i) continue;
+            int c = time_loop_param(&l->t, l->cell.c);
+            if (c < 0 || body->results.data[c].i != l->cell.new_c.i) continue;
             l->c = (uint32_t)c;
         }
-        if (reads_step(l, l->cell.input)) return true;
+        if (cell_fits(l->t.g, &l->cell) && reads_step(l, l->cell.input)) return true;
     }
     return false;
 }
@@ -95,59 +56,33 @@ typedef enum {
     RESULT_LAST
 } ResultKind;
 
-/* dynamic_update(v, h', [at, 0, 0]) with h' as one step */
-static ResultKind output_kind(const TimeLoop *l, uint32_t i) {
-    const Node *update = match(l->g, l->body->results.data[i], OP_DYNAMIC_UPDATE);
-    if (!update || update->inputs[0].i != l->body->params.data[i].i) return RESULT_UNKNOWN;
-    const Node *step = match(l->g, update->inputs[1], OP_RESHAPE);
-    const Shape *s = shape_at(l->g, l->n->outputs[i]);
-    if (!step || step->inputs[0].i != l->cell.new_h.i || s->rank != 3 ||
-        !dim_is(shape_at(l->g, update->inputs[1])->dims[0], 1))
-        return RESULT_UNKNOWN;
-    const Shape *h = shape_at(l->g, l->cell.new_h);
-    if (!dim_equal(s->dims[1], h->dims[0]) || !dim_equal(s->dims[2], h->dims[1])) return RESULT_UNKNOWN;
-    if (dim_is(s->dims[0], 1) && value_is_splat(l->g, update->inputs[2], 0)) return RESULT_LAST;
-    /* begin = concat of the counter and zeros */
-    const Node *begin = match(l->g, update->inputs[2], OP_CONCAT);
-    if (!begin || !dim_equal(s->dims[0], l->steps)) return RESULT_UNKNOWN;
-    const Node *first = match(l->g, begin->inputs[0], OP_RESHAPE);
-    if (!first || first->inputs[0].i != l->body->params.data[l->counter].i) return RESULT_UNKNOWN;
-    for (uint32_t k = 1; k < begin->n_inputs; k++)
-        if (!value_is_splat(l->g, begin->inputs[k], 0)) return RESULT_UNKNOWN;
-    return RESULT_OUTPUTS;
-}
-
-static ResultKind result_kind(const TimeLoop *l, uint32_t i) {
-    if (i == l->counter || is_counter(l, i)) return RESULT_COUNTER;
+static ResultKind result_kind(const CellLoop *l, uint32_t i) {
+    bool single = false;
+    if (time_loop_counts(&l->t, i)) return RESULT_COUNTER;
     if (i == l->h) return RESULT_H;
     if (i == l->c) return RESULT_C;
-    if (l->body->results.data[i].i == l->body->params.data[i].i) return RESULT_SERIES;
-    return output_kind(l, i);
+    if (time_loop_keeps(&l->t, i)) return RESULT_SERIES;
+    if (time_loop_written(&l->t, i, &single).i != l->cell.new_h.i) return RESULT_UNKNOWN;
+    return single ? RESULT_LAST : RESULT_OUTPUTS;
 }
 
 /* What stands for result i of the loop. */
-static ValueId make_result(Rewriter *w, const TimeLoop *l, uint32_t i, ResultKind kind, const ValueId *made) {
-    if (kind == RESULT_COUNTER) return build_dims(w->g, w->r, dtype_at(w->g, l->n->outputs[i]), 0, 1, &l->steps, "");
+static ValueId make_result(Rewriter *w, const CellLoop *l, uint32_t i, ResultKind kind, const ValueId *made) {
+    const Node *n = l->t.n;
+    if (kind == RESULT_COUNTER) return build_dims(w->g, w->r, dtype_at(w->g, n->outputs[i]), 0, 1, &l->t.steps, "");
     if (kind == RESULT_H) return made[1];
     if (kind == RESULT_C) return made[2];
     if (kind == RESULT_OUTPUTS) return made[0];
-    if (kind == RESULT_SERIES) return l->n->inputs[i];
-    Shape s = *shape_at(w->g, l->n->outputs[i]);
-    return insert_reshape(w, made[1], &s, l->n->name);
+    if (kind == RESULT_SERIES) return n->inputs[i];
+    Shape s = *shape_at(w->g, n->outputs[i]);
+    return insert_reshape(w, made[1], &s, n->name);
 }
 
 static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
-    TimeLoop l = {.g = g,
-                  .n = n,
-                  .condition = region_at(g, n->regions[0]),
-                  .body = region_at(g, n->regions[1]),
-                  .counter = counter,
-                  .steps = dim_const(INT64_MAX)};
-    if (!is_counter(&l, counter) || !read_bound(&l, l.condition->results.data[0], 0, &l.steps) ||
-        (dim_is_const(l.steps) && l.steps.value < 1) || !find_cell(&l))
-        return false;
+    CellLoop l = {.h = 0};
+    if (!time_loop_find(g, n, counter, &l.t) || l.t.count.i || !find_cell(&l)) return false;
     uint32_t n_results = n->n_outputs;
     ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
     uint32_t *uses = graph_count_uses(g, u->scratch);
@@ -164,20 +99,24 @@ static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
     ValueId made[3] = {{0}};
     memcpy(made, node_at(g, op)->outputs, node_at(g, op)->n_outputs * sizeof *made);
     for (uint32_t i = 0; i < n_results; i++) {
-        if (kinds[i] == RESULT_UNKNOWN || !uses[n->outputs[i].i]) continue;
+        l.t.n = node_at(g, id);
+        if (kinds[i] == RESULT_UNKNOWN || !uses[l.t.n->outputs[i].i]) continue;
         ValueId result = make_result(&w, &l, i, kinds[i], made);
         CHECK(result.i);
-        graph_replace_uses(g, n->outputs[i], result);
+        graph_replace_uses(g, node_at(g, id)->outputs[i], result);
     }
-    rewrite_record(u, "pattern_rnn", cell.op == OP_LSTM ? "loop is an lstm" : "loop is a gru", n->name, ns,
+    rewrite_record(u, "pattern_rnn", cell.op == OP_LSTM ? "loop is an lstm" : "loop is a gru", node_at(g, id)->name, ns,
                    u->machine ? cost_node(g, op, u->machine).ns : 0);
     graph_remove(g, id);
     return true;
 }
 
 static bool try_loop(Unit *u, NodeId id) {
-    for (uint32_t i = 0; i < node_at(u->g, id)->n_inputs; i++)
+    uint32_t n = node_at(u->g, id)->n_inputs;
+    for (uint32_t i = 0; i < n; i++)
         if (replace_loop(u, id, i)) return true;
+    for (uint32_t i = 0; i < n; i++)
+        if (recurrence_replace(u, id, i)) return true;
     return false;
 }
 
@@ -284,7 +223,8 @@ static bool try_chains(Unit *u, RegionId r) {
     for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
         const Node *n = node_at(g, region_at(g, r)->nodes.data[i]);
         Cell cell;
-        if (!n->dead && (n->op == OP_MUL || n->op == OP_ADD) && cell_match(g, n->outputs[0], (ValueId){0}, &cell))
+        if (!n->dead && (n->op == OP_MUL || n->op == OP_ADD) && cell_match(g, n->outputs[0], (ValueId){0}, &cell) &&
+            cell_fits(g, &cell))
             vec_push(u->scratch, &cells, cell);
     }
     uint32_t *uses = graph_count_uses(g, u->scratch);

@@ -222,6 +222,11 @@ bool cell_match(const Graph *g, ValueId new_h, ValueId h, Cell *out) {
     return false;
 }
 
+bool cell_fits(const Graph *g, const Cell *cell) {
+    enum { ROWS = 6, MOST_BYTES = 65536 }; /* gates and states of lower_rnn.c */
+    return cell->hidden <= MOST_BYTES / (ROWS * (int64_t)dtype_size(dtype_at(g, cell->new_h)));
+}
+
 static bool same_parts(const Part *a, const Part *b, int n) {
     for (int i = 0; i < n; i++)
         if (a[i].weights.i != b[i].weights.i || a[i].row != b[i].row || a[i].block != b[i].block) return false;

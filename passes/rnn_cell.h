@@ -30,6 +30,8 @@ typedef struct {
 
 /* Recognises the cell whose output is new_h. `h` is the last output where that is known, else {0}. */
 bool cell_match(const Graph *g, ValueId new_h, ValueId h, Cell *out);
+/* Whether the op's gates and states fit the 64 KiB that a kernel may keep. */
+bool cell_fits(const Graph *g, const Cell *cell);
 /* Whether two cells have the same weights. */
 bool cell_same_weights(const Cell *a, const Cell *b);
 /* The op over time: x [T,B,I], first states; results are those of the op. {0} when it cannot be built. */

@@ -297,7 +297,8 @@ static bool content_number(Body *b, const Value *value, const Position *at, Expr
 static ExprId compute(Body *b, ValueId v, const Position *at) {
     Lower *l = b->l;
     const Value *value = lower_value(l, v);
-    ExprId number;
+    ExprId number = b->kept ? b->kept(b->keeper, v, at) : (ExprId){0};
+    if (number.i) return number;
     const Tensor *t = value_const(l->g, v);
     if (t && tensor_count(t) > 0 && (tensor_count(t) == 1 || tensor_is_splat(t)) && constant_number(b, t, 0, &number))
         return number;

@@ -105,8 +105,11 @@ typedef struct Body {
     Position known_at;  /* … at this position, the only one that may be asked for */
     bool misplaced;     /* it was asked for elsewhere: the group cannot be one kernel */
     VEC(ExprId) fails;  /* conditions under which the kernel fails, not yet stated */
-    double cost;        /* relative cost of the expressions built, an add = 1 */
-    uint32_t loads;     /* loads built */
+    /* Values that the kernel keeps itself: the element of v at a position, {0} for others; or NULL. */
+    ExprId (*kept)(void *keeper, ValueId v, const Position *at);
+    void *keeper;
+    double cost;    /* relative cost of the expressions built, an add = 1 */
+    uint32_t loads; /* loads built */
 } Body;
 
 Body *body_new(Lower *l, NodeId node, int32_t group, const char *what);

@@ -3,7 +3,7 @@
    over gates. */
 #include "kern/lower.h"
 
-enum { MAX_HIDDEN = 2048 }; /* gates and states live in 64 KiB */
+enum { MOST_LOCAL_BYTES = 65536, LOCAL_ROWS = 6 }; /* four gates or three and two more, and states */
 
 typedef struct {
     Body *b;
@@ -107,10 +107,11 @@ static Stmt *gate_rows(Cell *c, ExprId time, uint32_t state, uint32_t into, int6
 
 static bool cell_begin(Lower *l, NodeId n, Cell *c, ValueId x, ValueId w, ValueId r, const char *what) {
     const Value *rv = lower_value(l, r), *xv = lower_value(l, x);
-    if (!dim_is_const(rv->shape.dims[0]) || rv->shape.dims[0].value > MAX_HIDDEN || !dtype_is_float(xv->dtype) ||
+    int64_t most = MOST_LOCAL_BYTES / (LOCAL_ROWS * (int64_t)dtype_size(xv->dtype));
+    if (!dim_is_const(rv->shape.dims[0]) || rv->shape.dims[0].value > most || !dtype_is_float(xv->dtype) ||
         dtype_info(xv->dtype)->bits < 32)
         return diag_unsupported(l->d, lower_node(l, n)->name, lower_node(l, n)->tf_op,
-                                "a recurrent cell of this type or with more than %d units", MAX_HIDDEN);
+                                "a recurrent cell of this type or with more than %lld units", (long long)most);
     uint32_t projected = project(l, n, x, w), recurrent = lower_buffer(l, r);
     *c = (Cell){.l = l,
                 .type = xv->dtype,
