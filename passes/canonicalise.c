@@ -33,6 +33,7 @@ static const Rule rules[] = {
     {"reverse of nothing", OP_REVERSE, 0, rule_reverse_nothing},
     {"reduce of single elements", OP_REDUCE, 0, rule_reduce_units},
     {"gather at constants", OP_GATHER, 0, rule_gather_constant},
+    {"scatter of every row", OP_SCATTER_ND, 0, rule_scatter_everything},
     {"slice at constants", OP_DYNAMIC_SLICE, 0, rule_dynamic_slice_constant},
     {"transpose of transpose", OP_TRANSPOSE, 0, rule_transpose_chain},
     {"transpose of unit dims is a reshape", OP_TRANSPOSE, 0, rule_transpose_units},

@@ -201,6 +201,19 @@ ValueId rule_gather_constant(Rewriter *w, NodeId id) {
     return slice.i ? reshape_as(w, id, slice) : slice;
 }
 
+/* scatter_nd that replaces rows 0, 1, … to the last: the updates, as TensorArrayScatter of a whole series writes it. */
+ValueId rule_scatter_everything(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id);
+    const Tensor *at = value_const(w->g, n->inputs[1]);
+    const Shape *base = shape_at(w->g, n->inputs[0]);
+    if (strcmp(node_string(n, "mode", ""), "update") != 0 || !at || at->rank != 2 || at->dims[1] != 1 ||
+        base->rank < 1 || !dim_is(base->dims[0], at->dims[0]) || !shape_equal(base, shape_at(w->g, n->inputs[2])))
+        return (ValueId){0};
+    for (int64_t i = 0; i < at->dims[0]; i++)
+        if (tensor_get_i64(at, i) != i) return (ValueId){0};
+    return n->inputs[2];
+}
+
 /* dynamic_slice whose begin is known: clamped as at run time. */
 ValueId rule_dynamic_slice_constant(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);

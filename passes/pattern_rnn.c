@@ -82,7 +82,8 @@ static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
     CellLoop l = {.h = 0};
-    if (!time_loop_find(g, n, counter, &l.t) || l.t.count.i || !find_cell(&l)) return false;
+    if (!time_loop_find(g, n, counter, &l.t) || l.t.count.i || !dim_equal(l.t.limit, l.t.steps) || !find_cell(&l))
+        return false;
     uint32_t n_results = n->n_outputs;
     ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
     uint32_t *uses = graph_count_uses(g, u->scratch);

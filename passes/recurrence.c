@@ -17,7 +17,7 @@ typedef enum {
     KIND_NONE,   /* not looked at, or impossible */
     KIND_FREE,   /* of the step's number and of arguments: any element can be asked for */
     KIND_ROW,    /* [B, …]: entry b only depends on entry b */
-    KIND_JOINED, /* concat of rows: only as an operand of a product */
+    KIND_JOINED, /* concat of rows: only as an operand of a product, or as a result */
     KIND_PRODUCT /* a row that is kept */
 } Kind;
 
@@ -59,8 +59,8 @@ static bool find_roles(Recurrence *r) {
     for (uint32_t i = 0; i < n->n_inputs; i++) {
         ValueId param = r->loop.body->params.data[i], result = r->loop.body->results.data[i];
         Shape s = *shape_at(r->g, param);
-        bool single = false, same = shape_equal(&s, shape_at(r->g, n->inputs[i])) &&
-                                    shape_equal(&s, shape_at(r->g, result));
+        bool single = false,
+             same = shape_equal(&s, shape_at(r->g, n->inputs[i])) && shape_equal(&s, shape_at(r->g, result));
         if (!same) continue;
         r->written[i] = time_loop_written(&r->loop, i, &single);
         if (s.rank == 0 && time_loop_counts(&r->loop, i)) {
@@ -205,7 +205,7 @@ static bool find_kinds(Recurrence *r) {
         states = states || r->roles[i] == ROLE_STATE;
         if (!r->written[i].i) continue;
         Kind kind = kind_of(r, r->written[i]);
-        if (kind == KIND_NONE || kind == KIND_JOINED) return false;
+        if (kind == KIND_NONE) return false;
     }
     return states && r->flops > 0;
 }
@@ -215,7 +215,7 @@ static bool results_are_known(const Recurrence *r, const uint32_t *uses) {
     const Node *n = r->loop.n;
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         if (!uses[n->outputs[i].i]) continue;
-        if (r->roles[i] == ROLE_UNKNOWN || (r->roles[i] == ROLE_COUNTER && r->loop.count.i)) return false;
+        if (r->roles[i] == ROLE_UNKNOWN) return false;
         if (!shape_equal(shape_at(r->g, n->inputs[i]), shape_at(r->g, n->outputs[i]))) return false;
     }
     return true;
@@ -342,7 +342,6 @@ static bool copy_body(Recurrence *r) {
         Node n = *node_at(r->g, r->loop.body->nodes.data[i]); /* a copy: adding nodes moves them */
         if (n.dead || n.n_outputs == 0 || !r->needed[n.outputs[0].i]) continue;
         ValueId v = n.outputs[0];
-        if (r->kinds[v.i] == KIND_JOINED) continue;
         r->made[v.i] = copy_node(r, &n);
         if (!r->made[v.i].i || !shape_equal(shape_at(r->g, r->made[v.i]), shape_at(r->g, v))) return false;
     }
@@ -395,11 +394,21 @@ static NodeId build(Recurrence *r, ValueId count, uint32_t *place) {
     return graph_add(r->g, r->outer, &spec, &d);
 }
 
+/* Turns that the loop takes, in front of it; `dtype`: the counter's. */
+static ValueId count_turns(Recurrence *r, DType dtype) {
+    ValueId limit = build_dims(r->g, r->outer, dtype, 0, 1, &r->loop.limit, "");
+    if (!r->loop.count.i) return limit;
+    Diag d;
+    diag_init(&d, r->u->scratch, NULL);
+    ValueId both[2] = {build_cast(r->g, r->outer, r->loop.count, dtype, "", &d), limit};
+    ValueId least[2] = {add(r, r->outer, OP_MIN, "", 2, both, 0, NULL), build_scalar_const(r->g, r->outer, dtype, 0)};
+    return add(r, r->outer, OP_MAX, "", 2, least, 0, NULL);
+}
+
 static ValueId make_result(Recurrence *r, NodeId op, uint32_t i, uint32_t place) {
     const Node *n = loop_node(r);
     if (r->roles[i] == ROLE_ARG) return n->inputs[i];
-    if (r->roles[i] == ROLE_COUNTER)
-        return build_dims(r->g, r->outer, dtype_at(r->g, n->outputs[i]), 0, 1, &r->loop.steps, "");
+    if (r->roles[i] == ROLE_COUNTER) return count_turns(r, dtype_at(r->g, n->outputs[i]));
     ValueId result = node_at(r->g, op)->outputs[place];
     return r->roles[i] == ROLE_SINGLE ? reshape(r, r->outer, result, shape_at(r->g, n->outputs[i])) : result;
 }
@@ -421,8 +430,8 @@ bool recurrence_replace(Unit *u, NodeId loop, uint32_t counter) {
     if (!find_kinds(&r)) return false;
     double ns = u->machine ? cost_node(g, loop, u->machine).ns : 0;
     DType counts = dtype_at(g, n->inputs[counter]);
-    if (r.loop.count.i && dtype_at(g, r.loop.count) != counts) return false;
-    ValueId count = r.loop.count.i ? r.loop.count : build_dims(g, r.outer, counts, 0, 1, &r.loop.steps, "");
+    if (counts != DTYPE_S32 && counts != DTYPE_S64) return false;
+    ValueId count = count_turns(&r, counts);
     Region body = *region_at(g, node_at(g, loop)->regions[1]); /* a copy: adding a region moves them */
     r.loop.body = &body;
     r.step = graph_add_region(g, (NodeId){0});

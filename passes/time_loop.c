@@ -18,8 +18,8 @@ bool time_loop_keeps(const TimeLoop *l, uint32_t i) {
     return l->body->results.data[i].i == l->body->params.data[i].i;
 }
 
-/* Condition: counter < number; of a conjunction of such, the smallest constant counts, sizes must be the same, and one
-   number may be a scalar that is passed in. */
+/* Condition: counter < number; of a conjunction of such, the smallest constant counts, of sizes the first is that of
+   the series and all of them limit, and one number may be a scalar that is passed in. */
 static bool read_bound(TimeLoop *l, ValueId v, int depth) {
     const Node *both = match(l->g, v, OP_AND), *less = match(l->g, v, OP_LT);
     if (both && depth < 4)
@@ -42,16 +42,18 @@ static bool read_bound(TimeLoop *l, ValueId v, int depth) {
     Dim bound = value->content[0];
     bool first = dim_is(l->steps, INT64_MAX), constant = dim_is_const(bound) && dim_is_const(l->steps);
     if (first || (constant && bound.value < l->steps.value)) l->steps = bound;
-    return first || constant || dim_equal(bound, l->steps);
+    l->limit = first || constant ? l->steps : dim_min(&l->g->dims, l->limit, bound);
+    return true;
 }
 
-bool time_loop_find(const Graph *g, const Node *n, uint32_t counter, TimeLoop *out) {
+bool time_loop_find(Graph *g, const Node *n, uint32_t counter, TimeLoop *out) {
     *out = (TimeLoop){.g = g,
                       .n = n,
                       .condition = region_at(g, n->regions[0]),
                       .body = region_at(g, n->regions[1]),
                       .counter = counter,
-                      .steps = dim_const(INT64_MAX)};
+                      .steps = dim_const(INT64_MAX),
+                      .limit = dim_const(INT64_MAX)};
     return shape_at(g, n->inputs[counter])->rank == 0 && time_loop_counts(out, counter) &&
            read_bound(out, out->condition->results.data[0], 0) && !dim_is(out->steps, INT64_MAX) &&
            !(dim_is_const(out->steps) && out->steps.value < 1);

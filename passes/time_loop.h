@@ -4,16 +4,16 @@
 #include "rewrite.h"
 
 typedef struct {
-    const Graph *g;
+    Graph *g;
     const Node *n;
     const Region *condition, *body;
     uint32_t counter; /* which carried value it is */
-    Dim steps;        /* turns at most */
-    ValueId count;    /* scalar in front of the loop: turns too, where that is not known; {0}: steps is all */
+    Dim steps, limit; /* turns at most; limit: where that is less, else the same */
+    ValueId count;    /* scalar in front of the loop: turns at most, too; {0}: none */
 } TimeLoop;
 
 /* Whether the loop is one with the carried value `counter` as its counter. The pointers hold until a node is added. */
-bool time_loop_find(const Graph *g, const Node *n, uint32_t counter, TimeLoop *out);
+bool time_loop_find(Graph *g, const Node *n, uint32_t counter, TimeLoop *out);
 /* Carried value whose parameter of the body is v, or -1. */
 int time_loop_param(const TimeLoop *l, ValueId v);
 /* Whether carried value i starts at 0 and grows by 1. */

@@ -493,11 +493,12 @@ static Dim extreme(DimTable *t, DimKind kind, Dim a, Dim b) {
     dim_range(t, dim_sub(t, a, b), &low, &high);
     if (low >= 0) return kind == DIM_MIN ? b : a;
     if (high <= 0) return kind == DIM_MIN ? a : b;
-    for (int i = 0; i < 2; i++) { /* min(min(x, y), y) */
-        const DimExpr *e = i ? expr_of(t, b) : expr_of(t, a);
-        Dim other = i ? a : b;
-        if (e->kind == kind && (i ? b.expr : a.expr) && (dim_equal(e->a, other) || dim_equal(e->b, other)))
-            return i ? b : a;
+    for (int i = 0; i < 2; i++) { /* min(min(x, y), y) = min(x, y); min(max(x, y), y) = y */
+        Dim d = i ? b : a, other = i ? a : b;
+        if (dim_is_const(d)) continue;
+        const DimExpr *e = expr_of(t, d);
+        if ((e->kind != DIM_MIN && e->kind != DIM_MAX) || !(dim_equal(e->a, other) || dim_equal(e->b, other))) continue;
+        return e->kind == kind ? d : other;
     }
     return compare(t, a, b) < 0 ? cons(t, kind, b, a) : cons(t, kind, a, b); /* constants last */
 }

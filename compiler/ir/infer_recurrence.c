@@ -4,8 +4,7 @@
 
 static bool fits(Infer *c, const Value *x, const Shape *shape, int first) {
     bool good = x->shape.rank + first == shape->rank;
-    for (int k = 0; good && k < x->shape.rank; k++)
-        good = infer_may_equal(c, x->shape.dims[k], shape->dims[first + k]);
+    for (int k = 0; good && k < x->shape.rank; k++) good = infer_may_equal(c, x->shape.dims[k], shape->dims[first + k]);
     return good;
 }
 
@@ -29,8 +28,7 @@ bool infer_recurrence(Infer *c) {
     if (time->dtype != count->dtype || time->shape.rank != 0)
         return infer_error(c, "the step's first parameter must be its number");
     for (uint32_t i = 1; i < r->params.len; i++) {
-        const Value *param = value_at(c->g, r->params.data[i]),
-                    *arg = infer_in(c, i <= n_states ? i : i + n_outputs);
+        const Value *param = value_at(c->g, r->params.data[i]), *arg = infer_in(c, i <= n_states ? i : i + n_outputs);
         if (param->dtype != arg->dtype || !fits(c, param, &arg->shape, 0))
             return infer_error(c, "parameter %u of the step does not fit what it is given", i);
     }

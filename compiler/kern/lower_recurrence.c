@@ -1,6 +1,6 @@
-/* lower_recurrence: a loop over time as one kernel. A unit has a few entries of the batch and runs all steps of them: its
-   states, operands and results of products are rows on the stack, and whatever else the step computes is an expression
-   of these where it is stored. A weight is read once for all entries of the unit. */
+/* lower_recurrence: a loop over time as one kernel. A unit has a few entries of the batch and runs all steps of them:
+   its states, operands and results of products are rows on the stack, and whatever else the step computes is an
+   expression of these where it is stored. A weight is read once for all entries of the unit. */
 #include "kern/lower.h"
 
 enum { MOST_LOCAL_BYTES = 65536 };
@@ -157,7 +157,8 @@ static Stmt *product(Recurrence *r, const Kept *operand, ValueId weights, const 
     Stmt *inside = NULL, *updates = NULL, *stores = NULL;
     for (int64_t e = 0; e < r->entries; e++) {
         uint32_t acc = body_acc(b, dtype);
-        ExprId row = index_int(b, e), x = expr_load(arena, b->k, operand->param, place_in_row(r, operand->width, row, k));
+        ExprId row = index_int(b, e),
+               x = expr_load(arena, b->k, operand->param, place_in_row(r, operand->width, row, k));
         ExprId term = body_scalar(b, OP_MUL, dtype, x, weight, (ExprId){0});
         inside = stmt_join(inside, stmt_acc(b, acc, body_number(b, dtype, 0)));
         updates = stmt_join(updates, stmt_update(b, acc, OP_ADD, term));
@@ -192,36 +193,63 @@ static Stmt *products(Recurrence *r, Stmt **first) {
     return turn;
 }
 
+/* Columns first … first + width of result `result` are those of `value`: all of it, or an operand of the concat that it
+ * is. */
+typedef struct {
+    ValueId value;
+    uint32_t result;
+    int64_t first, width;
+    bool done;
+} Piece;
+typedef VEC(Piece) Pieces;
+
+static Pieces find_pieces(Recurrence *r) {
+    Pieces pieces = {0};
+    for (uint32_t i = 0; i < r->step->results.len; i++) {
+        ValueId v = r->step->results.data[i];
+        const Value *value = lower_value(r->l, v);
+        const Node *n = value->def.i ? lower_node(r->l, value->def) : NULL;
+        bool joined = n && n->op == OP_CONCAT;
+        int64_t first = 0;
+        for (uint32_t k = 0; k < (joined ? n->n_inputs : 1); k++) {
+            ValueId part = joined ? n->inputs[k] : v;
+            vec_push(r->l->scratch, &pieces, (Piece){part, i, first, width_of(r, part), false});
+            first += width_of(r, part);
+        }
+    }
+    return pieces;
+}
+
 /* New states, beside the old ones, and the outputs' rows: what is equally wide in one loop; then the states change. */
 static Stmt *finals(Recurrence *r) {
-    uint32_t n = r->step->results.len;
-    bool *done = NEW_ARRAY(r->l->scratch, bool, n + 1);
-    uint32_t *fresh = NEW_ARRAY(r->l->scratch, uint32_t, n + 1);
+    Pieces pieces = find_pieces(r);
+    uint32_t *fresh = NEW_ARRAY(r->l->scratch, uint32_t, r->n_states + 1);
     Stmt *turn = NULL, *changes = NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        if (done[i]) continue;
-        int64_t width = width_of(r, r->step->results.data[i]);
-        Rows rows = rows_begin(r, width);
+    for (uint32_t i = 0; i < r->n_states; i++) {
+        ValueId v = r->step->results.data[i];
+        fresh[i] = body_local(r->b, lower_value(r->l, v)->dtype, width_of(r, v) * r->entries);
+    }
+    for (uint32_t i = 0; i < pieces.len; i++) {
+        if (pieces.data[i].done) continue;
+        Rows rows = rows_begin(r, pieces.data[i].width);
         Stmt *inside = NULL;
-        for (uint32_t k = i; k < n; k++) {
-            ValueId v = r->step->results.data[k];
-            if (width_of(r, v) != width) continue;
-            done[k] = true;
-            ExprId value = row_element(r, v, rows.column);
-            if (k < r->n_states) {
-                fresh[k] = body_local(r->b, lower_value(r->l, v)->dtype, width * r->entries);
-                inside = stmt_join(inside, keep(r, fresh[k], width, rows.column, value));
-            } else {
-                inside = stmt_join(inside, store_result(r, k, r->time, rows.column, value));
-            }
+        for (uint32_t k = i; k < pieces.len; k++) {
+            Piece *piece = &pieces.data[k];
+            if (piece->width != pieces.data[i].width) continue;
+            piece->done = true;
+            ExprId value = row_element(r, piece->value, rows.column);
+            ExprId column = index_add(r->b, rows.column, index_int(r->b, piece->first));
+            int64_t width = width_of(r, r->step->results.data[piece->result]);
+            Stmt *store = piece->result < r->n_states ? keep(r, fresh[piece->result], width, column, value)
+                                                      : store_result(r, piece->result, r->time, column, value);
+            inside = stmt_join(inside, store);
         }
         turn = stmt_join(turn, rows_end(r, &rows, inside));
     }
     for (uint32_t i = 0; i < r->n_states; i++) {
         const Kept *state = &r->kept.data[i];
         Rows rows = rows_begin(r, state->width);
-        ExprId value =
-            expr_load(r->l->arena, r->b->k, fresh[i], place_in_row(r, state->width, r->row, rows.column));
+        ExprId value = expr_load(r->l->arena, r->b->k, fresh[i], place_in_row(r, state->width, r->row, rows.column));
         changes = stmt_join(changes, rows_end(r, &rows, keep(r, state->param, state->width, rows.column, value)));
     }
     return stmt_join(turn, changes);
@@ -264,9 +292,8 @@ static Stmt *store_rest(Recurrence *r, ExprId turns) {
         Rows rows = rows_begin(r, lower_dim(r->l, node_of(r)->outputs[r->n_states + i], 2).value);
         Position p = {.rank = 3, .has_at = true, .at = {time, r->entry, rows.column}};
         ExprId value = body_value(b, node_of(r)->inputs[1 + r->n_states + i], &p);
-        Stmt *s = nest_for(
-            b, &rest, FOR_SERIAL,
-            rows_end(r, &rows, store_result(r, r->n_states + i, time, rows.column, value)));
+        Stmt *s = nest_for(b, &rest, FOR_SERIAL,
+                           rows_end(r, &rows, store_result(r, r->n_states + i, time, rows.column, value)));
         s->extent = index_sub(b, index_dim(b, r->steps), turns);
         last = stmt_join(last, s);
     }
