@@ -287,7 +287,7 @@ bool pass_control(Unit *u) {
         bool changed = false;
         for (uint32_t i = 1; i < g->nodes.len; i++) {
             const Node *n = node_at(g, (NodeId){i});
-            if (n->dead || !(op_info(n->op)->flags & OP_FLAG_REGIONS)) continue;
+            if (n->dead || (n->op != OP_WHILE && n->op != OP_IF && n->op != OP_CASE)) continue;
             /* Uses change with every step; graphs have few loops and branches, so they are counted again. */
             uint32_t *uses = graph_count_uses(g, u->scratch);
             changed |= n->op == OP_WHILE ? simplify_loop(u, (NodeId){i}, uses) : simplify_branch(u, (NodeId){i}, uses);

@@ -47,11 +47,10 @@ bool make_recurrence(Maker *m, OpId op) {
     Shape scalar = shape_scalar(), column = {.rank = 2, .dims = {batch, dim_const(1)}};
     if (shape_value_count(m->w, &series) > m->w->largest || shape_value_count(m->w, &outputs) > m->w->largest)
         return false;
-    ValueId count = random_chance(m->r, 60) ? make_scalar_of(m, DTYPE_S32, 100)
-                                            : make_indexes(m, DTYPE_S32, &scalar, dim_const(7));
+    ValueId count =
+        random_chance(m->r, 60) ? make_scalar_of(m, DTYPE_S32, 100) : make_indexes(m, DTYPE_S32, &scalar, dim_const(7));
     ValueId first = pick_like(m, c.type, &state), before = pick_like(m, c.type, &outputs),
-            x = pick_like(m, c.type, &series),
-            ends = make_indexes(m, DTYPE_S32, &lengths, dim_const(7));
+            x = pick_like(m, c.type, &series), ends = make_indexes(m, DTYPE_S32, &lengths, dim_const(7));
     if (!count.i || !first.i || !before.i || !x.i || !ends.i) return false;
     c.step = graph_add_region(m->g, (NodeId){0});
     ValueId t = pass(&c, count), h = pass(&c, first);
