@@ -510,6 +510,12 @@ static bool raise_root(Raise *r, Scope *s) {
         identity.n_controls = 0;
         made[i] = add_node(r, s, identity);
     }
+    for (uint32_t i = 0; i < n; i++) {
+        for (uint32_t k = 0; k < f->body->nodes[i].n_inputs; k++) {
+            TfInput in = f->body->nodes[i].inputs[k];
+            if (!(in.node & TF_ARG) && made[in.node] != UINT32_MAX) s->nodes.data[made[in.node]].consumed = true;
+        }
+    }
     for (uint32_t i = 0; i < n; i++) { /* control edges between what is left */
         if (made[i] == UINT32_MAX || f->kind[i] != FLOW_PLAIN) continue;
         const TfNode *from = &f->body->nodes[i];

@@ -6,8 +6,6 @@
 #include "ir/custom.h"
 #include <string.h>
 
-enum { MAX_SWEEPS = 20 }; /* savers are a handful of nodes, mostly in order */
-
 static bool is_one_of(const char *op, const char *const *ops) {
     for (; *ops; ops++)
         if (strcmp(op, *ops) == 0) return true;
@@ -27,40 +25,61 @@ static void mark_needed(const TfBody *body, Arena *scratch, uint32_t node, bool 
     }
 }
 
-/* Marks the nodes that a saver has to run before: it writes files and then gives the name of one. */
-static bool *find_behind_savers(const TfBody *body, Arena *scratch) {
-    static const char *const savers[] = {"Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints", NULL};
-    bool *behind = NEW_ARRAY(scratch, bool, body->n_nodes + 1), changed = true, any = false;
-    for (uint32_t i = 0; i < body->n_nodes; i++) any |= behind[i] = is_one_of(body->nodes[i].op, savers);
-    for (int sweep = 0; any && changed && sweep < MAX_SWEEPS; sweep++) {
-        changed = false;
-        for (uint32_t i = 0; i < body->n_nodes; i++) {
-            const TfNode *n = &body->nodes[i];
-            bool is = behind[i];
-            for (uint32_t k = 0; !is && k < n->n_inputs; k++)
-                is = n->inputs[k].node < body->n_nodes && behind[n->inputs[k].node];
-            for (uint32_t k = 0; !is && k < n->n_controls; k++) is = behind[n->controls[k]];
-            changed |= is != behind[i];
-            behind[i] = is;
+/* Marks the nodes of these op types and all that run after one of them. */
+static bool *find_behind(const TfBody *body, const char *const *ops, Arena *scratch) {
+    uint32_t n = body->n_nodes, *first = NEW_ARRAY(scratch, uint32_t, n + 2), edges = 0, *readers;
+    bool *behind = NEW_ARRAY(scratch, bool, n + 1);
+    VEC(uint32_t) work = {0};
+    for (uint32_t turn = 0; turn < 2; turn++) { /* count the readers of each node, then list them */
+        if (turn == 0)
+            readers = NULL;
+        else
+            readers = NEW_ARRAY(scratch, uint32_t, edges + 1);
+        for (uint32_t i = 0; i < n; i++) {
+            const TfNode *node = &body->nodes[i];
+            for (uint32_t k = 0; k < node->n_inputs + node->n_controls; k++) {
+                uint32_t from = k < node->n_inputs ? node->inputs[k].node : node->controls[k - node->n_inputs];
+                if (from >= n) continue;
+                if (turn == 0)
+                    first[from + 2]++, edges++;
+                else
+                    readers[first[from + 1]++] = i;
+            }
         }
+        for (uint32_t i = 2; turn == 0 && i < n + 2; i++) first[i] += first[i - 1];
+    }
+    for (uint32_t i = 0; i < n; i++)
+        if (is_one_of(body->nodes[i].op, ops)) vec_push(scratch, &work, i);
+    while (work.len > 0) {
+        uint32_t i = work.data[--work.len];
+        if (behind[i]) continue;
+        behind[i] = true;
+        for (uint32_t k = first[i]; k < first[i + 1]; k++) vec_push(scratch, &work, readers[k]);
     }
     return behind;
 }
 
 bool *import_output_candidates(const TfGraph *tf, Arena *arena) {
+    /* A saver writes files and then gives the name of one. */
+    static const char *const savers[] = {"Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints", NULL};
+    static const char *const feeds[] = {"Placeholder", "PlaceholderV2", "PlaceholderWithDefault", NULL};
     const TfBody *body = &tf->main;
-    bool *behind = find_behind_savers(body, arena), *candidates = NEW_ARRAY(arena, bool, body->n_nodes + 1);
+    bool *behind = find_behind(body, savers, arena), *fed = find_behind(body, feeds, arena), any_fed = false,
+         *candidates = NEW_ARRAY(arena, bool, body->n_nodes + 1);
     for (uint32_t i = 0; i < body->n_nodes; i++) {
         const TfNode *n = &body->nodes[i];
         const TfOpRow *row = tf_op_find(n->op);
         bool no_output = (row && row->text && strcmp(row->text, "no output") == 0) || tf_output_count(n) == 0;
         bool initialiser = row && row->import == import_assign;
         bool placeholder = strcmp(n->op, "Placeholder") == 0 || strcmp(n->op, "PlaceholderV2") == 0;
-        candidates[i] = !no_output && !initialiser && !placeholder && !behind[i];
+        candidates[i] = !n->consumed && !no_output && !initialiser && !placeholder && !behind[i];
     }
     for (uint32_t i = 0; i < body->n_nodes; i++) { /* what somebody consumes is none */
         for (uint32_t k = 0; k < body->nodes[i].n_inputs; k++) candidates[body->nodes[i].inputs[k].node] = false;
     }
+    for (uint32_t i = 0; i < body->n_nodes; i++) any_fed |= candidates[i] && fed[i];
+    for (uint32_t i = 0; i < body->n_nodes; i++) /* beside answers to the inputs, constants are leftovers */
+        candidates[i] = candidates[i] && (fed[i] || !any_fed);
     return candidates;
 }
 

@@ -63,6 +63,7 @@ typedef struct {
     TfAttr *attrs;
     uint32_t n_inputs, n_controls, n_attrs;
     const char *outputs; /* of an op that the user brought: its output arguments, as in frontend/tf_outputs.def */
+    bool consumed;       /* somebody read it before control flow was raised: no output of the model */
 } TfNode;
 
 /* The nodes of the main graph or of one function, in the file's order (not topological). */

@@ -246,6 +246,17 @@ static void test_mistakes(void **state) {
     assert_null(read_text(NODE("s", "Switch", "s")));
 }
 
+/* What somebody read before is no output of the model because the reader went elsewhere. */
+static void test_consumed_exits(void **state) {
+    (void)state;
+    TfGraph *tf = read_text(
+        LEAF("x", "Placeholder") LEAF("p", "Placeholder") SWITCH("s", "x", "p") NODE("t", "Abs", "s:1")
+            NODE("u", "Neg", "s") "node { name: 'm' op: 'Merge' input: 't' input: 'u' }" NODE("y", "Abs", "m"));
+    assert_non_null(tf);
+    assert_true(tf->main.nodes[map_get(&tf->main.index, "m", 0)].consumed);
+    assert_false(tf->main.nodes[map_get(&tf->main.index, "y", 0)].consumed);
+}
+
 /* A Const with an input is nonsense, but must not carry that input into another body. */
 static void test_constant_with_inputs(void **state) {
     (void)state;
@@ -285,6 +296,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_loop_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_control_edges_stay_outside, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mistakes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_consumed_exits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_constant_with_inputs, setup, teardown),
         cmocka_unit_test_setup_teardown(test_depth_is_bounded, setup, teardown),
     };
