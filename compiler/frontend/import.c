@@ -202,7 +202,10 @@ static Dim named_symbol(Importer *im, Map *symbols, const char *name) {
     int64_t min = 0;
     int64_t max = INT64_MAX;
     dim_bounds(im->options, name, &min, &max);
-    if (min == max) return dim_const(min); /* --batch 8: not unknown any more */
+    if (min == max) { /* --batch 8: not unknown any more */
+        map_add(symbols, arena_printf(im->arena, "%s=", name), 0);
+        return dim_const(min);
+    }
     Dim d = dim_symbol(&im->g->dims, name, min, max);
     if (name) map_add(symbols, name, d.expr);
     return d;
@@ -247,6 +250,34 @@ static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *sym
     return true;
 }
 
+/* Bounds of dimensions that no input has are mistakes; a batch that the graph fixes must be the one asked for. */
+static bool check_bounds(Importer *im, const Map *symbols) {
+    bool ok = true;
+    const Region *root = region_at(im->g, im->g->root);
+    for (uint32_t i = 0; i < im->options->n_bounds; i++) {
+        const DimBound *b = &im->options->bounds[i];
+        bool is_batch = strcmp(b->dim, "batch") == 0, fits = root->params.len == 0;
+        int64_t fixed = -1;
+        if (map_find(symbols, b->dim) || map_find(symbols, arena_printf(im->arena, "%s=", b->dim))) continue;
+        for (uint32_t k = 0; k < root->params.len; k++) {
+            const Shape *s = &value_at(im->g, root->params.data[k])->shape;
+            bool is_const = s->rank > 0 && dim_is_const(s->dims[0]);
+            if (is_const) fixed = s->dims[0].value;
+            fits = fits || (s->rank > 0 && (!is_const || (fixed >= b->min && fixed <= b->max)));
+        }
+        if (!is_batch)
+            ok = diag_usage(im->d,
+                            "--dim %s: no unknown dimension of an input has this name; --input NAME=-1,%s,… gives it",
+                            b->dim, b->dim);
+        else if (!fits && fixed >= 0)
+            ok = diag_usage(im->d,
+                            "--batch: the graph's inputs have the fixed first dimension %lld; --input NAME=-1,… makes "
+                            "it unknown",
+                            (long long)fixed);
+    }
+    return ok;
+}
+
 static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, TensorInput *overrides) {
     Graph *g = im->g;
     const TfGraph *tf = im->tf;
@@ -277,7 +308,7 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         overrides[i].value = graph_add_param(g, g->root, in->dtype, &shape, in->tensor.output ? tensor : n->name);
         vec_push(g->arena, &g->inputs, (Port){arena_strdup(g->arena, in->name), tensor, in->dtype});
     }
-    return ok;
+    return check_bounds(im, &symbols) && ok;
 }
 
 /* ---- outputs */

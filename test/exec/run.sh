@@ -171,6 +171,8 @@ mistakes) # of the command line: a message and the exit code, and nothing is wri
     cmp -s "$model" "$work/copy.pb" || fail "the model is changed"
     refuses 2 "threads wants a whole number" "$model" -o "$work/x.o" --threads -3
     refuses 2 "at least one member" "$model" -o "$work/x.o" --batch 0
+    refuses 2 "no unknown dimension" "$model" -o "$work/x.o" --dim nosuch=1-4
+    refuses 2 "fixed first dimension 2" "$model" -o "$work/x.o" --input image=2,8,8,1 --batch 4
     refuses 2 "is no range" "$model" -o "$work/x.o" --batch abc
     refuses 2 "unknown CPU 'pentium'" "$model" -o "$work/x.o" --cpu pentium
     refuses 2 "no C identifier" "$model" -o "$work/x.o" --name "1 bad"
