@@ -1,6 +1,6 @@
 /* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without
-   results, or because it sets a symbol that a needed node mentions in its sizes.      needs: order      keeps:
-   everything else */
+   results, or because it sets a symbol that a needed node mentions in its sizes. What fills a table that nobody looks
+   into is not needed.      needs: order      keeps: everything else */
 #include "rewrite.h"
 
 typedef struct {
@@ -9,6 +9,7 @@ typedef struct {
     bool *live;  /* by node */
     bool *known; /* by expression: its symbols' definers are on the stack */
     VEC(NodeId) stack;
+    VEC(NodeId) waiting; /* host calls without results, for what they work on to be needed */
 } Marker;
 
 static void mark(Marker *m, NodeId n) {
@@ -35,12 +36,30 @@ static void mark_value(Marker *m, ValueId v) {
     for (int k = 0; k < value->shape.rank; k++) mark_dim(m, value->shape.dims[k]);
 }
 
+/* The node that makes the table that n works on; {0} when that is not known. */
+static NodeId table_of(const Graph *g, const Node *n) {
+    if (n->n_inputs == 0) return (NodeId){0};
+    const Value *handle = value_at(g, n->inputs[0]);
+    return handle->dtype == DTYPE_RESOURCE && handle->def.i && node_at(g, handle->def)->op == OP_HOST ? handle->def
+                                                                                                      : (NodeId){0};
+}
+
 /* Host calls without results are there for what they do (filling a table). */
 static void mark_effects(Marker *m, const Region *r) {
     for (uint32_t i = 0; i < r->nodes.len; i++) {
         const Node *n = node_at(m->g, r->nodes.data[i]);
-        if (n->op == OP_HOST && n->n_outputs == 0 && !n->dead) mark(m, r->nodes.data[i]);
+        if (n->op != OP_HOST || n->n_outputs != 0 || n->dead) continue;
+        if (table_of(m->g, n).i)
+            vec_push(m->scratch, &m->waiting, r->nodes.data[i]);
+        else
+            mark(m, r->nodes.data[i]);
     }
+}
+
+/* Those whose table is needed by now. */
+static void mark_waiting(Marker *m) {
+    for (uint32_t i = 0; i < m->waiting.len; i++)
+        if (m->live[table_of(m->g, node_at(m->g, m->waiting.data[i])).i]) mark(m, m->waiting.data[i]);
 }
 
 static void mark_needs(Marker *m, NodeId id) {
@@ -64,7 +83,10 @@ bool drop_unused(Graph *g, Arena *scratch) {
     const Region *root = region_at(g, g->root);
     mark_effects(&m, root);
     for (uint32_t i = 0; i < root->results.len; i++) mark_value(&m, root->results.data[i]);
-    while (m.stack.len) mark_needs(&m, m.stack.data[--m.stack.len]);
+    while (m.stack.len) {
+        while (m.stack.len) mark_needs(&m, m.stack.data[--m.stack.len]);
+        mark_waiting(&m);
+    }
     bool dropped = false;
     for (uint32_t r = 1; r < g->regions.len; r++)
         for (uint32_t i = 0; i < g->regions.data[r].nodes.len; i++) {

@@ -118,6 +118,7 @@ static TfGraph *tf_graph_new(Arena *arena, const char *path) {
     tf->file = arena_strdup(arena, path);
     tf->signature = "";
     map_init(&tf->variables, arena);
+    map_init(&tf->tables, arena);
     map_init(&tf->assets, arena);
     map_init(&tf->function_index, arena);
     map_init(&tf->main.index, arena);

@@ -379,6 +379,7 @@ static bool run_init_nodes(Importer *im, Scope *s) {
     const ImportOptions *o = im->options;
     const char *const *names = o->n_init ? o->init : im->tf->init_nodes;
     uint32_t n = o->n_init ? o->n_init : im->tf->n_init_nodes;
+    im->is_opening = true;
     for (uint32_t i = 0; i < n; i++) {
         TfInput t = find_tensor(im->tf, im->arena, names[i]);
         if (t.node == UINT32_MAX)
@@ -386,6 +387,7 @@ static bool run_init_nodes(Importer *im, Scope *s) {
         else
             ok = scope_effects(s, t.node) && ok;
     }
+    im->is_opening = false;
     return ok;
 }
 

@@ -18,6 +18,13 @@ typedef struct {
     int64_t min, max;
 } DimBound;
 
+/* Contents of a lookup table; texts are parsed where the table wants numbers. */
+typedef struct {
+    const char *node; /* its name, or its shared name */
+    bool only_lines;  /* keys holds words; the others are their numbers */
+    Tensor keys, values;
+} GivenTable;
+
 typedef struct {
     const InputOption *inputs;
     uint32_t n_inputs; /* given inputs; 0: the signature's, else all placeholders that the outputs need */
@@ -27,10 +34,7 @@ typedef struct {
     uint32_t n_bounds;
     const char *const *init; /* nodes to run at open (--init) */
     uint32_t n_init;
-    struct {
-        const char *node;
-        Tensor keys, values;
-    } * tables; /* --table */
+    const GivenTable *tables; /* --table */
     uint32_t n_tables;
 } ImportOptions;
 

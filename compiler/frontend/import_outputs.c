@@ -59,6 +59,15 @@ static bool *find_behind(const TfBody *body, const char *const *ops, Arena *scra
     return behind;
 }
 
+/* A variable, or its value as it is: TensorFlow 1 adds such nodes for every variable. */
+static bool reads_variable(const TfBody *body, const TfNode *n) {
+    static const char *const ops[] = {
+        "VarHandleOp", "VariableV2", "Variable", "ReadVariableOp", "VarIsInitializedOp", "IsVariableInitialized", NULL};
+    if (is_one_of(n->op, ops)) return true;
+    return strcmp(n->op, "Identity") == 0 && n->n_inputs > 0 && n->inputs[0].node < body->n_nodes &&
+           is_one_of(body->nodes[n->inputs[0].node].op, ops);
+}
+
 bool *import_output_candidates(const TfGraph *tf, Arena *arena) {
     /* A saver writes files and then gives the name of one. */
     static const char *const savers[] = {"Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints", NULL};
@@ -70,7 +79,7 @@ bool *import_output_candidates(const TfGraph *tf, Arena *arena) {
         const TfNode *n = &body->nodes[i];
         const TfOpRow *row = tf_op_find(n->op);
         bool no_output = (row && row->text && strcmp(row->text, "no output") == 0) || tf_output_count(n) == 0;
-        bool initialiser = row && row->import == import_assign;
+        bool initialiser = (row && row->import == import_assign) || reads_variable(body, n);
         bool placeholder = strcmp(n->op, "Placeholder") == 0 || strcmp(n->op, "PlaceholderV2") == 0;
         candidates[i] = !n->consumed && !no_output && !initialiser && !placeholder && !behind[i];
     }

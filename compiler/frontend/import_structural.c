@@ -191,27 +191,10 @@ bool import_custom(Import *c, const HostOp *host) {
     return c->d->n_errors == errors;
 }
 
-/* The contents of a table that the caller brings (--table): filled before anything looks into it. */
-static bool fill_table(Import *c) {
-    for (uint32_t i = 0; i < c->im->options->n_tables; i++) {
-        if (strcmp(c->im->options->tables[i].node, c->n->name) != 0) continue;
-        const HostOp *fill = host_op_find("LookupTableImportV2");
-        if (!fill) return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
-        ValueId keys = make_const(c, &c->im->options->tables[i].keys);
-        ValueId values = make_const(c, &c->im->options->tables[i].values);
-        ValueId inputs[] = {c->out[0], keys, values};
-        NodeSpec spec = {
-            .op = OP_HOST, .name = c->n->name, .tf_op = fill->name, .host = fill, .inputs = inputs, .n_inputs = 3};
-        if (graph_add(c->g, c->r, &spec, c->d).i == 0) return false;
-    }
-    return true;
-}
-
 bool import_host_generic(Import *c) {
     const HostOp *host = host_op_find(c->n->op);
     uint32_t errors = c->d->n_errors;
     import_host(c, c->n->op, c->n_in, c->in,
                 host && host->n_results >= 0 ? (uint32_t)host->n_results : tf_output_count(c->n));
-    if (c->d->n_errors != errors) return false;
-    return c->im->options->n_tables == 0 || c->n_out != 1 || fill_table(c);
+    return c->d->n_errors == errors;
 }

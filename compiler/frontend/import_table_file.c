@@ -3,7 +3,6 @@
    not opened: a graph may name any path. */
 #include "frontend/importer.h"
 
-#include "ir/host.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,20 +66,6 @@ static bool set_element(Import *c, Tensor *t, int64_t i, Piece line, int64_t num
            bad(c, "line %lld of the file: '%.40s' is no number", (long long)i + 1, text);
 }
 
-/* Types of the table's keys and values: the attributes of the node that makes it. */
-static bool table_types(Import *c, DType *key, DType *value) {
-    NodeId def = value_at(c->g, c->in[0])->def;
-    const Attr *k = def.i ? node_attr(node_at(c->g, def), "key_dtype") : NULL,
-               *v = def.i ? node_attr(node_at(c->g, def), "value_dtype") : NULL;
-    if (!k || !v || k->kind != ATTR_TYPE || v->kind != ATTR_TYPE)
-        return unsupported(c, "fills a table that is made somewhere else");
-    *key = k->v.type;
-    *value = v->v.type;
-    bool ok = (*key == DTYPE_STRING || dtype_is_int(*key)) &&
-              (*value == DTYPE_STRING || dtype_is_int(*value) || dtype_is_float(*value));
-    return ok || unsupported(c, "fills a table of these types from a file");
-}
-
 /* Maps the file when it is an asset of the model. */
 static bool open_asset(Import *c, FileMap *out) {
     const Tensor *name = value_const(c->g, c->in[1]);
@@ -95,36 +80,31 @@ static bool open_asset(Import *c, FileMap *out) {
     return file_map(out, c->g->arena, path, c->d);
 }
 
-bool import_table_from_file(Import *c) {
-    DType key = DTYPE_NONE, value = DTYPE_NONE;
+bool import_read_table_file(Import *c, DType key, DType value, Tensor *out_keys, Tensor *out_values) {
     FileMap file = {0};
     int64_t key_index = attr_i(c, "key_index", WHOLE_LINE), value_index = attr_i(c, "value_index", LINE_NUMBER),
             size = attr_i(c, "vocab_size", -1);
     int64_t offset = attr_i(c, "offset", 0), n = 0;
     const char *delimiter = attr_s(c, "delimiter", "\t");
-    const HostOp *fill = host_op_find("LookupTableImportV2");
-    if (!fill) return unsupported(c, "tables cannot be filled: there is no host function LookupTableImportV2");
     if (key_index < WHOLE_LINE || value_index < WHOLE_LINE || strlen(delimiter) != 1)
         return bad(c, "needs column numbers, and a delimiter of one character");
-    if (!table_types(c, &key, &value) || !open_asset(c, &file)) return false;
+    if ((key != DTYPE_STRING && !dtype_is_int(key)) ||
+        (value != DTYPE_STRING && !dtype_is_int(value) && !dtype_is_float(value)))
+        return unsupported(c, "fills a table of these types from a file");
+    if (!open_asset(c, &file)) return false;
     const uint8_t *p = file.data, *end = file.data ? file.data + file.size : NULL;
     Piece line;
     while ((size < 0 || n < size) && next_line(c->g->arena, &p, end, &line)) n++;
     if (size >= 0 && n < size)
         return bad(c, "the file has %lld lines, the graph wants %lld", (long long)n, (long long)size);
-    Tensor keys = tensor_new(c->g->arena, key, 1, &n), values = tensor_new(c->g->arena, value, 1, &n);
+    *out_keys = tensor_new(c->g->arena, key, 1, &n);
+    *out_values = tensor_new(c->g->arena, value, 1, &n);
     p = file.data;
     for (int64_t i = 0; i < n; i++) {
         next_line(c->g->arena, &p, end, &line);
-        if (!set_element(c, &keys, i, line, i + offset, key_index, *delimiter) ||
-            !set_element(c, &values, i, line, i + offset, value_index, *delimiter))
+        if (!set_element(c, out_keys, i, line, i + offset, key_index, *delimiter) ||
+            !set_element(c, out_values, i, line, i + offset, value_index, *delimiter))
             return false;
     }
-    ValueId key_value = make_const(c, &keys);
-    ValueId value_value = make_const(c, &values);
-    ValueId inputs[] = {c->in[0], key_value, value_value};
-    NodeSpec spec = {
-        .op = OP_HOST, .name = c->n->name, .tf_op = c->n->op, .host = fill, .inputs = inputs, .n_inputs = 3};
-    c->n_out = 0;
-    return graph_add(c->g, c->r, &spec, c->d).i != 0;
+    return true;
 }

@@ -32,6 +32,13 @@ typedef struct {
     VEC(ValueId) values;
 } StackInfo;
 
+/* A lookup table that other nodes may mean, too, by its name. */
+typedef struct {
+    const char *name;
+    ValueId handle;
+    RegionId region;
+} SharedTable;
+
 typedef struct Scope Scope;
 
 struct Importer {
@@ -44,6 +51,8 @@ struct Importer {
     VEC(ListInfo) lists; /* of list values; sorted by value */
     VEC(StackInfo) stacks;
     VEC(StatedShape) stated; /* of lists with contents: what their element shape was said to be */
+    VEC(SharedTable) shared_tables;
+    bool is_opening; /* importing what runs before the first request */
     uint32_t nodes_imported;
     uint32_t depth; /* function calls under way */
     const char *calls[IMPORT_MAX_CALLS];
@@ -207,6 +216,13 @@ ValueId make_batch_norm(Import *c, ValueId x, ValueId scale, ValueId offset, Val
 /* The whole TF node as a host op of the same name, or as one that the user brought. */
 bool import_host_generic(Import *c);
 bool import_custom(Import *c, const HostOp *host);
+/* ---- import_table.c, import_table_file.c */
+/* On a step that fills a table: it is to be called once a session. The name is TensorFlow's form of a private note. */
+#define TABLE_FILLED_ONCE "_filled_once"
+bool import_table_types(Import *c, DType *key, DType *value);
+bool import_fill_table(Import *c, ValueId table, const Tensor *keys, const Tensor *values);
+/* The contents that the attributes of InitializeTableFromTextFile say, from the asset that its input names. */
+bool import_read_table_file(Import *c, DType key, DType value, Tensor *out_keys, Tensor *out_values);
 /* ---- import_outputs.c */
 /* Per node of the main graph: nobody consumes it, and it is not what training has left in the graph. */
 bool *import_output_candidates(const TfGraph *tf, Arena *arena);

@@ -225,18 +225,28 @@ static void set_asset_path(TfGraph *tf, const char *tensor, const char *file) {
     n->attrs[1] = (TfAttr){.name = "value", .kind = TF_ATTR_TENSOR, .v.tensor = {.dtype = DTYPE_STRING, .data = path}};
 }
 
+static bool read_asset(TfGraph *tf, const Pb__AssetFileDef *asset, Diag *d) {
+    const char *file = asset->filename;
+    if (!asset->tensor_info || asset->tensor_info->encoding_case != PB__TENSOR_INFO__ENCODING_NAME) return true;
+    if (!*file || *file == '/' || strstr(file, ".."))
+        return diag_error(d, NULL, NULL, "the asset '%s' lies outside the model's assets folder", file);
+    if (map_add(&tf->assets, asset->tensor_info->name, (uint64_t)(uintptr_t)file))
+        set_asset_path(tf, asset->tensor_info->name, file);
+    return true;
+}
+
+/* TensorFlow 1 puts its assets into a collection. */
 static bool read_assets(TfGraph *tf, const char *directory, const Pb__MetaGraphDef *m, Diag *d) {
     bool ok = true;
     tf->assets_dir = arena_printf(tf->arena, "%s/assets", directory);
-    if (!file_is_directory(tf->assets_dir)) tf->assets_dir = NULL;
-    for (size_t i = 0; i < m->n_asset_file_def; i++) {
-        const Pb__AssetFileDef *asset = m->asset_file_def[i];
-        const char *file = asset->filename;
-        if (!asset->tensor_info || asset->tensor_info->encoding_case != PB__TENSOR_INFO__ENCODING_NAME) continue;
-        if (!*file || *file == '/' || strstr(file, ".."))
-            ok = diag_error(d, NULL, NULL, "the asset '%s' lies outside the model's assets folder", file);
-        else if (map_add(&tf->assets, asset->tensor_info->name, (uint64_t)(uintptr_t)file))
-            set_asset_path(tf, asset->tensor_info->name, file);
+    for (size_t i = 0; i < m->n_asset_file_def; i++) ok &= read_asset(tf, m->asset_file_def[i], d);
+    const Pb__CollectionDef *c = m->n_asset_file_def ? NULL : find_collection(m, "saved_model_assets");
+    if (!c || c->kind_case != PB__COLLECTION_DEF__KIND_ANY_LIST) return ok;
+    for (size_t i = 0; i < c->any_list->n_value; i++) {
+        const ProtobufCBinaryData *bytes = &c->any_list->value[i]->value;
+        const Pb__AssetFileDef *asset = (const Pb__AssetFileDef *)wire_read(tf->arena, &pb__asset_file_def__descriptor,
+                                                                            bytes->data, bytes->len, "AssetFileDef", d);
+        ok &= asset && read_asset(tf, asset, d);
     }
     return ok;
 }

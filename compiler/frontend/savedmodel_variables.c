@@ -88,14 +88,42 @@ static bool restore_assign(Restore *r, const TfBody *body, const TfNode *assign,
     return set_variable(r, &r->tf->main.nodes[target], key, slice ? slice : "");
 }
 
+/* One table filled: when keys and values come from RestoreV2 and the table is made in the main graph, these are what it
+   holds. */
+static bool restore_table(Restore *r, const TfBody *body, const TfNode *fill, const int64_t *args, uint32_t n_args) {
+    if (fill->n_inputs < 3) return true;
+    int64_t target = main_node(body, fill->inputs[0], args, n_args);
+    if (target == NO_NODE) return true;
+    const TfNode *table = &r->tf->main.nodes[target];
+    TfTable *t = NEW(r->tf->arena, TfTable);
+    for (uint32_t i = 0; i < 2; i++) {
+        TfInput from = follow(body, fill->inputs[1 + i]);
+        if (from.node & TF_ARG) return true;
+        const TfNode *restore = &body->nodes[from.node];
+        if (strcmp(restore->op, "RestoreV2") != 0 || restore->n_inputs < 3) return true;
+        const char *key = string_at(r->tf->arena, body, restore->inputs[1], from.output);
+        if (!key || !checkpoint_has(r->checkpoint, key)) return true;
+        Tensor *part = i ? &t->values : &t->keys;
+        if (!checkpoint_tensor(r->checkpoint, key, "", part, r->d)) return false;
+        DType want = tf_attr_type(table, i ? "value_dtype" : "key_dtype", part->dtype);
+        if (want != part->dtype)
+            return diag_error(r->d, table->name, table->op, "the checkpoint holds %s under '%s', the table wants %s",
+                              dtype_info(part->dtype)->text, key, dtype_info(want)->text);
+    }
+    map_add(&r->tf->tables, table->name, (uint64_t)(uintptr_t)t);
+    return true;
+}
+
 static bool restore_body(Restore *r, const TfBody *body, const int64_t *args, uint32_t n_args, int depth) {
     static const char *const assigns[] = {"Assign", "AssignVariableOp", NULL}, *const calls[] = {
                                                                                    "StatefulPartitionedCall",
                                                                                    "PartitionedCall", NULL};
+    static const char *const imports[] = {"LookupTableImport", "LookupTableImportV2", NULL};
     bool ok = true;
     for (uint32_t i = 0; i < body->n_nodes; i++) {
         const TfNode *n = &body->nodes[i];
         if (is_one_of(n->op, assigns)) ok &= restore_assign(r, body, n, args, n_args);
+        if (is_one_of(n->op, imports)) ok &= restore_table(r, body, n, args, n_args);
         if (!is_one_of(n->op, calls) || depth >= MAX_CALL_DEPTH) continue;
         uint64_t at = map_get(&r->tf->function_index, tf_attr_string(n, "f", ""), UINT64_MAX);
         if (at == UINT64_MAX) continue;

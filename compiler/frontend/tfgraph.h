@@ -84,6 +84,11 @@ typedef struct {
     uint32_t n_controls;
 } TfFunction;
 
+/* The contents that a checkpoint has for a lookup table. */
+typedef struct {
+    Tensor keys, values;
+} TfTable;
+
 /* A variable restored from a SavedModel's checkpoint. */
 typedef struct {
     const char *name; /* checkpoint key */
@@ -104,6 +109,7 @@ typedef struct {
     uint32_t n_functions;
     Map function_index;       /* name → index */
     Map variables;            /* variable node name (VarHandleOp, VariableV2) → pointer to Tensor as uint64_t */
+    Map tables;               /* table node name → pointer to TfTable as uint64_t */
     const char *signature;    /* chosen signature; "" for a GraphDef */
     TfPort *inputs, *outputs; /* from the signature; none for a GraphDef */
     uint32_t n_inputs, n_outputs;

@@ -3,6 +3,9 @@
 #include "ir/host_infer.h"
 
 bool hostinfer_hash_table(Infer *c) {
+    if (c->n->n_inputs > 0 && host_shape(c, 0)->rank > 0) /* a dense table's empty key */
+        return diag_unsupported(c->d, c->n->name, c->n->tf_op,
+                                "its keys are tensors; keys that are scalars are compiled");
     return host_arity(c, 0, 1) && host_scalar(c, 0, DTYPE_RESOURCE);
 }
 

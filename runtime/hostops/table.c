@@ -1,7 +1,8 @@
 /* Lookup tables. The op that makes a table keeps it in its state, for as long as the session lives, and gives a handle
-   (the table's address); the others work on the handle. Filling a table with what it holds already is skipped, so the
-   initialisers of a graph may run before every request. Keys are strings or integers; the bytes of strings are copied
-   into the table. */
+   (the table's address); the others work on the handle. What fills a table before the first request is called in every
+   run and does its work in the first one; other imports of what the table holds already are skipped. Keys are strings
+   or integers; the bytes of strings are copied into the table. A dense table has two keys that mean "empty" and
+   "removed" and cannot be used; a saved one holds them in its unused places. */
 #include "hostops/host.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,15 @@ typedef struct {
     uint64_t capacity, used, live;
     uint64_t filled; /* hash of the last import */
     int32_t key_type, value_type;
+    char *reserved[2]; /* of dense tables; NULL otherwise */
+    uint64_t reserved_size[2];
 } Table;
 
 static void table_free(void *state) {
     Table *t = state;
     for (uint64_t i = 0; i < t->capacity; i++) free(t->entries[i].key);
     free(t->entries);
+    for (int i = 0; i < 2; i++) free(t->reserved[i]);
     free(t);
 }
 
@@ -111,12 +115,48 @@ static bool insert(Table *t, TfoptString key, const TfoptTensor *values, int64_t
     return true;
 }
 
+static bool is_reserved(const Table *t, TfoptString key) {
+    for (int i = 0; i < 2; i++) {
+        if (t->reserved[i] && key.size == t->reserved_size[i] &&
+            (key.size == 0 || memcmp(key.data, t->reserved[i], key.size) == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool any_reserved(const Table *t, const TfoptTensor *keys) {
+    for (int64_t i = 0, n = t->reserved[0] ? tfopt_elements(keys) : 0; i < n; i++) {
+        if (is_reserved(t, element(keys, i))) return true;
+    }
+    return false;
+}
+
+static int32_t use_of_reserved(TfoptHostCall *call) {
+    return tfopt_invalid(call, "the table's empty_key or deleted_key cannot be used as a key");
+}
+
+/* Empty and removed key: the inputs of a dense table. */
+static bool reserve_keys(TfoptHostCall *call, Table *t) {
+    for (int i = 0; i < 2 && i < call->n_inputs; i++) {
+        if (call->inputs[i].dtype != t->key_type || tfopt_elements(&call->inputs[i]) != 1) continue;
+        const TfoptString key = element(&call->inputs[i], 0);
+        if (!(t->reserved[i] = malloc(key.size + 1))) return false;
+        if (key.size) memcpy(t->reserved[i], key.data, key.size);
+        t->reserved_size[i] = key.size;
+    }
+    return true;
+}
+
 int32_t tfopt_host_hash_table(TfoptHostCall *call) {
     if (!*call->state) {
         Table *t = calloc(1, sizeof *t);
         if (!t) return tfopt_no_memory(call);
         t->key_type = (int32_t)tfopt_call_int(call, "key_dtype", TFOPT_STRING);
         t->value_type = (int32_t)tfopt_call_int(call, "value_dtype", TFOPT_S64);
+        if (!reserve_keys(call, t)) {
+            table_free(t);
+            return tfopt_no_memory(call);
+        }
         *call->state = t;
         *call->free_state = table_free;
     }
@@ -141,6 +181,7 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
     const TfoptTensor *keys = &call->inputs[1], *values = &call->inputs[2];
     Table *t = table_of(call);
     const int64_t n = tfopt_elements(keys), length = value_length(keys, values);
+    if (!replace && any_reserved(t, keys)) return use_of_reserved(call);
     if (length < 0) return tfopt_invalid(call, "keys and values do not fit");
     if (keys->dtype != t->key_type || values->dtype != t->value_type)
         return tfopt_invalid(call, "keys or values have another type than the table");
@@ -157,6 +198,7 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
         t->capacity = t->used = t->live = 0;
     }
     for (int64_t i = 0; i < n; i++) {
+        if (replace && is_reserved(t, element(keys, i))) continue;
         if (!insert(t, element(keys, i), values, i * length, length)) return tfopt_no_memory(call);
     }
     t->filled = replace ? content : 0;
@@ -164,7 +206,12 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
 }
 
 int32_t tfopt_host_table_import(TfoptHostCall *call) {
-    return fill(call, true);
+    static const char done = 1;
+    if (!tfopt_call_int(call, "_filled_once", 0)) return fill(call, true);
+    if (*call->state) return TFOPT_OK;
+    const int32_t status = fill(call, true);
+    if (status == TFOPT_OK) *call->state = (void *)(uintptr_t)&done;
+    return status;
 }
 int32_t tfopt_host_table_insert(TfoptHostCall *call) {
     return fill(call, false);
@@ -218,6 +265,7 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     const Table *t = table_of(call);
     const TfoptTensor *keys = &call->inputs[1], *missing = &call->inputs[2];
     int64_t dims[TFOPT_MAX_RANK];
+    if (any_reserved(t, keys)) return use_of_reserved(call);
     if (keys->rank + missing->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "too many dimensions");
     if (keys->dtype != t->key_type || missing->dtype != t->value_type)
         return tfopt_invalid(call, "keys or default have another type than the table");

@@ -97,12 +97,13 @@ static bool read_import(Case *c, Arena *arena, const json_t *j, Diag *d) {
                                 .init = init_names,
                                 .n_init = (uint32_t)json_array_size(init),
                                 .n_tables = (uint32_t)json_array_size(tables)};
-    c->import.tables = arena_alloc(arena, c->import.n_tables * sizeof *c->import.tables);
+    GivenTable *given = NEW_ARRAY(arena, GivenTable, c->import.n_tables + 1);
+    c->import.tables = given;
     for (uint32_t i = 0; i < c->import.n_tables; i++) {
         const json_t *t = json_array_get(tables, i);
-        c->import.tables[i].node = arena_strdup(arena, json_string_value(json_object_get(t, "node")));
-        if (!read_value(&c->import.tables[i].keys, arena, c->directory, json_object_get(t, "keys"), d) ||
-            !read_value(&c->import.tables[i].values, arena, c->directory, json_object_get(t, "values"), d))
+        given[i].node = arena_strdup(arena, json_string_value(json_object_get(t, "node")));
+        if (!read_value(&given[i].keys, arena, c->directory, json_object_get(t, "keys"), d) ||
+            !read_value(&given[i].values, arena, c->directory, json_object_get(t, "values"), d))
             return false;
     }
     return true;

@@ -60,6 +60,9 @@ bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const ch
                   Diag *d);                    /* <directory>/<stem>.npy or .json */
 void tensor_print(const Tensor *t, FILE *out); /* short: first elements, for people */
 
+/* ---- table_file.c: one --table */
+bool table_option(GivenTable *out, const char *text, Arena *arena, Diag *d);
+
 /* ---- values.c: inputs for a run */
 typedef struct {
     const char *name;

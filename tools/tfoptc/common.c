@@ -131,18 +131,12 @@ static bool dims_options(CompileOptions *c, const Options *o, Arena *arena, Diag
 }
 
 static bool table_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
+    GivenTable *tables = NEW_ARRAY(arena, GivenTable, o->tables.len + 1);
+    c->import.tables = tables;
     c->import.n_tables = o->tables.len;
-    c->import.tables = arena_alloc(arena, o->tables.len * sizeof *c->import.tables);
-    for (uint32_t i = 0; i < o->tables.len; i++) {
-        const char *text = o->tables.data[i], *equals = strchr(text, '='), *comma = equals ? strchr(equals, ',') : NULL;
-        if (!comma) return diag_usage(d, "--table %s: write NODE=KEYS,VALUES (files)", text);
-        c->import.tables[i].node = arena_strndup(arena, text, (size_t)(equals - text));
-        if (!tensor_read(&c->import.tables[i].keys, arena,
-                         arena_strndup(arena, equals + 1, (size_t)(comma - equals - 1)), "keys", DTYPE_NONE, d) ||
-            !tensor_read(&c->import.tables[i].values, arena, comma + 1, "values", DTYPE_NONE, d))
-            return false;
-    }
-    return true;
+    bool ok = true;
+    for (uint32_t i = 0; i < o->tables.len; i++) ok = table_option(&tables[i], o->tables.data[i], arena, d) && ok;
+    return ok;
 }
 
 static bool is_identifier(const char *name) {
