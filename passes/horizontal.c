@@ -1,9 +1,9 @@
 /* horizontal: matrix products, or convolutions with the same window, that share their input and have constant weights
    become one with the weights side by side, and the element-wise ops that follow all of them alike become one as well
-   with their constants side by side: the projections of an attention, the pointwise branches of an inception block. What
-   each branch had are slices of the channels, which are views; a branch whose reader could not take it so stays out.
-   Only where the predicted time becomes less.      needs: weights and biases folded, canonical form      keeps: shapes,
-   order */
+   with their constants side by side: the projections of an attention, the pointwise branches of an inception block.
+   What each branch had are slices of the channels, which are views; a branch whose reader could not take it so stays
+   out. Only where the predicted time becomes less.      needs: weights and biases folded, canonical form      keeps:
+   shapes, order */
 #include "rewrite.h"
 
 #include <string.h>
@@ -82,8 +82,8 @@ static bool is_along_channels(const Graph *g, ValueId c, int64_t channels) {
 /* Whether `id` reads its operand v element by element, or by rows that need not follow each other. */
 static bool reads_slices(const Fusion *f, NodeId id, ValueId v, int depth) {
     static const bool by_rows[N_OPS] = {
-        [OP_REDUCE] = true,     [OP_ARG_REDUCE] = true,  [OP_SOFTMAX] = true,   [OP_LOG_SOFTMAX] = true,
-        [OP_LAYER_NORM] = true, [OP_POOL] = true,        [OP_CONV] = true,      [OP_PAD] = true,
+        [OP_REDUCE] = true,     [OP_ARG_REDUCE] = true,     [OP_SOFTMAX] = true, [OP_LOG_SOFTMAX] = true,
+        [OP_LAYER_NORM] = true, [OP_POOL] = true,           [OP_CONV] = true,    [OP_PAD] = true,
         [OP_RESIZE] = true,     [OP_SPACE_TO_BATCH] = true,
     };
     const Node *n = node_at(f->g, id);
@@ -144,7 +144,8 @@ static bool same_step(const Fusion *f, const Node *n, const Node *m, uint32_t k)
         int level = level_of(a, f->levels, n->inputs[i]);
         if (level != level_of(b, f->levels, m->inputs[i])) return false;
         if (level >= 0) continue;
-        if (!is_along_channels(f->g, n->inputs[i], a->channels) || !is_along_channels(f->g, m->inputs[i], b->channels) ||
+        if (!is_along_channels(f->g, n->inputs[i], a->channels) ||
+            !is_along_channels(f->g, m->inputs[i], b->channels) ||
             dtype_at(f->g, n->inputs[i]) != dtype_at(f->g, m->inputs[i]))
             return false;
     }
@@ -406,8 +407,8 @@ static bool fuse_siblings(Fusion *f, NodeId id) {
     double after = product_ns(f, n, channels) + spilled_ns(f, n) + extra;
     if (after >= before || !rewrite(f, last)) return false;
     n = node_at(f->g, f->branches[0].node);
-    rewrite_record(f->u, "horizontal", n->op == OP_CONV ? "convolutions of one input" : "products of one input", n->name,
-                   before, after);
+    rewrite_record(f->u, "horizontal", n->op == OP_CONV ? "convolutions of one input" : "products of one input",
+                   n->name, before, after);
     return true;
 }
 

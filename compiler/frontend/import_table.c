@@ -1,6 +1,7 @@
-/* import_table: lookup tables. The op that makes a table is called at run time and gives its handle; what fills it before
-   the first request is called once for each session: contents that the user brings (--table), that the checkpoint has,
-   and that the model's own initialisers give. A table that the user fills is not filled by the model. */
+/* import_table: lookup tables. The op that makes a table is called at run time and gives its handle; what fills it
+   before the first request is called once for each session: contents that the user brings (--table), that the
+   checkpoint has, and that the model's own initialisers give. A table that the user fills is not filled by the model.
+ */
 #include "frontend/importer.h"
 
 #include "ir/host.h"
@@ -61,8 +62,9 @@ static bool check_keys(Import *c, const Tensor *keys, const Tensor *values) {
                 ok = memcmp((const char *)values->data + (size_t)(before * each + k) * value_size,
                             (const char *)values->data + (size_t)(i * each + k) * value_size, value_size) == 0;
         }
-        if (!ok) bad(c, "a key stands twice with different values: entries %lld and %lld", (long long)before + 1,
-                     (long long)i + 1);
+        if (!ok)
+            bad(c, "a key stands twice with different values: entries %lld and %lld", (long long)before + 1,
+                (long long)i + 1);
     }
     arena_free(scratch);
     return ok;
@@ -102,7 +104,8 @@ static bool parse_element(Tensor *out, int64_t i, const StringElement *s) {
     text[s->size] = 0;
     errno = 0;
     if (out->dtype == DTYPE_BOOL) {
-        bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0, no = strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
+        bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0,
+             no = strcmp(text, "false") == 0 || strcmp(text, "0") == 0;
         tensor_set_i64(out, i, yes);
         return yes || no;
     }
@@ -120,15 +123,17 @@ static bool convert(Import *c, const char *what, const Tensor *from, DType to, T
     *out = *from;
     if (from->dtype == to) return true;
     bool is_text = from->dtype == DTYPE_STRING;
-    if (to == DTYPE_STRING || (is_text ? dtype_info(to)->class_ > CLASS_BOOLEAN : !dtype_is_int(from->dtype) || !dtype_is_int(to)))
-        return bad(c, "--table gives %s for %s of type %s", dtype_info(from->dtype)->tf_name, what, dtype_info(to)->tf_name);
+    if (to == DTYPE_STRING ||
+        (is_text ? dtype_info(to)->class_ > CLASS_BOOLEAN : !dtype_is_int(from->dtype) || !dtype_is_int(to)))
+        return bad(c, "--table gives %s for %s of type %s", dtype_info(from->dtype)->tf_name, what,
+                   dtype_info(to)->tf_name);
     *out = tensor_new(c->g->arena, to, from->rank, from->dims);
     for (int64_t i = 0; i < tensor_count(from); i++) {
         if (is_text) {
             const StringElement *s = (const StringElement *)from->data + i;
             if (!parse_element(out, i, s))
-                return bad(c, "--table: entry %lld: '%.*s' is no %s", (long long)i + 1, (int)(s->size < 40 ? s->size : 40), s->data,
-                           dtype_info(to)->tf_name);
+                return bad(c, "--table: entry %lld: '%.*s' is no %s", (long long)i + 1,
+                           (int)(s->size < 40 ? s->size : 40), s->data, dtype_info(to)->tf_name);
         } else {
             tensor_set_i64(out, i, tensor_get_i64(from, i));
             if (tensor_get_i64(out, i) != tensor_get_i64(from, i))
@@ -153,7 +158,8 @@ static bool fill_by_user(Import *c, const GivenTable *given) {
         values = by_number ? keys : numbers;
         keys = by_number ? numbers : keys;
     }
-    return convert(c, "keys", &keys, key, &k) && convert(c, "values", &values, value, &v) && import_fill_table(c, c->out[0], &k, &v);
+    return convert(c, "keys", &keys, key, &k) && convert(c, "values", &values, value, &v) &&
+           import_fill_table(c, c->out[0], &k, &v);
 }
 
 /* ---- the ops */
@@ -163,8 +169,9 @@ static const char *shared_name(const Import *c) {
     if (strncmp(c->n->op, "Anonymous", 9) == 0) return NULL;
     const char *name = attr_s(c, "shared_name", "");
     if (*name) return arena_printf(c->im->arena, "%s\n%s", attr_s(c, "container", ""), name);
-    return attr_i(c, "use_node_name_sharing", 0) ? arena_printf(c->im->arena, "%s\n%s", attr_s(c, "container", ""), c->n->name)
-                                                 : NULL;
+    return attr_i(c, "use_node_name_sharing", 0)
+               ? arena_printf(c->im->arena, "%s\n%s", attr_s(c, "container", ""), c->n->name)
+               : NULL;
 }
 
 /* HashTableV2, MutableHashTableV2 and all their kin. */

@@ -1,6 +1,6 @@
-/* Table files: contents of a lookup table for --table. A .txt holds words, a line each, numbered from 0; .csv and .tsv a key
-   and its value in each line, without a heading; .json an object, a list of [key, value] pairs, or a list of words.
-   Everything is read as text: what the numbers are is known where the table is imported. */
+/* Table files: contents of a lookup table for --table. A .txt holds words, a line each, numbered from 0; .csv and .tsv
+   a key and its value in each line, without a heading; .json an object, a list of [key, value] pairs, or a list of
+   words. Everything is read as text: what the numbers are is known where the table is imported. */
 #include "commands.h"
 
 #include <jansson.h>
@@ -107,8 +107,9 @@ static bool read_json(TableReader *r, const FileMap *f) {
         for (size_t i = 0; ok && i < json_array_size(j); i++) {
             const json_t *e = json_array_get(j, i);
             bool pair = json_is_array(e) && json_array_size(e) == 2;
-            ok = json_is_array(e) && !pair ? diag_error(r->d, NULL, NULL, "%s: entry %zu is no pair", r->path, i)
-                                           : add_json(r, pair ? json_array_get(e, 0) : e, pair ? json_array_get(e, 1) : NULL);
+            ok = json_is_array(e) && !pair
+                     ? diag_error(r->d, NULL, NULL, "%s: entry %zu is no pair", r->path, i)
+                     : add_json(r, pair ? json_array_get(e, 0) : e, pair ? json_array_get(e, 1) : NULL);
         }
         if (ok && r->values.len && r->values.len != r->keys.len)
             ok = diag_error(r->d, NULL, NULL, "%s: some entries are pairs, some are not", r->path);
@@ -142,7 +143,8 @@ static bool read_table(GivenTable *out, Arena *arena, const char *path, Diag *d)
 bool table_option(GivenTable *out, const char *text, Arena *arena, Diag *d) {
     const char *equals = strrchr(text, '=');
     if (!equals || equals == text || !equals[1])
-        return diag_usage(d, "--table %s: write NODE=FILE (.txt .csv .tsv .json) or NODE=KEYS,VALUES (.npy .json)", text);
+        return diag_usage(d, "--table %s: write NODE=FILE (.txt .csv .tsv .json) or NODE=KEYS,VALUES (.npy .json)",
+                          text);
     const char *path = equals + 1, *comma = strchr(path, ',');
     *out = (GivenTable){.node = arena_strndup(arena, text, (size_t)(equals - text))};
     if (!comma || file_exists(path)) return read_table(out, arena, path, d);
