@@ -19,6 +19,10 @@ Cost cost_roofline(const Machine *m, double flops, double efficiency, double byt
     return (Cost){compute > traffic ? compute : traffic, flops, bytes};
 }
 
+double cost_read(const Machine *m, double bytes, double all) {
+    return bytes / bandwidth(m, all);
+}
+
 int cost_threads(const Machine *m, double ns, int max) {
     int best = 1;
     double best_ns = ns;

@@ -21,6 +21,8 @@ typedef struct {
 } Cost;
 /* Work of `flops` multiply-adds*2 at `efficiency` (0..1) of peak over data of `bytes`: the roofline. */
 Cost cost_roofline(const Machine *m, double flops, double efficiency, double bytes);
+/* Time to read `bytes` that are part of `all` bytes read again and again: from the level that holds all of them. */
+double cost_read(const Machine *m, double bytes, double all);
 /* Prediction for one node on its own (unfused), symbols at their typical value (1 for batch). */
 Cost cost_node(const Graph *g, NodeId n, const Machine *m);
 /* The register tile for a product of m x k by k x n elements, `lanes` to a vector, and the cycles it takes. */

@@ -109,6 +109,13 @@ static const Machine *machine_of(const IsaRow *isa) {
     return machine_find(isa->tune ? isa->tune : isa->cpu, isa->level);
 }
 
+const Machine *compile_machine(Arena *arena, const char *isa) {
+    Diag d;
+    diag_init(&d, arena, NULL);
+    const IsaRow *row = isa_find(arena, isa, llvm_default_triple(arena), &d);
+    return row ? machine_of(row) : machine_find(isa, isa);
+}
+
 /* More is better: wider vectors, then more instructions. */
 static bool is_better(const IsaRow *a, const IsaRow *b) {
     if (a->vector_bits != b->vector_bits) return a->vector_bits > b->vector_bits;

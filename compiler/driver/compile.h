@@ -58,6 +58,8 @@ typedef struct {
 bool compile_import(Compilation *c, const CompileOptions *o, Diag *d);
 /* Import, passes, programs. */
 bool compile_programs(Compilation *c, const CompileOptions *o, Diag *d);
+/* The numbers of the CPU that a program's `isa` names; "native": this machine. Never NULL. */
+const Machine *compile_machine(Arena *arena, const char *isa);
 /* Everything, to a file ("-" writes texts to standard output). */
 bool compile_to(Compilation *c, const CompileOptions *o, EmitKind kind, const char *out_path, Diag *d);
 #endif

@@ -309,6 +309,17 @@ static void make_ports(Lower *l) {
     }
 }
 
+static double constant_bytes(const Graph *g) {
+    double sum = 0;
+    for (uint32_t i = 1; i < g->nodes.len; i++) {
+        const Tensor *t = g->nodes.data[i].op == OP_CONST && !g->nodes.data[i].dead
+                              ? value_const(g, g->nodes.data[i].outputs[0])
+                              : NULL;
+        if (t) sum += (double)tensor_bytes(t);
+    }
+    return sum;
+}
+
 Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct IsaRow *isa, const LowerOptions *o,
                        Diag *d) {
     Program *p = NEW(arena, Program);
@@ -325,6 +336,7 @@ Program *program_build(Arena *arena, Graph *g, const Machine *m, const struct Is
     l.part_of = NEW_ARRAY(scratch, uint32_t, g->values.len);
     l.users = graph_users(g, scratch);
     l.known_at_bind = NEW_ARRAY(scratch, bool, g->dims.symbols.len + 1);
+    l.constants = constant_bytes(g);
     count_groups(&l);
     lower_new_block(&l);
     make_ports(&l);

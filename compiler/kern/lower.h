@@ -19,6 +19,7 @@ struct Lower {
     Arena *arena, *scratch; /* scratch lives as long as the lowering */
     Diag *d;
     const LowerOptions *o;
+    double constants;    /* bytes of all constants: what a run reads before it comes back to the same weights */
     uint32_t block;      /* steps go there */
     uint32_t *buffer_of; /* per value, NO_BUFFER */
     int64_t *pitch_of;   /* per value: elements from one row of the last dim to the next in its buffer; 0: dense */

@@ -2,6 +2,8 @@
    group as epilogue. Constant right operands are packed here, once per layout. Leading dims of the left operand are one
    long M where the right one has none, so that a batch of rows is one product. */
 #include "kern/lower.h"
+
+#include <math.h>
 #include <string.h>
 
 /* What the result's coordinates are in terms of (batch, m, n). */
@@ -119,6 +121,8 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
         bytes += (double)lower_typical(l, l->p->buffers.data[b->args.data[i]].bytes);
     double outputs = (double)lower_typical(l, shape_elements(&l->g->dims, &out->shape));
     Cost cost = cost_roofline(l->p->machine, flops, 0.6, bytes);
+    double weights = b_const ? (double)tensor_bytes(l->p->buffers.data[b_buffer].data) : 0;
+    cost.ns = fmax(cost.ns, cost_read(l->p->machine, weights, l->constants));
     cost.ns += lower_cost(l, outputs, b->cost, 0).ns;
     body_finish(b, units, cost);
     return !l->failed;

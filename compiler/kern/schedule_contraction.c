@@ -6,8 +6,8 @@
 #include "kern/contraction.h"
 
 enum {
-    UNITS_PER_THREAD = 8,   /* so that the last unit of a thread is a small part of its work */
-    MIN_UNIT_FLOPS = 400000 /* some microseconds: less is lost to the hand-out */
+    UNITS_PER_THREAD = 8, /* so that the last unit of a thread is a small part of its work */
+    MIN_UNIT_NS = 1700    /* less is lost to the hand-out */
 };
 
 static int64_t ceil_div(int64_t a, int64_t b) {
@@ -62,8 +62,9 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
     c->unit_m = block;
     c->unit_n = 0;
     if (threads <= 1) return;
-    double flops = 2.0 * (double)m * (double)n * (double)k * (double)batch;
-    int64_t wanted = least((int64_t)(flops / (double)MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD);
+    double ns = 2.0 * (double)m * (double)n * (double)k * (double)batch / machine->gflops,
+           stream = c->b_packed ? (double)n * (double)k * element / machine->l3_gbs : 0; /* of few rows */
+    int64_t wanted = least((int64_t)((ns > stream ? ns : stream) / MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD);
     int64_t have = batch * ceil_div(m, block);
     if (have >= wanted) return;
     int64_t parts = ceil_div(wanted, have);
@@ -157,7 +158,7 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     if (threads > 1) {
         double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters *
                        (double)batch; /* bound by loads: count an operation four times */
-        units = most(1, least((int64_t)(flops / (double)MIN_UNIT_FLOPS), (int64_t)threads * UNITS_PER_THREAD));
+        units = most(1, least((int64_t)(flops / machine->gflops / MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD));
     }
     c->unit_m = ceil_div(rows, most(1, ceil_div(units, batch))) * width;
     if (!dim_is_const(g->out[x])) c->unit_m = 0;

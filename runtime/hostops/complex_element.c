@@ -1,5 +1,5 @@
-/* Elements of complex tensors, by themselves so that families which meet complex numbers now and then do not link all of
-   complex.c. */
+/* Elements of complex tensors, by themselves so that families which meet complex numbers now and then do not link all
+   of complex.c. */
 #include "hostops/complex.h"
 
 TfoptComplex tfopt_complex_at(const TfoptTensor *t, int64_t i) {

@@ -1,6 +1,6 @@
-/* Eig: values and vectors of any square matrix. Complex matrices by the complex Schur form, values ordered by size; real
-   ones by Francis' double steps, in the order of the real Schur form: as Eigen's two solvers do it, so that order and
-   phases are TensorFlow's. */
+/* Eig: values and vectors of any square matrix. Complex matrices by the complex Schur form, values ordered by size;
+   real ones by Francis' double steps, in the order of the real Schur form: as Eigen's two solvers do it, so that order
+   and phases are TensorFlow's. */
 #include "hostops/schur.h"
 #include <float.h>
 #include <math.h>
@@ -100,8 +100,8 @@ static void francis_step(TfoptSchur *s, int64_t first, int64_t last, const doubl
         v[2] = at(s, start + 2, start + 1);
         if (start == first) break;
         const double left = at(s, start, start - 1) * (fabs(v[1]) + fabs(v[2])),
-                     right = v[0] * (fabs(at(s, start - 1, start - 1)) + fabs(middle) +
-                                     fabs(at(s, start + 1, start + 1)));
+                     right =
+                         v[0] * (fabs(at(s, start - 1, start - 1)) + fabs(middle) + fabs(at(s, start + 1, start + 1)));
         if (fabs(left) < s->epsilon * right) break;
     }
     for (int64_t k = start; k < last; k++) {

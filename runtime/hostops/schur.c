@@ -1,6 +1,6 @@
-/* The complex Schur form A = U T U*: Hessenberg form by reflections, then QR steps of Givens rotations. And functions of
-   matrices by way of it: root, logarithm, exponential. Signs and shifts are those of Eigen, which TensorFlow uses, so
-   that eigenvectors (eigen.c) come with its phases. */
+/* The complex Schur form A = U T U*: Hessenberg form by reflections, then QR steps of Givens rotations. And functions
+   of matrices by way of it: root, logarithm, exponential. Signs and shifts are those of Eigen, which TensorFlow uses,
+   so that eigenvectors (eigen.c) come with its phases. */
 #include "hostops/schur.h"
 #include <float.h>
 #include <math.h>
@@ -109,7 +109,7 @@ static void qr_step(TfoptSchur *s, int64_t first, int64_t last, int64_t turn) {
     const TfoptComplex shift = choose_shift(s, last, turn);
     for (int64_t i = first; i < last; i++) {
         const TfoptRotation r = i == first ? tfopt_make_rotation(s->t[i * n + i] - shift, s->t[(i + 1) * n + i])
-                                      : tfopt_make_rotation(s->t[i * n + i - 1], s->t[(i + 1) * n + i - 1]);
+                                           : tfopt_make_rotation(s->t[i * n + i - 1], s->t[(i + 1) * n + i - 1]);
         tfopt_rotate_rows(s, i, i == first ? i : i - 1, r);
         if (i > first) s->t[(i + 1) * n + i - 1] = 0;
         tfopt_rotate_columns(s->t, n, i, (i + 2 < last ? i + 2 : last) + 1, r);
@@ -168,7 +168,8 @@ static void unschur(TfoptSchur *s, TfoptComplex *scratch) {
     tfopt_multiply(scratch, s->t, s->n, s->n, s->n, s->work);
 }
 
-/* The logarithm of an upper triangular matrix: roots until it is near 1, then 2 atanh((A - 1) / (A + 1)) as a series. */
+/* The logarithm of an upper triangular matrix: roots until it is near 1, then 2 atanh((A - 1) / (A + 1)) as a series.
+ */
 static bool triangular_log(TfoptSchur *s, TfoptComplex *z, TfoptComplex *power, TfoptComplex *sum) {
     const int64_t n = s->n;
     int halvings = 0;
@@ -245,7 +246,8 @@ int32_t tfopt_host_matrix_exponential(TfoptHostCall *call) {
         return tfopt_invalid(call, "input matrices must be square");
     const int64_t n = m.rows, size = n * n;
     TfoptComplex *a = tfopt_call_alloc(call, size + 1, sizeof *a), *term = tfopt_call_alloc(call, size + 1, sizeof *a),
-                 *next = tfopt_call_alloc(call, size + 1, sizeof *a), *sum = tfopt_call_alloc(call, size + 1, sizeof *a);
+                 *next = tfopt_call_alloc(call, size + 1, sizeof *a),
+                 *sum = tfopt_call_alloc(call, size + 1, sizeof *a);
     if (!a || !term || !next || !sum || !tfopt_output_like(call, 0, &call->inputs[0])) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         double norm = 0;

@@ -66,7 +66,7 @@ ExitCode command_benchmark(const Options *o, Arena *arena, Diag *d) {
         if (ok && work.original && !o->no_reference)
             ok = measure_reference(&reference, work.original, o->seconds, inputs, arena, d);
         if (ok) {
-            const Machine *machine = machine_find(m.isa, m.isa);
+            const Machine *machine = compile_machine(arena, m.isa);
             double flops = graph_flops(work.graph, machine);
             if (o->json)
                 print_json(&m, &reference, flops, c.threads);

@@ -82,7 +82,7 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     const Graph *g = work.original;
     Memory memory = plan_memory(&c, arena, d);
     double flops = 0, elements = 0, bytes = g ? parameter_bytes(g, &elements) : 0;
-    const Machine *machine = machine_find("native", "x86-64-v3");
+    const Machine *machine = compile_machine(arena, "native");
     for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
         flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
     if (o->json) {
