@@ -230,8 +230,9 @@ int32_t tfopt_host_uniform_dot(TfoptHostCall *call) {
 void tfopt_quantize_row(const float *x, int64_t n, int8_t *levels, float *scale, int32_t *zero) {
     double low = 0, high = 0;
     for (int64_t i = 0; i < n; i++) {
-        low = fmin(low, (double)x[i]);
-        high = fmax(high, (double)x[i]);
+        const double v = (double)x[i]; /* not fmin and fmax: gcc 12 for aarch64 fails on their reduction */
+        low = v < low ? v : low;
+        high = v > high ? v : high;
     }
     *scale = 1;
     *zero = 0;

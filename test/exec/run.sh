@@ -146,7 +146,7 @@ optimize) # the rewritten graph as a GraphDef: read again it gives the same answ
         set --
         i=0
         while read -r output rest; do
-            set -- "$@" --expect "$output=$(ls "$work/$name/out_$i".*)"
+            set -- "$@" --output "$output" --expect "$output=$(ls "$work/$name/out_$i".*)"
             i=$((i + 1))
         done <"$work/outputs"
         "$tfoptc" verify "$work/$name.pb" "$@" >"$work/log" 2>&1 || fail "$name: $(cat "$work/log")"
