@@ -223,11 +223,13 @@ ValueId rule_dynamic_slice_constant(Rewriter *w, NodeId id) {
     Dim begin[MAX_RANK];
     int64_t strides[MAX_RANK];
     int rank = x->rank;
+    bool checked = node_int(n, "checked", 0) != 0; /* then the slice is, while running */
     const Dim *size = dims_attr(n, "size");
     for (int i = 0; i < rank; i++) {
         Dim last = dim_sub(&w->g->dims, x->dims[i], size[i]);
         begin[i] = dim_min(&w->g->dims, at->content[i], last);
         begin[i] = dim_max(&w->g->dims, begin[i], dim_const(0));
+        if (checked) begin[i] = at->content[i];
         strides[i] = 1;
     }
     return insert_slice(w, n->inputs[0], rank, begin, size, strides, n->name);

@@ -1,6 +1,6 @@
 /* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without
-   results, or because it sets a symbol that a needed node mentions in its sizes. What fills a table that nobody looks
-   into is not needed.      needs: order      keeps: everything else */
+   results, as a requirement, or because it sets a symbol that a needed node mentions in its sizes. What fills a table that
+   nobody looks into is not needed.      needs: order      keeps: everything else */
 #include "rewrite.h"
 
 typedef struct {
@@ -44,10 +44,11 @@ static NodeId table_of(const Graph *g, const Node *n) {
                                                                                                       : (NodeId){0};
 }
 
-/* Host calls without results are there for what they do (filling a table). */
+/* Host calls without results are there for what they do (filling a table), requirements for failing. */
 static void mark_effects(Marker *m, const Region *r) {
     for (uint32_t i = 0; i < r->nodes.len; i++) {
         const Node *n = node_at(m->g, r->nodes.data[i]);
+        if (n->op == OP_REQUIRE && !n->dead) mark(m, r->nodes.data[i]);
         if (n->op != OP_HOST || n->n_outputs != 0 || n->dead) continue;
         if (table_of(m->g, n).i)
             vec_push(m->scratch, &m->waiting, r->nodes.data[i]);

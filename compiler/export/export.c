@@ -32,7 +32,7 @@ static const ExportRow rows[] = {
     {OP_SHL, export_scalar, "LeftShift", NULL, NULL}, {OP_SHR, export_scalar, "RightShift", NULL, NULL}, {OP_SELECT, export_scalar, "SelectV2", NULL, NULL},
     {OP_CAST, export_cast, "Cast", NULL, NULL}, {OP_BITCAST, export_cast, "Bitcast", NULL, NULL},
     {OP_CONST, export_const, NULL, NULL, NULL}, {OP_IOTA, export_iota, NULL, NULL, NULL}, {OP_DIMS_TENSOR, export_dims_tensor, NULL, NULL, NULL},
-    {OP_LOAD_DIMS, export_load_dims, NULL, NULL, NULL}, {OP_RESHAPE, export_reshape, NULL, NULL, NULL}, {OP_BROADCAST, export_broadcast, NULL, NULL, NULL},
+    {OP_LOAD_DIMS, export_load_dims, NULL, NULL, NULL}, {OP_REQUIRE, export_require, NULL, NULL, NULL}, {OP_RESHAPE, export_reshape, NULL, NULL, NULL}, {OP_BROADCAST, export_broadcast, NULL, NULL, NULL},
     {OP_TRANSPOSE, export_transpose, NULL, NULL, NULL}, {OP_REVERSE, export_reverse, NULL, NULL, NULL}, {OP_SLICE, export_slice, NULL, NULL, NULL},
     {OP_DYNAMIC_SLICE, export_dynamic_slice, NULL, NULL, NULL}, {OP_PAD, export_pad, NULL, NULL, NULL}, {OP_CONCAT, export_concat, NULL, NULL, NULL},
     {OP_GATHER, export_gather, NULL, NULL, NULL}, {OP_GATHER_ND, export_gather_nd, NULL, NULL, NULL}, {OP_SCATTER_ND, export_scatter_nd, NULL, NULL, NULL},

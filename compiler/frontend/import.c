@@ -64,6 +64,7 @@ typedef struct {
     DType dtype;
     TfShape shape;
     const InputOption *option;
+    bool looks_scalar; /* says an old graph, in which that may also mean that nothing is known */
 } ModelInput;
 
 typedef VEC(ModelInput) ModelInputs;
@@ -179,6 +180,7 @@ static void declared_type(const TfGraph *tf, ModelInput *in) {
     if (in->shape.rank < 0 && shape && shape->kind == TF_ATTR_SHAPE &&
         !(scalar_means_unknown && shape->v.shape.rank == 0))
         in->shape = shape->v.shape;
+    in->looks_scalar = scalar_means_unknown && shape && shape->kind == TF_ATTR_SHAPE && shape->v.shape.rank == 0;
     if (in->shape.rank < 0 && shapes && shapes->kind == TF_ATTR_LIST_SHAPE && in->tensor.output < shapes->n)
         in->shape = shapes->v.shapes[in->tensor.output];
     if (in->shape.rank < 0 && is_parsed_as_examples(tf, in->tensor)) in->shape = (TfShape){.rank = 1, .dims = {-1}};
@@ -211,11 +213,52 @@ static Dim named_symbol(Importer *im, Map *symbols, const char *name) {
     return d;
 }
 
+/* The rank of an input that neither the graph nor an option says: that of its value, or a guess. */
+static void resolve_rank(Importer *im, ModelInput *in) {
+    const InputOption *o = in->option;
+    if (in->shape.rank >= 0 || (o && o->has_shape)) return;
+    if (o && o->has_value) {
+        in->shape.rank = o->value.rank;
+        for (int k = 0; k < o->value.rank; k++) in->shape.dims[k] = -1;
+    } else if (im->options->guess_ranks) {
+        in->shape = (TfShape){.rank = in->looks_scalar ? 0 : 1, .dims = {-1}};
+        diag_note(im->d, in->name, NULL, "the rank of this input is unknown; taken to be %d", in->shape.rank);
+    }
+}
+
+/* All inputs whose rank is unknown, in one message that says what to write. */
+static bool report_ranks(Importer *im, const ModelInputs *inputs) {
+    Str names;
+    Str flags;
+    uint32_t n = 0;
+    str_init(&names, im->arena);
+    str_init(&flags, im->arena);
+    for (uint32_t i = 0; i < inputs->len; i++) {
+        const ModelInput *in = &inputs->data[i];
+        bool unknown = in->shape.rank < 0;
+        if (unknown) str_printf(&names, "%s'%s'", n++ ? ", " : "", in->name);
+        str_printf(&flags, " --input '%s%s'", in->name, unknown ? "=DIMS" : "");
+    }
+    return n == 0 || diag_error(im->d, NULL, NULL,
+                                "the rank of input%s %s is unknown; say the shape:%s, where DIMS is 'scalar' or sizes "
+                                "as in '-1,3' (-1: any)",
+                                n > 1 ? "s" : "", str_text(&names), str_text(&flags));
+}
+
 /* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may
    broadcast), except for first dims where they can only be meant as the batch: of a signature's inputs, if all are
    unknown; of images, sequences and the like (rank >= 2) that have no other unknown dim. Should they differ when the
    model runs, that is an error then. Users say otherwise by naming dims. */
 static bool shares_batch(const ModelInputs *inputs, bool from_signature) {
+    int64_t fed = -1; /* the values that will be fed know best */
+    for (uint32_t i = 0; i < inputs->len; i++) {
+        const InputOption *o = inputs->data[i].option;
+        if (!o || !o->has_value || o->value.rank < 1 || inputs->data[i].shape.rank < 1 ||
+            inputs->data[i].shape.dims[0] >= 0)
+            continue;
+        if (fed >= 0 && o->value.dims[0] != fed) return false;
+        fed = o->value.dims[0];
+    }
     uint32_t unknown = 0;
     uint32_t with_dims = 0;
     bool only_batches = true;
@@ -239,9 +282,6 @@ static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *sym
                           (long long)s.dims[i], (long long)o->shape.dims[i]);
         s = o->shape;
     }
-    if (s.rank < 0)
-        return diag_error(im->d, in->name, NULL, "the rank of this input is unknown; say its shape (--input '%s=-1,…')",
-                          in->name);
     out->rank = s.rank;
     for (int i = 0; i < s.rank; i++) {
         const char *name = o && o->dim_names[i] ? o->dim_names[i] : i == 0 && batch ? "batch" : NULL;
@@ -288,7 +328,9 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         ModelInput *in = &inputs->data[i];
         declared_type(tf, in);
         if (in->option && in->option->has_shape && in->shape.rank < 0) in->shape = in->option->shape;
+        resolve_rank(im, in);
     }
+    if (!report_ranks(im, inputs)) return false;
     bool batch = shares_batch(inputs, from_signature);
     for (uint32_t i = 0; i < inputs->len; i++) {
         ModelInput *in = &inputs->data[i];

@@ -11,6 +11,8 @@ typedef struct {
     bool has_shape;
     TfShape shape;                   /* overrides the graph's; -1 = unknown */
     const char *dim_names[MAX_RANK]; /* symbol names for unknown dims, or NULL */
+    bool has_value;                  /* a value will be fed … */
+    TfShape value;                   /* … of this shape: says the rank where nothing else does */
 } InputOption;
 
 typedef struct {
@@ -28,6 +30,7 @@ typedef struct {
 typedef struct {
     const InputOption *inputs;
     uint32_t n_inputs; /* given inputs; 0: the signature's, else all placeholders that the outputs need */
+    bool guess_ranks;  /* inputs of unknown rank are taken to be scalars or vectors: any value will do */
     const char *const *outputs;
     uint32_t n_outputs; /* 0: the signature's, else nodes that nobody consumes */
     const DimBound *bounds;

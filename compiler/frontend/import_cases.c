@@ -71,14 +71,11 @@ static ValueId selector(Import *c, ValueId axes, int64_t base, int n, const Tens
     digits = make_select(c, negative, wrapped, digits);
     Dim checked[MAX_RANK];
     int n_checked = 0;
-    if (!load_content(c, digits, 0, checked, &n_checked, MAX_RANK, "the axes")) return (ValueId){0};
-    for (int i = 0; i < n_checked; i++) { /* an axis outside of the rank is an error, not another axis */
-        DimExpr *e = dim_is_const(checked[i]) ? NULL : &c->g->dims.exprs.data[checked[i].expr];
-        if (e && e->kind == DIM_SYMBOL) {
-            e->max = base - 1;
-            c->g->dims.symbols.data[e->symbol].max = base - 1;
-        }
-    }
+    if (!load_content(c, digits, INT32_MIN, checked, &n_checked, MAX_RANK, "the axes")) return (ValueId){0};
+    for (int i = 0; i < n_checked; i++) /* an axis outside of the rank is an error, not another axis */
+        if (!make_require(c, "at_most", dim_const(0), checked[i]) ||
+            !make_require(c, "at_most", checked[i], dim_const(base - 1)))
+            return (ValueId){0};
     int64_t weights[MAX_RANK];
     for (int64_t i = 0, weight = 1; i < n; i++, weight *= base) weights[i] = weight;
     Tensor t = tensor_ints(c->g->arena, DTYPE_S64, n, weights);
@@ -90,7 +87,9 @@ static ValueId selector(Import *c, ValueId axes, int64_t base, int n, const Tens
     ValueId branch = make_gather(c, branches, code, 0, 0, false);
     Dim index[1];
     int n_index = 0;
-    if (failed(branch) || !load_content(c, branch, 0, index, &n_index, 1, "the axes")) return (ValueId){0};
+    if (failed(branch) || !load_content(c, branch, -1, index, &n_index, 1, "the axes") ||
+        !make_require(c, "at_most", dim_const(0), index[0]))
+        return (ValueId){0};
     return branch;
 }
 

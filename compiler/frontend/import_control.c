@@ -33,7 +33,8 @@ static bool same_element(const TfShape *a, const TfShape *b) {
    variables and TensorArrays, constants, and tensors whose elements are known sizes. */
 bool region_can_remake(const Import *c, ValueId v) {
     const Value *value = value_at(c->g, v);
-    if (list_find(c->im, v) || value_const(c->g, v)) return true;
+    if (list_find(c->im, v)) return !list_is_ragged(c->im, v);
+    if (value_const(c->g, v)) return true;
     return value->content && shape_count(&value->shape) > 0 && dtype_is_int(value->dtype);
 }
 
@@ -96,6 +97,7 @@ typedef struct {
 } Branch;
 
 static bool import_branch(Import *c, const TfFunction *f, const ValueId *args, const bool *remade, Branch *b) {
+    ValueId *meta = NEW_ARRAY(c->im->arena, ValueId, f->n_args + 1);
     ValueId *inside = NEW_ARRAY(c->im->arena, ValueId, f->n_args + 1);
     b->region = graph_add_region(c->g, (NodeId){0});
     b->results = NEW_ARRAY(c->im->arena, ValueId, f->n_results + 1);
@@ -104,7 +106,38 @@ static bool import_branch(Import *c, const TfFunction *f, const ValueId *args, c
         inside[i] = remade[i] ? region_remake(c, b->region, args[i])
                               : graph_add_param(c->g, b->region, dtype_of(c, args[i]), &s, f->arg_names[i]);
     }
+    for (uint32_t i = 0; i < f->n_args; i++) { /* those of ragged lists come behind all values */
+        const ListInfo *list = list_find(c->im, args[i]);
+        if (!list || !list->meta.i) continue;
+        Shape s = shape_copy(c, list->meta);
+        meta[i] = graph_add_param(c->g, b->region, DTYPE_S64, &s, f->arg_names[i]);
+    }
+    for (uint32_t i = 0; i < f->n_args; i++)
+        if (meta[i].i) ragged_register(c, inside[i], meta[i], &list_find(c->im, args[i])->element);
     return import_call(c->im, f, c->n, b->region, inside, b->results);
+}
+
+/* Makes a result a ragged list in every branch if it is one in some; *out_ragged: it was. */
+static bool join_ragged(Import *c, Branch *branches, uint32_t n, uint32_t result, bool *out_ragged) {
+    int rank = -1;
+    *out_ragged = false;
+    for (uint32_t i = 0; i < n; i++) {
+        const ListInfo *list = list_find(c->im, branches[i].results[result]);
+        if (!list || (!list->parts && !list->meta.i)) continue;
+        rank = list->meta.i ? (int)dim_of(c, list->meta, 1).value - 1 : rank_of(c, list->parts[0]);
+    }
+    if (rank < 0) return true;
+    *out_ragged = true;
+    for (uint32_t i = 0; i < n; i++) {
+        Import inside = *c;
+        inside.r = branches[i].region;
+        branches[i].results[result] = ragged_of(&inside, branches[i].results[result], rank);
+        if (failed(branches[i].results[result])) return false;
+        const ListInfo *list = list_find(c->im, branches[i].results[result]);
+        if ((int)dim_of(c, list->meta, 1).value - 1 != rank)
+            return unsupported(c, "its branches give lists of values of different ranks");
+    }
+    return true;
 }
 
 /* A list without contents in every branch stays one; in some of them: filled with zeros there, shaped like the others'.
@@ -122,10 +155,6 @@ static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result,
         else if (first)
             same = same && dim_equal(list->count, first->count) && same_element(&list->element, &first->element);
     }
-    for (uint32_t i = 0; i < n; i++) {
-        ListInfo *list = list_find(c->im, branches[i].results[result]);
-        if (list && list->parts) return unsupported(c, "gives a list of values of different shapes out of a branch");
-    }
     *still_empty = n_empty == n;
     if (n_empty == 0) return true;
     if (n_empty == n) return same || unsupported(c, "its branches give lists of different lengths");
@@ -142,19 +171,22 @@ static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result,
 
 static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, const TfFunction *const *functions) {
     uint32_t n_args = c->n_in - 1;
-    const ValueId *args = c->in + 1;
+    ValueId *args = arena_memdup(c->im->arena, c->in + 1, sizeof(ValueId) * (c->n_in));
     uint32_t n_results = functions[0]->n_results;
     Arena *a = c->im->arena;
     bool *remade = NEW_ARRAY(a, bool, n_args + 1);
-    ValueId *inputs = NEW_ARRAY(a, ValueId, n_args + 1);
+    ValueId *inputs = NEW_ARRAY(a, ValueId, 2 * n_args + 1);
     uint32_t n_inputs = 0;
     inputs[n_inputs++] = selector;
     for (uint32_t i = 0; i < n_args; i++) {
         const ListInfo *list = list_find(c->im, args[i]);
-        if (list && list->parts) return unsupported(c, "takes a list of values of different shapes into a branch");
+        if (list && list->parts) args[i] = ragged_of(c, args[i], 0);
+        if (failed(args[i])) return false;
         remade[i] = region_can_remake(c, args[i]);
         if (!remade[i]) inputs[n_inputs++] = args[i];
     }
+    for (uint32_t i = 0; i < n_args; i++)
+        if (list_is_ragged(c->im, args[i])) inputs[n_inputs++] = list_find(c->im, args[i])->meta;
     Branch *branches = NEW_ARRAY(a, Branch, n);
     RegionId *regions = NEW_ARRAY(a, RegionId, n);
     bool ok = true;
@@ -168,11 +200,21 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
         return ok ? unsupported(c, "has more than %d results", IMPORT_MAX_OUTPUTS) : false;
     uint32_t n_out = 0;
     bool *empty = NEW_ARRAY(a, bool, n_results + 1);
+    bool *is_ragged = NEW_ARRAY(a, bool, n_results + 1);
     for (uint32_t k = 0; k < n_results; k++) {
-        if (!join_lists(c, branches, n, k, &empty[k])) return false;
+        if (!join_ragged(c, branches, n, k, &is_ragged[k])) return false;
+        if (!is_ragged[k] && !join_lists(c, branches, n, k, &empty[k])) return false;
         n_out += !empty[k];
         for (uint32_t i = 0; i < n && !empty[k]; i++)
             vec_push(c->g->arena, &region_at(c->g, regions[i])->results, branches[i].results[k]);
+    }
+    uint32_t n_values = n_out;
+    for (uint32_t k = 0; k < n_results; k++) {
+        n_out += is_ragged[k];
+        for (uint32_t i = 0; i < n && is_ragged[k]; i++) {
+            ValueId meta = list_find(c->im, branches[i].results[k])->meta;
+            vec_push(c->g->arena, &region_at(c->g, regions[i])->results, meta);
+        }
     }
     c->n_out = n_results;
     NodeId id = {0};
@@ -192,12 +234,14 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
     for (uint32_t k = 0; k < n_results; k++) {
         if (!empty[k]) {
             c->out[k] = node_at(c->g, id)->outputs[at++];
+            const TfShape *element = is_ragged[k] ? &list_find(c->im, branches[0].results[k])->element : NULL;
+            if (element) ragged_register(c, c->out[k], node_at(c->g, id)->outputs[n_values++], element);
             continue;
         }
         ListInfo list = *list_find(c->im, branches[0].results[k]);
         c->out[k] = list_new(c, list.count, list.dtype, &list.element);
         *list_find(c->im, c->out[k]) =
-            (ListInfo){c->out[k].i, list.count, list.dtype, list.element, list.dynamic, list.handle, NULL};
+            (ListInfo){c->out[k].i, list.count, list.dtype, list.element, list.dynamic, list.handle, NULL, {0}};
     }
     return true;
 }
@@ -252,7 +296,10 @@ bool import_case(Import *c) {
 
 typedef struct {
     const TfFunction *condition, *body;
-    uint32_t n;
+    uint32_t n;        /* values that TensorFlow's loop carries */
+    uint32_t total;    /* with the metas of ragged lists behind them: entries of the arrays below */
+    uint32_t *meta_at; /* per value: where its meta is, 0: it is no ragged list */
+    int *ragged_rank;  /* per value: rank of the elements of a list that must become ragged, else -1 */
     ValueId *init;   /* outside, at the start */
     bool *remade;    /* made again inside: constants that the body gives back unchanged, lists without contents */
     Shape *params;   /* shapes inside */
@@ -277,16 +324,24 @@ static bool passes_through(const TfFunction *f, uint32_t i) {
 /* Imports condition (which = 0) or body into a new region, with the sizes of this try. */
 static bool import_loop_region(Import *c, Loop *l, int which, ValueId *results) {
     const TfFunction *f = which ? l->body : l->condition;
-    ValueId *inside = NEW_ARRAY(c->im->arena, ValueId, l->n + 1);
+    ValueId *inside = NEW_ARRAY(c->im->arena, ValueId, l->total + 1);
     RegionId r = graph_add_region(c->g, (NodeId){0});
     l->regions[which] = r;
-    for (uint32_t i = 0; i < l->n; i++)
+    for (uint32_t i = 0; i < l->total; i++)
         inside[i] = l->remade[i] ? region_remake(c, r, l->init[i])
-                                 : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &l->params[i], f->arg_names[i]);
+                                 : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &l->params[i],
+                                                   i < l->n ? f->arg_names[i] : "list");
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->meta_at[i])
+            ragged_register(c, inside[i], inside[l->meta_at[i]], &list_find(c->im, l->init[i])->element);
     return import_call(c->im, f, c->n, r, inside, results);
 }
 
-static bool uses_new_symbol(const Import *c, Dim d, uint32_t first) {
+/* Whether d has no meaning outside of the loop: it mentions a symbol of this try, or one that stands for a size that the
+   loop changes. */
+static bool is_inside(const Import *c, const Loop *l, Dim d, uint32_t first) {
+    for (uint32_t i = 0; !dim_is_const(d) && i < l->total * MAX_RANK; i++)
+        if (l->fresh[i] && dim_uses(&c->g->dims, d, c->g->dims.exprs.data[l->fresh[i]].symbol)) return true;
     for (uint32_t i = first; !dim_is_const(d) && i < c->g->dims.symbols.len; i++)
         if (dim_uses(&c->g->dims, d, i)) return true;
     return false;
@@ -300,11 +355,7 @@ static bool learn_elements(Import *c, Loop *l, uint32_t i, uint32_t first_symbol
     if (s.rank < 1) return bad(c, "gives back a scalar for the list it carries as value %u", i);
     for (int k = 0; k < element.rank; k++) {
         element.dims[k] = s.dims[k + 1];
-        if (uses_new_symbol(c, element.dims[k], first_symbol))
-            return unsupported(
-                c,
-                "the elements of the list that it carries as value %u have a size that is computed inside of the loop",
-                i);
+        if (is_inside(c, l, element.dims[k], first_symbol)) l->ragged_rank[i] = element.rank;
     }
     l->params[i] = (Shape){.rank = -1};
     l->next[i] = element;
@@ -319,7 +370,7 @@ static bool generalise(Import *c, Loop *l, bool *changed) {
     } Class;
     VEC(Class) classes = {0};
     Arena *a = c->im->arena;
-    for (uint32_t i = 0; i < l->n; i++) {
+    for (uint32_t i = 0; i < l->total; i++) {
         if (l->remade[i] || l->params[i].rank < 0) continue;
         Shape init = shape_copy(c, l->init[i]);
         if (l->next[i].rank != init.rank)
@@ -351,6 +402,44 @@ static bool generalise(Import *c, Loop *l, bool *changed) {
     return true;
 }
 
+/* The body's list i as a ragged one, which the loop must carry then. */
+static bool settle_ragged(Import *c, Loop *l, uint32_t i) {
+    Import inside = *c;
+    inside.r = l->regions[1];
+    const ListInfo *before = list_find(c->im, l->init[i]);
+    int rank = before && before->meta.i ? (int)dim_of(c, before->meta, 1).value - 1 : 0;
+    ValueId list = ragged_of(&inside, l->results[i], rank);
+    if (failed(list)) return false;
+    l->results[i] = list;
+    l->next[i] = shape_copy(c, list);
+    ValueId meta = list_find(c->im, list)->meta;
+    rank = (int)dim_of(c, meta, 1).value - 1;
+    if (!l->meta_at[i])
+        l->ragged_rank[i] = rank;
+    else
+        l->results[l->meta_at[i]] = meta;
+    return true;
+}
+
+static void add_meta(Import *c, Loop *l, uint32_t i) {
+    l->meta_at[i] = l->total;
+    l->init[l->total] = list_find(c->im, l->init[i])->meta;
+    l->params[l->total] = shape_copy(c, l->init[l->total]);
+    l->total++;
+}
+
+/* From now on the loop carries value i as a ragged list. */
+static bool make_ragged(Import *c, Loop *l, uint32_t i) {
+    l->init[i] = ragged_of(c, l->init[i], l->ragged_rank[i]);
+    if (failed(l->init[i])) return false;
+    l->params[i] = shape_copy(c, l->init[i]);
+    l->remade[i] = false;
+    l->ragged_rank[i] = -1;
+    for (uint32_t k = 0; k < MAX_RANK; k++) l->fresh[i * MAX_RANK + k] = 0;
+    add_meta(c, l, i);
+    return true;
+}
+
 /* Imports the body until what it gives back fits what it takes. */
 static bool settle(Import *c, Loop *l) {
     Mark m = mark(c);
@@ -363,8 +452,12 @@ static bool settle(Import *c, Loop *l) {
             ListInfo *before = list_find(c->im, l->init[i]);
             ListInfo *after = list_find(c->im, l->results[i]);
             l->next[i] = shape_copy(c, l->results[i]);
-            if (after && after->parts)
-                return unsupported(c, "gives a list of values of different shapes out of a loop");
+            bool was_ragged = before && before->meta.i;
+            if (was_ragged || (after && (after->parts || after->meta.i))) {
+                if (!settle_ragged(c, l, i)) return false;
+                learned = learned || !was_ragged;
+                continue;
+            }
             if (before && !before->handle && !after) {
                 if (!learn_elements(c, l, i, first_symbol)) return false;
                 learned = true;
@@ -375,11 +468,14 @@ static bool settle(Import *c, Loop *l) {
                 return unsupported(c, "replaces the list that it carries as value %u by one without contents", i);
             }
         }
+        for (uint32_t i = l->n; i < l->total; i++) l->next[i] = shape_copy(c, l->results[i]);
         if (!learned && !generalise(c, l, &changed)) return false;
         if (!learned && !changed) return true;
         take_back(c, m);
         for (uint32_t i = 0; learned && i < l->n; i++)
-            if (l->params[i].rank < 0) {
+            if (l->ragged_rank[i] >= 0) {
+                if (!make_ragged(c, l, i)) return false;
+            } else if (l->params[i].rank < 0) {
                 l->init[i] = list_materialise(c, l->init[i], &l->next[i]);
                 l->params[i] = shape_copy(c, l->init[i]);
                 l->remade[i] = false;
@@ -399,15 +495,26 @@ static bool start_loop(Import *c, Loop *l) {
     if (!fits(c, l->condition, l->n) || !fits(c, l->body, l->n)) return false;
     if (l->body->n_results != l->n || l->condition->n_results != 1 || l->n > IMPORT_MAX_OUTPUTS)
         return bad(c, "its body gives %u values for the %u that it carries", l->body->n_results, l->n);
-    l->init = arena_memdup(a, c->in, sizeof(ValueId) * (l->n + 1));
-    l->remade = NEW_ARRAY(a, bool, l->n + 1);
-    l->params = NEW_ARRAY(a, Shape, l->n + 1);
-    l->next = NEW_ARRAY(a, Shape, l->n + 1);
-    l->fresh = NEW_ARRAY(a, uint32_t, (size_t)l->n * MAX_RANK + 1);
-    l->results = NEW_ARRAY(a, ValueId, l->n + 1);
+    l->total = l->n;
+    l->meta_at = NEW_ARRAY(a, uint32_t, l->n + 1);
+    l->ragged_rank = NEW_ARRAY(a, int, l->n + 1);
+    l->init = NEW_ARRAY(a, ValueId, 2 * l->n + 1);
+    l->remade = NEW_ARRAY(a, bool, 2 * l->n + 1);
+    l->params = NEW_ARRAY(a, Shape, 2 * l->n + 1);
+    l->next = NEW_ARRAY(a, Shape, 2 * l->n + 1);
+    l->fresh = NEW_ARRAY(a, uint32_t, (size_t)l->n * 2 * MAX_RANK + 1);
+    l->results = NEW_ARRAY(a, ValueId, 2 * l->n + 1);
     for (uint32_t i = 0; i < l->n; i++) {
-        ListInfo *list = list_find(c->im, l->init[i]);
-        if (list && list->parts) return unsupported(c, "takes a list of values of different shapes into a loop");
+        const ListInfo *list = list_find(c->im, c->in[i]);
+        l->ragged_rank[i] = -1;
+        l->init[i] = list && list->parts ? ragged_of(c, c->in[i], 0) : c->in[i];
+        if (failed(l->init[i])) return false;
+        list = list_find(c->im, l->init[i]);
+        if (list && list->meta.i) {
+            l->params[i] = shape_copy(c, l->init[i]);
+            add_meta(c, l, i);
+            continue;
+        }
         l->remade[i] = list || (passes_through(l->body, i) && region_can_remake(c, l->init[i]));
         l->params[i] = shape_copy(c, l->init[i]);
     }
@@ -425,9 +532,10 @@ bool import_while(Import *c) {
     condition = truth(&inside, condition);
     if (failed(condition)) return false;
     vec_push(c->g->arena, &region_at(c->g, l->regions[0])->results, condition);
-    ValueId *inputs = NEW_ARRAY(c->im->arena, ValueId, l->n + 1);
+    ValueId *inputs = NEW_ARRAY(c->im->arena, ValueId, l->total + 1);
+    ValueId *outputs = NEW_ARRAY(c->im->arena, ValueId, l->total + 1);
     uint32_t n = 0;
-    for (uint32_t i = 0; i < l->n; i++) {
+    for (uint32_t i = 0; i < l->total; i++) {
         if (l->remade[i]) continue;
         inputs[n++] = l->init[i];
         vec_push(c->g->arena, &region_at(c->g, l->regions[1])->results, l->results[i]);
@@ -444,6 +552,11 @@ bool import_while(Import *c) {
     if (id.i == 0) return false;
     c->n_out = l->n;
     n = 0;
-    for (uint32_t i = 0; i < l->n; i++) c->out[i] = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
+    for (uint32_t i = 0; i < l->total; i++)
+        outputs[i] = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
+    memcpy(c->out, outputs, sizeof(ValueId) * l->n);
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->meta_at[i])
+            ragged_register(c, outputs[i], outputs[l->meta_at[i]], &list_find(c->im, l->init[i])->element);
     return true;
 }

@@ -130,6 +130,8 @@ static ValueId conv_end(Import *c, const Window *w, ValueId y) {
 static ValueId conv_core(Import *c, Window *w, ValueId x, ValueId filter) {
     int64_t groups = 1;
     int64_t kernel[3];
+    Shape s = shape_copy(c, filter);
+    if (!failed(x) && !shape_is_const(&s)) return run_time_convolution(c, w, x, filter, false);
     if (!filter_sizes(c, filter, w->spatial, kernel) ||
         !find_groups(c, dim_of(c, x, w->spatial + 1), dim_of(c, filter, w->spatial), &groups))
         return (ValueId){0};
@@ -146,6 +148,8 @@ static ValueId depthwise_filter(Import *c, ValueId filter) {
 
 static ValueId depthwise_core(Import *c, Window *w, ValueId x, ValueId filter) {
     int64_t kernel[3];
+    Shape s = shape_copy(c, filter);
+    if (!failed(x) && !shape_is_const(&s)) return run_time_convolution(c, w, x, filter, true);
     if (!filter_sizes(c, filter, w->spatial, kernel)) return (ValueId){0};
     int64_t channels = dim_of(c, filter, 2).value;
     Dim have = dim_of(c, x, 3);
@@ -243,6 +247,35 @@ static ValueId pool_channels(Import *c, ValueId x, const char *kind, int64_t win
     return make_reshape(c, y, &s);
 }
 
+/* The elements of an operand with a size for each dim, at least 1; *out_known: all are constants. */
+static bool window_operand(Import *c, uint32_t input, Dim *dims, int64_t *out, int *out_n, bool *out_known) {
+    if (!load_content(c, c->in[input], 1, dims, out_n, 5, "the window")) return false;
+    for (int i = 0; i < *out_n; i++) {
+        *out_known = *out_known && dim_is_const(dims[i]);
+        out[i] = dims[i].value;
+    }
+    return true;
+}
+
+/* MaxPoolV2 with sizes that are computed at run time: batch and channels cannot be pooled then. */
+static bool import_run_time_pool(Import *c, Window *w, ValueId x, const Dim *sizes, const Dim *steps) {
+    int first = w->channels_first ? 2 : 1;
+    RunTimeWindow r;
+    for (int i = 0; i < w->spatial + 2; i++) {
+        bool spatial = i >= first && i < first + w->spatial;
+        if (spatial) {
+            r.kernel[i - first] = sizes[i];
+            r.stride[i - first] = steps[i];
+        } else if (!make_require(c, "equal", sizes[i], dim_const(1)) ||
+                   !make_require(c, "equal", steps[i], dim_const(1))) {
+            return false;
+        }
+    }
+    if (w->channels_first) x = make_channels_last(c, x);
+    ValueId y = run_time_max_pool(c, w, x, &r);
+    return give(c, conv_end(c, w, y));
+}
+
 /* The row's text is the kind, arg the number of spatial dims. MaxPoolV2 has ksize and strides as operands. */
 bool import_pool(Import *c) {
     const TfOpRow *row = import_row(c);
@@ -259,7 +292,14 @@ bool import_pool(Import *c) {
     int n_sizes = 0;
     int n_steps = 0;
     if (c->n_in >= 3) {
-        if (!import_const_ints(c, 1, sizes, &n_sizes, 5) || !import_const_ints(c, 2, steps, &n_steps, 5)) return false;
+        Dim size_dims[5];
+        Dim step_dims[5];
+        bool known = true;
+        if (!window_operand(c, 1, size_dims, sizes, &n_sizes, &known) ||
+            !window_operand(c, 2, step_dims, steps, &n_steps, &known))
+            return false;
+        if (!known && n_sizes == spatial + 2 && n_steps == spatial + 2)
+            return import_run_time_pool(c, &w, x, size_dims, step_dims);
     } else {
         const int64_t *list = attr_list(c, "ksize", &n_sizes);
         for (int i = 0; i < n_sizes && i < 5; i++) sizes[i] = list[i];

@@ -1,5 +1,5 @@
 /* import_gather: reading and writing at indices, one-hot, and the rearrangements between space, batch and depth. */
-#include "frontend/importer.h"
+#include "frontend/import_window.h"
 
 #include <string.h>
 
@@ -88,18 +88,27 @@ static bool block_op(Import *c, OpId op, ValueId x, int n, const int64_t *block,
 
 bool import_block(Import *c) {
     int64_t block[MAX_RANK];
+    Dim sizes[MAX_RANK];
     Dim pads[2 * MAX_RANK];
     int n = 2;
     int n_pads = 0;
     bool single = import_row(c)->arg == 1;
     OpId op = strcmp(import_row(c)->text, "to batch") == 0 ? OP_SPACE_TO_BATCH : OP_BATCH_TO_SPACE;
+    bool known = true;
     if (single)
         block[0] = block[1] = attr_i(c, "block_size", 0);
-    else if (!import_const_ints(c, 1, block, &n, MAX_RANK))
+    else if (!load_content(c, c->in[1], 1, sizes, &n, MAX_RANK, "the block"))
         return false;
+    for (int i = 0; i < n && !single; i++) {
+        known = known && dim_is_const(sizes[i]);
+        block[i] = sizes[i].value;
+    }
     if (!load_content(c, c->in[single ? 1 : 2], 0, pads, &n_pads, 2 * MAX_RANK, "paddings")) return false;
     if (n_pads != 2 * n || n < 1 || n + 1 > rank_of(c, c->in[0]))
         return bad(c, "blocks of %d dimensions do not fit a value of rank %d", n, rank_of(c, c->in[0]));
+    if (!known)
+        return give(c, op == OP_SPACE_TO_BATCH ? run_time_space_to_batch(c, c->in[0], n, sizes, pads)
+                                               : run_time_batch_to_space(c, c->in[0], n, sizes, pads));
     return block_op(c, op, c->in[0], n, block, pads);
 }
 

@@ -50,11 +50,15 @@ bool import_list_set(Import *c) {
 bool import_list_push(Import *c) {
     ValueId list = c->in[0];
     if (list_find(c->im, c->in[1])) return unsupported(c, "lists of lists are not compiled");
+    const ListInfo *info = list_find(c->im, list);
+    if (info && info->parts) list = ragged_of(c, list, 0);
+    if (list_is_ragged(c->im, list)) return give(c, ragged_push(c, list, c->in[1]));
     if (list_find(c->im, list)) {
         Shape s = shape_copy(c, c->in[1]);
         list = list_materialise(c, list, &s);
     }
     if (failed(list)) return false;
+    if (!list_fits(c, list, c->in[1])) return give(c, ragged_push(c, ragged_of(c, list, 0), c->in[1]));
     ValueId item = list_fit_item(c, list, c->in[1], 0);
     ValueId parts[2] = {list, make_expand(c, item, 0)};
     return give(c, make_concat(c, 2, parts, 0));
@@ -62,6 +66,16 @@ bool import_list_push(Import *c) {
 
 bool import_list_pop(Import *c) {
     TfShape stated = list_stated_element(c, c->in[1]);
+    const ListInfo *info = list_find(c->im, c->in[0]);
+    if (info && (info->parts || info->meta.i)) {
+        ValueId list = ragged_of(c, c->in[0], 0);
+        Dim last = d_sub(c, list_count(c, list), dim_const(1));
+        ValueId at = make_dims(c, DTYPE_S32, 0, 1, &last);
+        c->n_out = 2;
+        c->out[1] = ragged_get(c, list, at, &stated);
+        c->out[0] = ragged_resize(c, list, last);
+        return !failed(c->out[0]) && !failed(c->out[1]);
+    }
     ValueId x = list_tensor(c, c->in[0], &stated);
     if (failed(x)) return false;
     Dim count = dim_of(c, x, 0);
@@ -83,6 +97,7 @@ bool import_list_element_shape(Import *c) {
     const ListInfo *info = list_find(c->im, c->in[0]);
     const TfShape *element = info ? &info->element : list_stated(c->im, c->in[0]);
     Shape s = shape_copy(c, c->in[0]);
+    if (!element && info) return give(c, make_scalar_int(c, dtype, -1));
     if (!element) return give(c, make_dims(c, dtype, 1, s.rank - 1, &s.dims[1]));
     if (element->rank < 0) return give(c, make_scalar_int(c, dtype, -1));
     Tensor t = tensor_ints(c->g->arena, dtype, element->rank, element->dims);
@@ -94,6 +109,8 @@ bool import_list_resize(Import *c) {
     int n_n = 0;
     if (!load_content(c, c->in[1], 0, n, &n_n, 1, "the size")) return false;
     ListInfo *info = list_find(c->im, c->in[0]);
+    if (info && info->parts) info = list_find(c->im, ragged_of(c, c->in[0], 0));
+    if (info && info->meta.i) return give(c, ragged_resize(c, (ValueId){info->value}, n[0]));
     if (info) return give(c, list_new(c, n[0], info->dtype, &info->element));
     ValueId longer = list_grow(c, c->in[0], n[0]);
     return !failed(longer) && give(c, make_slice_axis(c, longer, 0, dim_const(0), n[0]));

@@ -239,6 +239,9 @@ bool import_matrix_set_diag(Import *c) {
         read_align(c, &b, strcmp(c->n->op, "MatrixSetDiagV2") == 0 ? "LEFT_LEFT" : "RIGHT_LEFT");
     }
     b.longest = longest_of(c, &b);
+    int last = rank_of(c, c->in[1]) - 1;
+    if (last < 0 || !make_require(c, "equal", dim_of(c, c->in[1], last), b.longest))
+        return bad(c, "the diagonals do not fit the matrices");
     return give(c, spread(c, c->in[1], &b, c->in[0]));
 }
 

@@ -19,6 +19,8 @@ static bool is_channels_first(const Import *c) {
 bool import_bias_add(Import *c) {
     if (rank_of(c, c->in[1]) != 1) return bad(c, "the bias has rank %d, needs 1", rank_of(c, c->in[1]));
     if (rank_of(c, c->in[0]) < 2) return bad(c, "the value has rank %d, needs at least 2", rank_of(c, c->in[0]));
+    Dim channels = dim_of(c, c->in[0], is_channels_first(c) ? 1 : rank_of(c, c->in[0]) - 1);
+    if (!make_require(c, "equal", dim_of(c, c->in[1], 0), channels)) return false;
     ValueId bias = channel_vector(c, c->in[1], rank_of(c, c->in[0]), is_channels_first(c));
     return give(c, make_binary(c, OP_ADD, c->in[0], bias));
 }

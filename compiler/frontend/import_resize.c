@@ -8,6 +8,8 @@ bool import_resize(Import *c) {
     int n = 0;
     if (!load_content(c, c->in[1], 0, size, &n, 2, "the size")) return false;
     if (n != 2 || rank_of(c, c->in[0]) != 4) return bad(c, "needs images of rank 4 and a size of two");
+    for (int i = 0; i < 2; i++)
+        if (!make_require(c, "at_most", dim_const(1), size[i])) return false;
     Attr attrs[4];
     attrs[0] = attr_string("kind", import_row(c)->text);
     attrs[1] = attr_dims(c->g->arena, "size", 2, size);

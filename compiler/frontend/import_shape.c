@@ -71,6 +71,14 @@ bool import_reshape(Import *c) {
         for (int i = 0; i < to.rank; i++) to.dims[i] = dim_is(to.dims[i], -1) ? rest : to.dims[i];
         return give(c, make_reshape(c, c->in[0], &to));
     }
+    Dim rests = dim_const(0); /* -1 for each that is the rest */
+    int may_be = 0;
+    for (int i = 0; i < to.rank; i++) {
+        if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i])) continue;
+        may_be++;
+        rests = dim_add(t, rests, dim_min(t, to.dims[i], dim_const(0)));
+    }
+    if (may_be > 1 && !make_require(c, "at_most", dim_const(-1), rests)) return false;
     for (int i = 0; i < to.rank; i++) {
         if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i])) continue;
         Dim others = dim_const(1);
@@ -162,7 +170,7 @@ static ValueId make_one(Import *c, DType dtype) {
 bool import_like(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     ListInfo *list = list_find(c->im, c->in[0]);
-    if (list && list->parts) return unsupported(c, "zeros like a list of values of different shapes");
+    if (list && (list->parts || list->meta.i)) return unsupported(c, "zeros like a list of values of different shapes");
     if (list) return give(c, list_new(c, list->count, list->dtype, &list->element));
     ValueId v = import_row(c)->arg ? make_one(c, dtype_of(c, c->in[0])) : make_zero(c, dtype_of(c, c->in[0]));
     return give(c, make_broadcast(c, v, &s));
@@ -283,6 +291,11 @@ bool import_range(Import *c) {
         for (int i = 0; i < 3; i++)
             if (!load_content(c, c->in[i], INT32_MIN, &at[i], &n, 1, "a bound of the range")) return false;
         if (dim_is(at[2], 0)) return bad(c, "its step is zero");
+        /* a step that is not zero: min(delta^2, 1) = 1; towards the limit: (limit - start) * delta >= 0 */
+        Dim square = dim_min(t, dim_mul(t, at[2], at[2]), dim_const(1));
+        Dim towards = dim_mul(t, dim_sub(t, at[1], at[0]), at[2]);
+        if (!dim_is_const(at[2]) && !make_require(c, "equal", square, dim_const(1))) return false;
+        if (!make_require(c, "at_most", zero, towards)) return false;
         /* ceil((limit - start) / delta) for either sign */
         Dim count = dim_sub(t, zero, dim_floordiv(t, dim_sub(t, at[0], at[1]), at[2]));
         count = dim_max(t, count, zero);

@@ -330,8 +330,8 @@ bool import_slice(Import *c) {
     }
     if (!needs_begin) {
         ValueId inputs[] = {x, c->in[1]};
-        Attr attrs[] = {attr_dims(c->g->arena, "size", (size_t)n, size)};
-        return give(c, import_node(c, OP_DYNAMIC_SLICE, 2, inputs, 1, attrs));
+        Attr attrs[] = {attr_dims(c->g->arena, "size", (size_t)n, size), attr_int("checked", 1)};
+        return give(c, import_node(c, OP_DYNAMIC_SLICE, 2, inputs, 2, attrs));
     }
     if (!load_content(c, c->in[1], 0, begin, &n, MAX_RANK, "begin")) return false;
     if (n != s.rank) return bad(c, "begin has %d entries for a value of rank %d", n, s.rank);
@@ -384,15 +384,25 @@ bool import_split(Import *c) {
             else
                 known = d_add(c, known, sizes[i]);
         }
-        if (rest >= 0)
+        if (rest >= 0) {
             sizes[rest] = d_sub(c, whole, known);
-        else if (dim_is_const(known) && dim_is_const(whole) && known.value != whole.value)
-            return bad(c, "the sizes add up to %lld, the dimension is %lld", (long long)known.value,
-                       (long long)whole.value);
+        } else {
+            if (dim_is_const(known) && dim_is_const(whole) && known.value != whole.value)
+                return bad(c, "the sizes add up to %lld, the dimension is %lld", (long long)known.value,
+                           (long long)whole.value);
+            for (int i = 0; i < n; i++) {
+                Dim others = d_sub(c, known, sizes[i]);
+                sizes[i] = resolve_rest(c, sizes[i], d_sub(c, whole, others));
+            }
+            known = dim_const(0);
+            for (int i = 0; i < n; i++) known = d_add(c, known, sizes[i]);
+            if (!make_require(c, "equal", known, whole)) return false;
+        }
     } else {
         if (dim_is_const(whole) && whole.value % parts != 0)
             return bad(c, "a dimension of %lld does not divide into %lld parts", (long long)whole.value,
                        (long long)parts);
+        if (!make_require(c, "equal", dim_mod(&c->g->dims, whole, dim_const(parts)), dim_const(0))) return false;
         for (int64_t i = 0; i < parts; i++) sizes[i] = dim_floordiv(&c->g->dims, whole, dim_const(parts));
     }
     Dim at = dim_const(0);

@@ -1,6 +1,7 @@
 /* import_util: the short helpers that all import functions are written with. They only add nodes and ask questions; no
    op of TensorFlow is known here. */
 #include "frontend/importer.h"
+#include "ir/constraint.h"
 #include "ir/host.h"
 
 #include <string.h>
@@ -372,6 +373,22 @@ ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims) 
     return build_dims(c->g, c->r, dtype, rank, n, dims, c->n->name);
 }
 
+bool make_require(Import *c, const char *kind, Dim a, Dim b) {
+    ConstraintKind k = CONSTRAINT_EQUAL;
+    CHECK(constraint_kind(kind, &k));
+    Constraints known = {.g = c->g, .arena = c->im->arena};
+    constraint_add(&known, k, a, b);
+    if (known.list.len == 0) return true;
+    if (dim_is_const(a) && dim_is_const(b))
+        return bad(c, "sizes %lld and %lld do not fit", (long long)a.value, (long long)b.value);
+    Attr attrs[3];
+    attrs[0] = attr_string("kind", kind);
+    attrs[1] = attr_dims(c->g->arena, "a", 1, &a);
+    attrs[2] = attr_dims(c->g->arena, "b", 1, &b);
+    NodeSpec spec = {.op = OP_REQUIRE, .name = c->n->name, .tf_op = c->n->op, .attrs = attrs, .n_attrs = 3};
+    return graph_add(c->g, c->r, &spec, c->d).i != 0;
+}
+
 ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp) {
     Attr attrs[3];
     attrs[0] = attr_int("axis", axis);
@@ -401,6 +418,15 @@ ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, 
     return import_node(c, OP_SCATTER_ND, 3, inputs, 1, attrs);
 }
 
+/* x with dim `axis`, which is a symbol, said to be the constant that it must be to fit. */
+static ValueId refine(Import *c, ValueId x, int axis, Dim constant) {
+    Shape s = shape_copy(c, x);
+    if (failed(x) || dim_is_const(s.dims[axis]) || !dim_is_const(constant)) return x;
+    if (!make_require(c, "equal", s.dims[axis], constant)) return (ValueId){0};
+    s.dims[axis] = constant;
+    return make_reshape(c, x, &s);
+}
+
 static ValueId transpose_matrices(Import *c, ValueId x) {
     int64_t perm[MAX_RANK];
     int rank = rank_of(c, x);
@@ -414,6 +440,12 @@ ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool tran
         pair[0] = transpose_a ? transpose_matrices(c, a) : a;
         pair[1] = transpose_b ? transpose_matrices(c, b) : b;
         return failed(pair[0]) || failed(pair[1]) ? (ValueId){0} : import_host(c, "BatchMatMulV2", 2, pair, 1);
+    }
+    if (rank_of(c, a) >= 2 && rank_of(c, b) >= 2) {
+        int k_a = rank_of(c, a) - (transpose_a ? 2 : 1);
+        int k_b = rank_of(c, b) - (transpose_b ? 1 : 2);
+        a = refine(c, a, k_a, dim_of(c, b, k_b));
+        b = refine(c, b, k_b, dim_of(c, a, k_a));
     }
     Attr attrs[2];
     attrs[0] = attr_int("transpose_a", transpose_a);

@@ -18,4 +18,17 @@ bool window_read(Import *c, int spatial, Window *w);
 bool window_spatial(Import *c, const Window *w, const int64_t *list, int n, const char *what, int64_t *out);
 /* Padding from attribute `padding` for these input sizes and window sizes (both spatial only). */
 bool window_pads(Import *c, Window *w, const Dim *image, const int64_t *kernel);
+
+/* ---- import_run_time_window.c: sizes that are known only when the model runs */
+typedef struct {
+    Dim kernel[3], stride[3]; /* at least 1 */
+} RunTimeWindow;
+
+/* Channels-last images; pads of w are set. */
+ValueId run_time_max_pool(Import *c, Window *w, ValueId x, const RunTimeWindow *r);
+/* One group, or depthwise: filter [K…, C, M]. */
+ValueId run_time_convolution(Import *c, Window *w, ValueId x, ValueId filter, bool depthwise);
+/* n blocks over dims 1.., with cells before and after each that are added or cropped. */
+ValueId run_time_space_to_batch(Import *c, ValueId x, int n, const Dim *block, const Dim *pads);
+ValueId run_time_batch_to_space(Import *c, ValueId x, int n, const Dim *block, const Dim *crops);
 #endif

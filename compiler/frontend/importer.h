@@ -19,6 +19,7 @@ typedef struct {
     bool dynamic;         /* may grow when written beyond its end (TensorArray's dynamic_size) */
     bool handle;          /* a TensorArray's handle: no data of its own, the flow has it */
     const ValueId *parts; /* of a list whose elements differ in shape: one value for each; NULL otherwise */
+    ValueId meta;         /* of a ragged list (list_ragged.c): where its elements are; {0} otherwise */
 } ListInfo;
 
 typedef struct {
@@ -126,6 +127,7 @@ ValueId list_materialise_in(Importer *im, RegionId r, const char *name, ValueId 
 /* The element shape that an operand states, as far as it is known without running anything. */
 TfShape list_stated_element(const Import *c, ValueId v);
 /* Item (or a stack of them: leading 1) with the shape of the list's elements, which it must have. */
+bool list_fits(const Import *c, ValueId list, ValueId item);
 ValueId list_fit_item(Import *c, ValueId list, ValueId item, int leading);
 /* A new list of zeros: a tensor at once when the element shape is all known. */
 ValueId list_start(Import *c, Dim count, DType dtype, const TfShape *element);
@@ -138,6 +140,23 @@ ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *sta
 ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, bool grows);
 bool list_concat(Import *c, ValueId list, const TfShape *stated);
 ValueId list_split(Import *c, ValueId x, ValueId lengths);
+
+/* ---- list_ragged.c: lists of values of different shapes, or of shapes that only running tells */
+/* The list as a ragged one; rank: of its elements, where it has none yet. */
+ValueId ragged_of(Import *c, ValueId list, int rank);
+/* Says that `data` and `meta` are a ragged list, whose value is `data`. */
+ValueId ragged_register(Import *c, ValueId data, ValueId meta, const TfShape *element);
+ValueId ragged_resize(Import *c, ValueId list, Dim count);
+ValueId ragged_set(Import *c, ValueId list, ValueId index, ValueId item);
+ValueId ragged_push(Import *c, ValueId list, ValueId item);
+ValueId ragged_get(Import *c, ValueId list, ValueId index, const TfShape *stated);
+/* Its values, which must have one shape, as a tensor; only those at `indices` unless that is {0}. */
+ValueId ragged_stack(Import *c, ValueId list, ValueId indices, const TfShape *stated);
+bool ragged_concat(Import *c, ValueId list, const TfShape *stated);
+static inline bool list_is_ragged(const Importer *im, ValueId v) {
+    const ListInfo *info = list_find(im, v);
+    return info && info->meta.i;
+}
 
 /* ---- import_util.c: what is known of a value */
 DType dtype_of(const Import *c, ValueId v);
@@ -190,6 +209,8 @@ ValueId make_slice_axis(Import *c, ValueId x, int axis, Dim begin, Dim size);
 ValueId make_pad(Import *c, ValueId x, ValueId value, const Dim *before, const Dim *after, const char *mode);
 ValueId make_iota(Import *c, const Shape *shape, int axis, DType dtype);
 ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims);
+/* The run fails unless a and b are "equal", a is "at_most" b, …; false after a message where that is known already. */
+bool make_require(Import *c, const char *kind, Dim a, Dim b);
 ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp);
 ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode);
 ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b);

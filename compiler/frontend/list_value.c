@@ -125,10 +125,9 @@ ValueId list_tensor(Import *c, ValueId list, const TfShape *stated) {
     Shape element;
     const ListInfo *info = list_find(c->im, list);
     if (!info) return list;
-    if (info->parts) {
-        unsupported(c, "uses a list of values of different shapes as a whole");
-        return (ValueId){0};
-    }
+    if (info->parts) list = ragged_of(c, list, 0);
+    if (list_is_ragged(c->im, list)) return ragged_stack(c, list, (ValueId){0}, stated);
+    if (failed(list)) return list;
     if (fully_known(&info->element, &element) || (stated && fully_known(stated, &element)))
         return list_materialise(c, list, &element);
     unsupported(c, "uses a list before anything was put into it, and the shape of its elements is not known");
@@ -137,7 +136,21 @@ ValueId list_tensor(Import *c, ValueId list, const TfShape *stated) {
 
 Dim list_count(const Import *c, ValueId list) {
     const ListInfo *info = list_find(c->im, list);
-    return info ? info->count : dim_of(c, list, 0);
+    return !info ? dim_of(c, list, 0) : info->meta.i ? dim_of(c, info->meta, 0) : info->count;
+}
+
+/* Whether an item may be said to have the shape of the list's elements: sizes are the same, or one of them is a
+   constant. Others make the list a ragged one. */
+bool list_fits(const Import *c, ValueId list, ValueId item) {
+    if (failed(list) || failed(item)) return true;
+    Shape have = shape_copy(c, item);
+    Shape want = shape_copy(c, list);
+    if (have.rank != want.rank - 1) return true; /* list_fit_item says so */
+    for (int i = 0; i < have.rank; i++) {
+        bool constants = dim_is_const(have.dims[i]) + dim_is_const(want.dims[i + 1]) == 1;
+        if (!dim_equal(have.dims[i], want.dims[i + 1]) && !constants) return false;
+    }
+    return true;
 }
 
 /* Item with the shape of the list's elements, which it must have. Sizes that are only known to be equal at run time are
@@ -156,10 +169,12 @@ ValueId list_fit_item(Import *c, ValueId list, ValueId item, int leading) {
     for (int i = leading; i < have.rank; i++) {
         Dim w = want.dims[i + 1 - leading];
         if (dim_equal(have.dims[i], w)) continue;
-        if (differ++ > 0 || (dim_is_const(have.dims[i]) && dim_is_const(w))) {
+        if (dim_is_const(have.dims[i]) && dim_is_const(w)) {
             unsupported(c, "puts values of different shapes into one list");
             return (ValueId){0};
         }
+        if (!make_require(c, "equal", have.dims[i], w)) return (ValueId){0};
+        differ++;
         to.dims[i] = w;
     }
     return differ ? make_reshape(c, item, &to) : item;
@@ -182,10 +197,8 @@ ValueId list_grow(Import *c, ValueId list, Dim count) {
     Dim have = list_count(c, list);
     Dim want = dim_max(t, have, count);
     if (dim_equal(have, want)) return list;
-    if (info && info->parts) {
-        unsupported(c, "lengthens a list of values of different shapes");
-        return (ValueId){0};
-    }
+    if (info && info->parts) list = ragged_of(c, list, 0);
+    if (list_is_ragged(c->im, list)) return ragged_resize(c, list, want);
     if (info) return list_new(c, want, info->dtype, &info->element);
     Dim before[MAX_RANK] = {{0, 0}};
     Dim after[MAX_RANK] = {{0, 0}};
@@ -196,10 +209,12 @@ ValueId list_grow(Import *c, ValueId list, Dim count) {
 
 ValueId list_get(Import *c, ValueId list, ValueId index, const TfShape *stated) {
     const ListInfo *info = list_find(c->im, list);
-    if (info && info->parts) {
+    if (info && info->parts && value_const(c->g, index)) {
         const ValueId *at = part_at(c, info, index);
         return at ? *at : (ValueId){0};
     }
+    if (info && info->parts) list = ragged_of(c, list, 0);
+    if (list_is_ragged(c->im, list)) return ragged_get(c, list, index, stated);
     ValueId x = list_tensor(c, list, stated);
     return failed(x) ? x : make_gather(c, x, index, 0, 0, false);
 }
@@ -216,6 +231,11 @@ ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grow
         list = list_grow(c, list, d_add(c, at[0], dim_const(1)));
     }
     const ListInfo *info = failed(list) ? NULL : list_find(c->im, list);
+    if (info && info->parts && !value_const(c->g, index)) {
+        list = ragged_of(c, list, 0);
+        info = list_find(c->im, list);
+    }
+    if (info && info->meta.i) return ragged_set(c, list, index, item);
     if (info && info->parts) {
         const ValueId *at = part_at(c, info, index);
         ValueId *parts = arena_memdup(c->im->arena, info->parts, sizeof(ValueId) * (size_t)info->count.value);
@@ -227,11 +247,13 @@ ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grow
         list = list_materialise(c, list, &s);
     }
     if (failed(list)) return list;
+    if (!list_fits(c, list, item)) return ragged_set(c, ragged_of(c, list, 0), index, item);
     item = list_fit_item(c, list, item, 0);
     ValueId row = make_expand(c, item, 0);
     ValueId begin = begin_at(c, index, rank_of(c, list));
     ValueId inputs[] = {list, row, begin};
-    return import_node(c, OP_DYNAMIC_UPDATE, 3, inputs, 0, NULL);
+    Attr checked = attr_int("checked", 1);
+    return import_node(c, OP_DYNAMIC_UPDATE, 3, inputs, 1, &checked);
 }
 
 /* Whether indices are 0, 1 … count - 1. */
@@ -249,6 +271,9 @@ static bool is_all_in_order(const Import *c, ValueId indices, Dim count) {
 }
 
 ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *stated) {
+    const ListInfo *info = list_find(c->im, list);
+    if (info && info->parts) list = ragged_of(c, list, 0);
+    if (list_is_ragged(c->im, list)) return ragged_stack(c, list, indices, stated);
     list = list_tensor(c, list, stated);
     if (failed(list) || (rank_of(c, indices) == 1 && is_all_in_order(c, indices, dim_of(c, list, 0)))) return list;
     return make_gather(c, list, indices, 0, 0, false);
@@ -291,6 +316,10 @@ ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, b
         if (!needed_count(c, indices, &needed)) return none;
         list = list_grow(c, list, needed);
     }
+    if (list_is_ragged(c->im, list)) {
+        unsupported(c, "scatters values into a list of values of different shapes");
+        return none;
+    }
     if (failed(list)) return list;
     Dim count = list_count(c, list);
     if (is_all_in_order(c, indices, count) && list_find(c->im, list) && dim_equal(dim_of(c, values, 0), count))
@@ -323,6 +352,7 @@ static bool concat_parts(Import *c, const ListInfo *list) {
 bool list_concat(Import *c, ValueId list, const TfShape *stated) {
     const ListInfo *info = list_find(c->im, list);
     if (info && info->parts) return concat_parts(c, info);
+    if (info && info->meta.i) return ragged_concat(c, list, stated);
     ValueId x = list_tensor(c, list, stated);
     Shape s = shape_copy(c, x);
     if (failed(x)) return false;

@@ -4,6 +4,30 @@
 
 #include <string.h>
 
+bool constraint_kind(const char *name, ConstraintKind *out) {
+    static const char *const names[] = {[CONSTRAINT_EQUAL] = "equal",
+                                        [CONSTRAINT_BROADCASTS] = "broadcast",
+                                        [CONSTRAINT_AT_MOST] = "at_most",
+                                        [CONSTRAINT_NEEDS] = "needs"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strcmp(names[i], name) == 0) return *out = (ConstraintKind)i, true;
+    return false;
+}
+
+bool constraint_holds(ConstraintKind kind, int64_t a, int64_t b) {
+    switch (kind) {
+    case CONSTRAINT_EQUAL:
+        return a == b;
+    case CONSTRAINT_BROADCASTS:
+        return a == b || a == 1;
+    case CONSTRAINT_AT_MOST:
+        return a <= b;
+    case CONSTRAINT_NEEDS:
+        return a > 0 || b == 0;
+    }
+    return false;
+}
+
 static bool is_known(Constraints *c, ConstraintKind kind, Dim a, Dim b) {
     DimTable *t = &c->g->dims;
     int64_t low, high;
@@ -46,6 +70,13 @@ static void same_dims(Constraints *c, const Shape *a, const Dim *dims) {
 
 static void constrain_operands(Constraints *c, const Node *n) {
     for (uint32_t i = 0; i < n->n_inputs; i++) broadcasts(c, shape_in(c, n, i), shape_out(c, n), 0);
+}
+
+static void constrain_require(Constraints *c, const Node *n) {
+    const Attr *a = node_attr(n, "a"), *b = node_attr(n, "b");
+    ConstraintKind kind = CONSTRAINT_EQUAL;
+    CHECK(constraint_kind(node_string(n, "kind", ""), &kind));
+    for (uint32_t i = 0; i < a->n; i++) constraint_add(c, kind, a->v.dims[i], b->v.dims[i]);
 }
 
 static void constrain_reshape(Constraints *c, const Node *n) {
@@ -196,6 +227,7 @@ static ConstraintFn *const table[N_OPS] = {
 #define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = constrain_operands,
 #include "ir/scalar.def"
 #undef SCALAR
+    [OP_REQUIRE] = constrain_require,
     [OP_RESHAPE] = constrain_reshape,
     [OP_BROADCAST] = constrain_operands,
     [OP_SLICE] = constrain_slice,

@@ -22,6 +22,10 @@ typedef struct {
     VEC(Constraint) list;
 } Constraints;
 
+/* Kinds by the names that `require` has for them; false: there is no such. */
+bool constraint_kind(const char *name, ConstraintKind *out);
+/* Whether it holds for these numbers. */
+bool constraint_holds(ConstraintKind kind, int64_t a, int64_t b);
 /* Appends a constraint unless it is known to hold. */
 void constraint_add(Constraints *c, ConstraintKind kind, Dim a, Dim b);
 /* Appends those of node n, but not of the nodes in its regions, nor between a region's values and its node's. */

@@ -1,4 +1,5 @@
 /* infer: what all shape functions share, and those of data without inputs (const, iota, dims_tensor, load_dims). */
+#include "ir/constraint.h"
 #include "ir/infer_common.h"
 
 #include <stdarg.h>
@@ -230,6 +231,13 @@ bool infer_dims_tensor(Infer *c) {
     infer_set(c, 0, dtype, &s);
     infer_set_content(c, dims->n, dims->v.dims);
     return true;
+}
+
+bool infer_require(Infer *c) {
+    ConstraintKind kind;
+    if (!constraint_kind(node_string(c->n, "kind", ""), &kind))
+        return infer_error(c, "there is no requirement '%s'", node_string(c->n, "kind", ""));
+    return infer_attr(c, "a")->n == infer_attr(c, "b")->n || infer_error(c, "its sizes are no pairs");
 }
 
 bool infer_load_dims(Infer *c) {

@@ -46,22 +46,25 @@ ExprId element_slice(Body *b, const Node *n, const Position *at) {
     return body_value(b, n->inputs[0], &p);
 }
 
-/* Where a dynamic slice begins: element i of the index tensor, clamped to 0 .. size - part. */
-static ExprId clamped_begin(Body *b, ValueId begin, int i, Dim size, Dim part) {
+/* Where a dynamic slice or update begins: element i of the index tensor, clamped to 0 .. size - part; what had to be
+   clamped fails the kernel where the node says `checked`. */
+ExprId element_begin(Body *b, const Node *n, ValueId begin, int i, Dim size, Dim part, ExprId inside) {
     Position where = {.rank = 1, .has_at = true};
     where.at[0] = index_int(b, i);
     ExprId v = body_value(b, begin, &where), wide = body_cast(b, v, DTYPE_S64);
     Dim room = dim_sub(&b->l->g->dims, size, part);
     ExprId last = index_dim(b, room), not_above = index_min(b, wide, last);
-    return index_max(b, not_above, index_int(b, 0));
+    ExprId clamped = index_max(b, not_above, index_int(b, 0));
+    if (node_int(n, "checked", 0)) body_fail(b, index_test(b, OP_NE, wide, clamped), inside);
+    return clamped;
 }
 
 ExprId element_dynamic_slice(Body *b, const Node *n, const Position *at) {
     Position p = coordinates(b, n, at);
     const Shape *in = &lower_value(b->l, n->inputs[0])->shape, *out = &lower_value(b->l, n->outputs[0])->shape;
     for (int i = 0; i < p.rank; i++) {
-        if (dim_equal(in->dims[i], out->dims[i])) continue;
-        ExprId begin = clamped_begin(b, n->inputs[1], i, in->dims[i], out->dims[i]);
+        if (dim_equal(in->dims[i], out->dims[i]) && !node_int(n, "checked", 0)) continue;
+        ExprId begin = element_begin(b, n, n->inputs[1], i, in->dims[i], out->dims[i], at->inside);
         p.at[i] = index_add(b, p.at[i], begin);
     }
     return body_value(b, n->inputs[0], &p);

@@ -166,6 +166,7 @@ Position position_reshape(Body *b, const Shape *from, const Shape *to, const Pos
 /* ---- element functions: the value of result 0 of n at a position (element*.c) */
 typedef ExprId ElementFn(Body *b, const Node *n, const Position *at);
 ElementFn *element_of(OpId op); /* NULL: the op needs loops */
+ExprId element_begin(Body *b, const Node *n, ValueId begin, int i, Dim size, Dim part, ExprId inside);
 ElementFn element_scalar, element_iota, element_reshape, element_broadcast, element_transpose, element_reverse,
     element_slice, element_dynamic_slice, element_pad, element_gather, element_gather_nd, element_space_to_batch,
     element_batch_to_space, element_resize;

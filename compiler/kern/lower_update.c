@@ -60,11 +60,8 @@ bool lower_update(Lower *l, NodeId n) {
     const Shape *shape = &lower_value(l, x)->shape, *part = &lower_value(l, update)->shape;
     Position there = s.update;
     for (int d = 0; d < shape->rank; d++) {
-        Position where = {.rank = 1, .has_at = true, .at = {index_int(b, d)}};
-        ExprId first = body_value(b, begin, &where), wide = body_cast(b, first, DTYPE_S64);
-        ExprId room = index_dim(b, dim_sub(&l->g->dims, shape->dims[d], part->dims[d]));
-        ExprId clamped = index_max(b, index_min(b, wide, room), index_int(b, 0));
-        there.at[d] = index_add(b, s.update.at[d], clamped);
+        ExprId first = element_begin(b, node, begin, d, shape->dims[d], part->dims[d], (ExprId){0});
+        there.at[d] = index_add(b, s.update.at[d], first);
     }
     there.flat = (ExprId){0};
     ExprId exprs[2];
@@ -73,7 +70,8 @@ bool lower_update(Lower *l, NodeId n) {
     nest_merge(b, &s.nest, 2, exprs);
     double elements = nest_typical(l, &s.nest);
     Cost cost = body_cost(b, elements, 1);
-    Stmt *inside = stmt_store(b, s.param, exprs[0], exprs[1]);
+    Stmt *store = stmt_store(b, s.param, exprs[0], exprs[1]);
+    Stmt *inside = stmt_join(stmt_fails(b), store);
     Dim units;
     b->k->body =
         nest_wrap(b, &s.nest, s.nest.n, inside, body_has_lanes(b) ? s.nest.n - 1 : -1, cost.ns / elements, &units);

@@ -1,5 +1,6 @@
 /* Control flow, constants and dims: ops whose results are other values, or symbols. Regions are run by ref_run_region;
    a loop keeps references to its carried values only, so memory does not grow with the iterations. */
+#include "ir/constraint.h"
 #include "ref/ref_internal.h"
 #include <string.h>
 
@@ -25,6 +26,18 @@ bool ref_dims_tensor(RefCall *c) {
     const Attr *dims = node_attr(c->n, "dims");
     if ((int64_t)dims->n != tensor_count(&c->out[0])) BUG("dims_tensor of another size than its shape");
     for (uint32_t i = 0; i < dims->n; i++) tensor_set_i64(&c->out[0], i, ref_dim(c, dims->v.dims[i]));
+    return true;
+}
+
+bool ref_require(RefCall *c) {
+    const Attr *a = node_attr(c->n, "a"), *b = node_attr(c->n, "b");
+    ConstraintKind kind = CONSTRAINT_EQUAL;
+    CHECK(constraint_kind(node_string(c->n, "kind", ""), &kind));
+    for (uint32_t i = 0; i < a->n; i++) {
+        int64_t x = ref_dim(c, a->v.dims[i]), y = ref_dim(c, b->v.dims[i]);
+        if (!constraint_holds(kind, x, y))
+            return ref_error(c, "sizes %lld and %lld do not fit", (long long)x, (long long)y);
+    }
     return true;
 }
 

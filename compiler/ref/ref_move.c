@@ -151,6 +151,8 @@ static bool clamped_begin(RefCall *c, const Tensor *begin, const Tensor *whole, 
     for (int i = 0; i < whole->rank; i++) {
         const int64_t most = whole->dims[i] - sizes[i], b = tensor_get_i64(begin, i);
         if (most < 0) return ref_error(c, "a slice of size %lld is larger than dimension %d", (long long)sizes[i], i);
+        if ((b < 0 || b > most) && node_int(c->n, "checked", 0))
+            return ref_error(c, "position %lld is outside of 0..%lld", (long long)b, (long long)most);
         out[i] = b < 0 ? 0 : b > most ? most : b;
     }
     return true;

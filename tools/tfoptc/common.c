@@ -144,6 +144,20 @@ static bool is_identifier(const char *name) {
            name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")] == 0;
 }
 
+/* The shape of the value that an input will be fed with; the file is read again, and complained of, when it is. */
+static void say_value(InputWord *w, const Options *o) {
+    Arena *scratch = arena_new();
+    Diag quiet;
+    Tensor t;
+    diag_init(&quiet, scratch, o->model);
+    if (!image_is_file(w->file) && tensor_read(&t, scratch, w->file, w->name, w->option.dtype, &quiet)) {
+        w->option.has_value = true;
+        w->option.value.rank = t.rank;
+        memcpy(w->option.value.dims, t.dims, sizeof(int64_t) * (size_t)t.rank);
+    }
+    arena_free(scratch);
+}
+
 bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
     *c = (CompileOptions){.model = o->model,
                           .cpus = o->cpu ? o->cpu : "native",
@@ -189,8 +203,10 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     for (uint32_t i = 0; i < o->inputs.len; i++) {
         InputWord w;
         if (!common_parse_input(&w, o->inputs.data[i], arena, d)) return false;
+        if (w.name && w.file) say_value(&w, o);
         if (w.name) vec_push(arena, &inputs, w.option);
     }
+    c->import.guess_ranks = (o->command & (INSPECT | RUN | VERIFY | BENCHMARK | EXPLAIN)) != 0;
     c->import.inputs = inputs.data;
     c->import.n_inputs = inputs.len;
     c->import.outputs = o->outputs.data;
