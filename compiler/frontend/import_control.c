@@ -300,11 +300,11 @@ typedef struct {
     uint32_t total;    /* with the metas of ragged lists behind them: entries of the arrays below */
     uint32_t *meta_at; /* per value: where its meta is, 0: it is no ragged list */
     int *ragged_rank;  /* per value: rank of the elements of a list that must become ragged, else -1 */
-    ValueId *init;   /* outside, at the start */
-    bool *remade;    /* made again inside: constants that the body gives back unchanged, lists without contents */
-    Shape *params;   /* shapes inside */
-    Shape *next;     /* what the last try of the body gave back */
-    uint32_t *fresh; /* [n * MAX_RANK] symbol expression that was put for a dim, 0: none */
+    ValueId *init;     /* outside, at the start */
+    bool *remade;      /* made again inside: constants that the body gives back unchanged, lists without contents */
+    Shape *params;     /* shapes inside */
+    Shape *next;       /* what the last try of the body gave back */
+    uint32_t *fresh;   /* [n * MAX_RANK] symbol expression that was put for a dim, 0: none */
     RegionId regions[2];
     ValueId *results; /* of the last try of the body */
 } Loop;
@@ -332,13 +332,12 @@ static bool import_loop_region(Import *c, Loop *l, int which, ValueId *results) 
                                  : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &l->params[i],
                                                    i < l->n ? f->arg_names[i] : "list");
     for (uint32_t i = 0; i < l->n; i++)
-        if (l->meta_at[i])
-            ragged_register(c, inside[i], inside[l->meta_at[i]], &list_find(c->im, l->init[i])->element);
+        if (l->meta_at[i]) ragged_register(c, inside[i], inside[l->meta_at[i]], &list_find(c->im, l->init[i])->element);
     return import_call(c->im, f, c->n, r, inside, results);
 }
 
-/* Whether d has no meaning outside of the loop: it mentions a symbol of this try, or one that stands for a size that the
-   loop changes. */
+/* Whether d has no meaning outside of the loop: it mentions a symbol of this try, or one that stands for a size that
+   the loop changes. */
 static bool is_inside(const Import *c, const Loop *l, Dim d, uint32_t first) {
     for (uint32_t i = 0; !dim_is_const(d) && i < l->total * MAX_RANK; i++)
         if (l->fresh[i] && dim_uses(&c->g->dims, d, c->g->dims.exprs.data[l->fresh[i]].symbol)) return true;
@@ -552,8 +551,7 @@ bool import_while(Import *c) {
     if (id.i == 0) return false;
     c->n_out = l->n;
     n = 0;
-    for (uint32_t i = 0; i < l->total; i++)
-        outputs[i] = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
+    for (uint32_t i = 0; i < l->total; i++) outputs[i] = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
     memcpy(c->out, outputs, sizeof(ValueId) * l->n);
     for (uint32_t i = 0; i < l->n; i++)
         if (l->meta_at[i])

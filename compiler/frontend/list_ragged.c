@@ -186,8 +186,8 @@ static ValueId column(Import *c, ValueId meta, int64_t k) {
     return make_index(c, meta, 1, dim_const(k));
 }
 
-/* The dims from `first` on that all values have; those that were not written do not count. False after a message; values
-   that differ fail the run. */
+/* The dims from `first` on that all values have; those that were not written do not count. False after a message;
+   values that differ fail the run. */
 static bool common_dims(Import *c, ValueId meta, const ListInfo *info, const TfShape *stated, int first, Dim *out) {
     int rank = rank_in(c, meta);
     int64_t axis = 0;

@@ -131,6 +131,9 @@ bool ref_slice(RefCall *c) {
     ref_ints(c, "begin", begin, MAX_RANK);
     ref_ints(c, "strides", stride, MAX_RANK);
     ref_strides(in->rank, in->dims, walk);
+    for (int i = 0; i < in->rank; i++)
+        if (out->dims[i] == 0 && stride[i] == 1 && (begin[i] < 0 || begin[i] > in->dims[i]))
+            return ref_error(c, "the slice begins at %lld, outside of dimension %d", (long long)begin[i], i);
     if (tensor_count(out) == 0) return true;
     for (int i = 0; i < in->rank; i++) {
         const int64_t last = begin[i] + (out->dims[i] - 1) * stride[i];
@@ -310,6 +313,14 @@ static bool block_move(RefCall *c, const Tensor *space, const Tensor *batch, Ten
 }
 
 bool ref_space_to_batch(RefCall *c) {
+    int64_t block[MAX_RANK], before[MAX_RANK], after[MAX_RANK];
+    const int n = (int)node_attr(c->n, "block")->n;
+    ref_ints(c, "block", block, MAX_RANK);
+    ref_ints(c, "before", before, MAX_RANK);
+    ref_ints(c, "after", after, MAX_RANK);
+    for (int i = 0; i < n; i++)
+        if ((c->in[0].dims[i + 1] + before[i] + after[i]) % block[i] != 0)
+            return ref_error(c, "padded dimension %d is no multiple of its block %lld", i + 1, (long long)block[i]);
     return block_move(c, &c->in[0], &c->out[0], &c->out[0], true);
 }
 

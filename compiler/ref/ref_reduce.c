@@ -153,7 +153,7 @@ bool ref_arg_reduce(RefCall *c) {
         return ref_error(c, "cannot search %s along axis %lld", dtype_info(in->dtype)->text, (long long)axis);
     const int64_t outer = ref_product(0, (int)axis, in->dims), size = in->dims[axis],
                   inner = ref_product((int)axis + 1, in->rank, in->dims);
-    if (size == 0 && outer > 0 && inner > 0) return ref_error(c, "dimension %lld to search is empty", (long long)axis);
+    if (size == 0) return ref_error(c, "dimension %lld to search is empty", (long long)axis);
     const void *data = ref_widen(c, in);
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t j = 0; j < inner; j++) {

@@ -69,7 +69,6 @@ static bool read_tensors(CaseTensor **out, uint32_t *out_n, Arena *arena, const 
         CaseTensor *t = &(*out)[i];
         t->name = arena_strdup(arena, json_string_value(json_object_get(j, "name")));
         t->dtype = dtype_named(json_string_value(json_object_get(j, "dtype")));
-        t->unknown_rank = json_is_null(json_object_get(j, "graph_shape"));
         if (!read_value(&t->value, arena, directory, j, d)) return false;
     }
     return true;
@@ -80,10 +79,9 @@ static bool read_import(Case *c, Arena *arena, const json_t *j, Diag *d) {
     const char **outputs = NEW_ARRAY(arena, const char *, c->n_outputs + 1);
     for (uint32_t i = 0; i < c->n_inputs; i++) {
         inputs[i].name = c->inputs[i].name;
-        if (!c->inputs[i].unknown_rank) continue;
-        inputs[i].has_shape = true; /* the rank comes from the value, its sizes stay unknown */
-        inputs[i].shape.rank = c->inputs[i].value.rank;
-        for (int k = 0; k < inputs[i].shape.rank; k++) inputs[i].shape.dims[k] = -1;
+        inputs[i].has_value = true; /* an unknown rank comes from the value, sizes stay unknown */
+        inputs[i].value.rank = c->inputs[i].value.rank;
+        memcpy(inputs[i].value.dims, c->inputs[i].value.dims, sizeof inputs[i].value.dims);
     }
     for (uint32_t i = 0; i < c->n_outputs; i++) outputs[i] = c->outputs[i].name;
     const json_t *init = json_object_get(j, "init"), *tables = json_object_get(j, "tables");
@@ -120,6 +118,7 @@ bool case_read(Case *c, Arena *arena, const char *directory, Diag *d) {
                 .rtol = json_number_value(json_object_get(j, "rtol")),
                 .atol = json_number_value(json_object_get(j, "atol")),
                 .int_atol = json_number_value(json_object_get(j, "int_atol")),
+                .must_fail = strcmp(json_string_value(json_object_get(j, "check")), "error") == 0,
                 .shapes_only = strcmp(json_string_value(json_object_get(j, "check")), "shape") == 0};
     const json_t *ops = json_object_get(j, "live_ops");
     c->n_ops = (uint32_t)json_array_size(ops);

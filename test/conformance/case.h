@@ -6,7 +6,6 @@
 typedef struct {
     const char *name; /* tensor */
     DType dtype;
-    bool unknown_rank; /* of the placeholder */
     bool integer_bits; /* compared as integers although stored otherwise */
     Tensor value;
 } CaseTensor;
@@ -16,6 +15,7 @@ typedef struct {
     CaseTensor *inputs, *outputs;
     uint32_t n_inputs, n_outputs;
     double rtol, atol, int_atol;
+    bool must_fail; /* TensorFlow fails on these inputs */
     bool shapes_only;
     const char **ops; /* live ones */
     uint32_t n_ops;
