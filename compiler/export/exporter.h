@@ -63,9 +63,10 @@ void export_note_symbols(Exporter *e, ValueId v);
 const char *export_clamped(Exporter *e, const char *begin, DType dtype, int rank, const Dim *dims, const Dim *size);
 bool export_unsupported(Exporter *e, const Node *n, const char *why);
 
-ExportFn export_scalar, export_cast, export_const, export_iota, export_dims_tensor, export_load_dims, export_require, export_reshape,
-    export_broadcast, export_transpose, export_reverse, export_slice, export_dynamic_slice, export_pad, export_concat,
-    export_gather, export_gather_nd, export_scatter_nd, export_space_batch, export_reduce, export_arg_reduce,
-    export_cumulate, export_softmax, export_layer_norm, export_matmul, export_conv, export_conv_transpose, export_pool,
-    export_resize, export_host, export_trunc, export_popcount, export_dynamic_update, export_branches, export_while;
+ExportFn export_scalar, export_cast, export_const, export_iota, export_dims_tensor, export_load_dims, export_require,
+    export_reshape, export_broadcast, export_transpose, export_reverse, export_slice, export_dynamic_slice, export_pad,
+    export_concat, export_gather, export_gather_nd, export_scatter_nd, export_space_batch, export_reduce,
+    export_arg_reduce, export_cumulate, export_softmax, export_layer_norm, export_matmul, export_conv,
+    export_conv_transpose, export_pool, export_resize, export_host, export_trunc, export_popcount,
+    export_dynamic_update, export_branches, export_while;
 #endif

@@ -123,7 +123,7 @@ static void constrain_pad(Constraints *c, const Node *n) {
         for (int k = 0; k < 2; k++) {
             Dim room = dim_sub(t, shape_in(c, n, 0)->dims[i], dim_const(strcmp(mode, "reflect") == 0));
             constraint_add(c, CONSTRAINT_AT_MOST, dim_const(0), sides[k][i]);
-            if (bounded && !dim_is(sides[k][i], 0)) constraint_add(c, CONSTRAINT_AT_MOST, sides[k][i], room);
+            if (bounded) constraint_add(c, CONSTRAINT_AT_MOST, sides[k][i], room);
         }
 }
 

@@ -176,6 +176,21 @@ bool make_load_dims(Maker *m, OpId op) {
     return false;
 }
 
+/* One that holds, unless runs may fail. */
+bool make_require(Maker *m, OpId op) {
+    Dim a = pick_dim(m), b = pick_dim(m);
+    bool holds = true;
+    if (!m->root) return false; /* symbols of loops have no value here */
+    for (int i = 0; i < N_BINDINGS; i++) holds = holds && dim_value(m->w, a, i) <= dim_value(m->w, b, i);
+    if (!holds && !m->w->outside) return false;
+    Attr attrs[3];
+    attrs[0] = attr_string("kind", "at_most");
+    attrs[1] = attr_dims(m->g->arena, "a", 1, &a);
+    attrs[2] = attr_dims(m->g->arena, "b", 1, &b);
+    NodeSpec spec = {.op = op, .name = "", .attrs = attrs, .n_attrs = 3};
+    return graph_add(m->g, m->region, &spec, &m->d).i != 0;
+}
+
 bool make_host(Maker *m, OpId op) {
     (void)m, (void)op;
     return false;
