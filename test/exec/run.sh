@@ -185,11 +185,21 @@ mistakes) # of the command line: a message and the exit code, and nothing is wri
     refuses 1 "is no .npy file" run "$model" --input "image=$source/README.md"
     refuses 2 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
     ;;
-size) # a model without host ops links none of them, and no dlopen
+size) # a model without host ops links none of them, no codec and no dlopen: its symbols and size
     compile "$work/digits.o" --threads 0
     build_host "$work/host" -DLINKED_MODEL=digits "$work/digits.o" -Wl,--gc-sections
-    nm "$work/host" | grep -i ' tfopt_host_' && fail "host ops are linked"
-    nm "$work/host" | grep -w dlopen && fail "dlopen is linked"
+    for f in "$source"/runtime/hostops/*.c; do basename "$f" .c; done | sort -u >"$work/members"
+    nm -A --defined-only -g "$build/runtime/libtfopt.a" 2>/dev/null | sed 's/^.*:\([^:]*\)\.c\.o:[0-9a-f]* [A-Z] /\1 /' | sort -u >"$work/all" # member symbol
+    join "$work/members" "$work/all" | cut -d' ' -f2 | sort -u >"$work/of_hostops"
+    [ "$(wc -l <"$work/of_hostops")" -gt 300 ] || fail "the symbols of the host ops are not found"
+    nm --defined-only "$work/host" | cut -d' ' -f3 | sort -u >"$work/linked"
+    comm -12 "$work/of_hostops" "$work/linked" >"$work/both"
+    [ -s "$work/both" ] && fail "host ops are linked: $(tr '\n' ' ' <"$work/both")"
+    nm -D "$work/host" | grep -w -e dlopen -e 'jpeg_.*' -e 'png_.*' -e inflate && fail "dlopen or a codec is linked"
+    ldd "$work/host" | grep -e jpeg -e png -e libz && fail "a codec library is needed"
+    echo "symbols of the model and the runtime:"
+    nm -S --defined-only "$work/host" | grep -e ' tfopt_' -e ' core_' -e ' digits_' | cut -d' ' -f2-
+    size "$work/host"
     ;;
 consumer) # a project out of tree, against the build tree and against an installation
     for kind in build install; do
