@@ -91,6 +91,26 @@ ValueId rule_slice_of_concat(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
+/* A slice that takes nothing of the padding. */
+ValueId rule_slice_of_pad(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id), *pad = match(w->g, n->inputs[0], OP_PAD);
+    if (!pad) return (ValueId){0};
+    const Shape *x = shape_at(w->g, pad->inputs[0]);
+    Dim begin[MAX_RANK];
+    for (int i = 0; i < x->rank; i++) {
+        Dim first = dims_attr(n, "begin")[i], size = dims_attr(n, "size")[i], before = dims_attr(pad, "before")[i];
+        bool whole = dim_equal(first, before) && dim_equal(size, x->dims[i]);
+        bool known = dim_is_const(first) && dim_is_const(size) && dim_is_const(before) && dim_is_const(x->dims[i]);
+        if (ints_attr(n, "strides")[i] != 1) return (ValueId){0};
+        if (!whole && !(known && first.value >= before.value && size.value <= x->dims[i].value &&
+                        first.value - before.value <= x->dims[i].value - size.value))
+            return (ValueId){0};
+        begin[i] = whole ? dim_const(0) : dim_const(first.value - before.value);
+    }
+    rewrite_takes(w, n->inputs[0]);
+    return insert_slice(w, pad->inputs[0], x->rank, begin, dims_attr(n, "size"), ints_attr(n, "strides"), n->name);
+}
+
 /* Operands without elements are left out; a concat of one operand is that operand. */
 ValueId rule_concat_one(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);

@@ -153,8 +153,19 @@ ValueId rule_batch_to_space_reshape(Rewriter *w, NodeId id) {
     return space.i ? insert_reshape(w, space, &to, name) : space;
 }
 
+/* x from begin on, in shape `to`; begin may be all 0. */
+static ValueId insert_window(Rewriter *w, ValueId x, const Dim *begin, const Shape *to, const char *name) {
+    int64_t ones[MAX_RANK];
+    for (int i = 0; i < to->rank; i++) ones[i] = 1;
+    Arena *a = w->u->scratch;
+    size_t rank = (size_t)to->rank;
+    Attr attrs[] = {attr_dims(a, "begin", rank, begin), attr_dims(a, "size", rank, to->dims),
+                    attr_ints(a, "strides", rank, ones)};
+    return insert_op(w, OP_SLICE, name, 1, &x, 3, attrs);
+}
+
 /* batch_to_space(conv(space_to_batch(x))) with step 1 is a convolution whose taps are `block` apart. What is padded and
-   cropped around it is padding of that convolution, as long as that does not come out negative. */
+   cropped around it is padding of that convolution; what is cropped beyond that is cut off its result. */
 ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *conv = match_only(w, n->inputs[0], OP_CONV);
     const Node *blocks = conv ? match_only(w, conv->inputs[0], OP_SPACE_TO_BATCH) : NULL;
@@ -162,7 +173,9 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
     size_t spatial = (size_t)shape_at(w->g, n->outputs[0])->rank - 2, count = node_attr(n, "block")->n;
     if (count > spatial || count != node_attr(blocks, "block")->n) return (ValueId){0};
     int64_t strides[3], dilations[3];
-    Dim before[3], after[3];
+    Dim before[3], after[3], begin[MAX_RANK];
+    bool cropped = false;
+    for (int i = 0; i < MAX_RANK; i++) begin[i] = dim_const(0);
     for (size_t i = 0; i < spatial; i++) {
         int64_t block = i < count ? node_attr(n, "block")->v.ints[i] : 1;
         strides[i] = node_attr(conv, "strides")->v.ints[i];
@@ -182,7 +195,13 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
             d = dim_add(&w->g->dims, d, node_attr(blocks, names[k])->v.dims[i]);
             d = dim_sub(&w->g->dims, d, node_attr(n, names[k])->v.dims[i]);
             dim_range(&w->g->dims, d, &low, &high);
-            if (low < 0 || (block == 1 && strides[i] != 1 && !dim_equal(d, *sides[k]))) return (ValueId){0};
+            if (block == 1 && strides[i] != 1 && !dim_equal(d, *sides[k])) return (ValueId){0};
+            if (low < 0 && !dim_is_const(d)) return (ValueId){0};
+            if (low < 0) {
+                cropped = true;
+                if (k == 0) begin[i + 1] = dim_const(-d.value);
+                d = dim_const(0);
+            }
             *sides[k] = d;
         }
     }
@@ -192,7 +211,39 @@ ValueId rule_dilated_convolution(Rewriter *w, NodeId id) {
                     attr_int("groups", node_int(conv, "groups", 1))};
     rewrite_takes(w, n->inputs[0]);
     rewrite_takes(w, conv->inputs[0]);
-    return insert_op(w, OP_CONV, conv->name, 2, (ValueId[]){blocks->inputs[0], conv->inputs[1]}, 5, attrs);
+    Shape to = *shape_at(w->g, n->outputs[0]);
+    const char *name = conv->name;
+    ValueId y = insert_op(w, OP_CONV, name, 2, (ValueId[]){blocks->inputs[0], conv->inputs[1]}, 5, attrs);
+    return y.i && cropped ? insert_window(w, y, begin, &to, name) : y;
+}
+
+/* batch_to_space(space_to_batch(x)) with the same blocks leaves padding and cropping. */
+ValueId rule_batch_space_pair(Rewriter *w, NodeId id) {
+    const Node *n = node_at(w->g, id), *blocks = match(w->g, n->inputs[0], OP_SPACE_TO_BATCH);
+    if (!blocks || node_attr(n, "block")->n != node_attr(blocks, "block")->n) return (ValueId){0};
+    size_t count = node_attr(n, "block")->n;
+    if (memcmp(node_attr(n, "block")->v.ints, node_attr(blocks, "block")->v.ints, count * sizeof(int64_t)) != 0)
+        return (ValueId){0};
+    Shape to = *shape_at(w->g, n->outputs[0]);
+    size_t rank = (size_t)to.rank;
+    Dim before[MAX_RANK], after[MAX_RANK], begin[MAX_RANK];
+    for (size_t i = 0; i < rank; i++) {
+        bool inner = i >= 1 && i <= count;
+        before[i] = inner ? node_attr(blocks, "before")->v.dims[i - 1] : dim_const(0);
+        after[i] = inner ? node_attr(blocks, "after")->v.dims[i - 1] : dim_const(0);
+        begin[i] = inner ? node_attr(n, "before")->v.dims[i - 1] : dim_const(0);
+    }
+    const char *name = n->name;
+    ValueId x = blocks->inputs[0];
+    rewrite_takes(w, n->inputs[0]);
+    DType dtype = dtype_at(w->g, x);
+    if (!dtype_is_float(dtype) && !dtype_is_int(dtype)) return (ValueId){0};
+    Arena *a = w->u->scratch;
+    Attr attrs[] = {attr_dims(a, "before", rank, before), attr_dims(a, "after", rank, after),
+                    attr_string("mode", "constant")};
+    ValueId zero = build_scalar_const(w->g, w->r, dtype, 0);
+    x = insert_op(w, OP_PAD, name, 2, (ValueId[]){x, zero}, 3, attrs);
+    return x.i ? insert_window(w, x, begin, &to, name) : x;
 }
 
 ValueId rule_resize_nothing(Rewriter *w, NodeId id) {

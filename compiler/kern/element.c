@@ -2,6 +2,7 @@
    everything in a fused group that needs no loop of its own is in this table. Movement that is a change of coordinates
    only is in element_move.c. */
 #include "kern/lower.h"
+#include <math.h>
 
 ElementFn *element_of(OpId op) {
     static ElementFn *const table[N_OPS] = {
@@ -179,7 +180,22 @@ static ExprId to_index(Body *b, ExprId x, Dim size) { /* clamped to the image */
     return index_min(b, low, last);
 }
 
+/* out / in where that is whole and TensorFlow's arithmetic in float takes pixel o / factor for every o; else 0. */
+static int64_t whole_factor(const Node *n, Dim in, Dim out) {
+    enum { LONGEST = 1 << 16 };
+    if (!dim_is_const(in) || !dim_is_const(out) || in.value < 1 || out.value > LONGEST || out.value % in.value != 0 ||
+        node_int(n, "align_corners", 0) != 0)
+        return 0;
+    int64_t factor = out.value / in.value;
+    float scale = (float)in.value / (float)out.value, half = node_int(n, "half_pixel", 0) != 0 ? 0.5f : 0.0f;
+    for (int64_t o = 0; o < out.value; o++)
+        if ((int64_t)floorf(((float)o + half) * scale) != o / factor) return 0;
+    return factor;
+}
+
 static ExprId nearest_index(Body *b, const Node *n, ExprId o, Dim in, Dim out) {
+    int64_t factor = whole_factor(n, in, out);
+    if (factor > 0) return index_div(b, o, index_int(b, factor));
     ExprId x = source_coordinate(b, n, o, in, out);
     if (node_int(n, "align_corners", 0) != 0) { /* roundf: half away from zero; x >= 0 */
         ExprId half = body_number(b, DTYPE_F32, 0.5);
