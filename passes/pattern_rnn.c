@@ -78,11 +78,18 @@ static ValueId make_result(Rewriter *w, const CellLoop *l, uint32_t i, ResultKin
     return insert_reshape(w, made[1], &s, n->name);
 }
 
-static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
+/* Several entries known to come together: a recurrence reads each weight once for some of them. */
+static bool is_batched(const CellLoop *l) {
+    Dim batch = shape_at(l->t.g, l->t.n->inputs[l->h])->dims[0];
+    return dim_is_const(batch) && batch.value > 1;
+}
+
+static bool replace_loop(Unit *u, NodeId id, uint32_t counter, bool batched) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
     CellLoop l = {.h = 0};
-    if (!time_loop_find(g, n, counter, &l.t) || l.t.count.i || !dim_equal(l.t.limit, l.t.steps) || !find_cell(&l))
+    if (!time_loop_find(g, n, counter, &l.t) || l.t.count.i || !dim_equal(l.t.limit, l.t.steps) || !find_cell(&l) ||
+        is_batched(&l) != batched)
         return false;
     uint32_t n_results = n->n_outputs;
     ResultKind *kinds = NEW_ARRAY(u->scratch, ResultKind, n_results);
@@ -115,9 +122,11 @@ static bool replace_loop(Unit *u, NodeId id, uint32_t counter) {
 static bool try_loop(Unit *u, NodeId id) {
     uint32_t n = node_at(u->g, id)->n_inputs;
     for (uint32_t i = 0; i < n; i++)
-        if (replace_loop(u, id, i)) return true;
+        if (replace_loop(u, id, i, false)) return true;
     for (uint32_t i = 0; i < n; i++)
         if (recurrence_replace(u, id, i)) return true;
+    for (uint32_t i = 0; i < n; i++)
+        if (replace_loop(u, id, i, true)) return true;
     return false;
 }
 
