@@ -34,13 +34,10 @@ bool import_gather_nd(Import *c) {
 bool import_scatter_nd(Import *c) {
     Shape s = {0};
     if (!load_content(c, c->in[2], 0, s.dims, &s.rank, MAX_RANK, "the shape")) return false;
-    DType dtype = dtype_of(c, c->in[1]);
-    bool boolean = dtype == DTYPE_BOOL; /* places named twice are joined by or */
-    ValueId values = boolean ? make_cast(c, c->in[1], DTYPE_U8) : c->in[1];
-    ValueId zero = make_zero(c, boolean ? DTYPE_U8 : dtype);
+    ValueId zero = make_zero(c, dtype_of(c, c->in[1]));
     ValueId base = make_broadcast(c, zero, &s);
-    ValueId y = make_scatter(c, base, c->in[0], values, boolean ? "max" : dtype == DTYPE_STRING ? "update" : "add");
-    return give(c, make_cast(c, y, dtype));
+    const char *mode = dtype_of(c, c->in[1]) == DTYPE_STRING ? "update" : "add";
+    return give(c, make_scatter(c, base, c->in[0], c->in[1], mode));
 }
 
 /* TensorScatter… (x, indices, updates); the row's text is the mode */

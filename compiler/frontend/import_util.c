@@ -401,6 +401,12 @@ ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_d
 ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode) {
     Attr attrs[] = {attr_string("mode", mode)};
     ValueId inputs[] = {base, indices, updates};
+    if (!failed(base) && dtype_of(c, base) == DTYPE_BOOL && strcmp(mode, "add") == 0) { /* or */
+        ValueId to = make_cast(c, base, DTYPE_U8);
+        ValueId from = make_cast(c, updates, DTYPE_U8);
+        ValueId any = make_scatter(c, to, indices, from, "max");
+        return make_cast(c, any, DTYPE_BOOL);
+    }
     if (is_complex(c, base) && strcmp(mode, "update") != 0) {
         if (strcmp(mode, "add") != 0 && strcmp(mode, "sub") != 0) {
             unsupported(c, "complex numbers have no order");

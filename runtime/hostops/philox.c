@@ -83,6 +83,18 @@ static void normal_doubles(const uint32_t *w, double *out) {
     out[1] = cos(v) * radius;
 }
 
+void tfopt_philox_uniforms(TfoptPhilox *p, double out[2]) {
+    uint32_t w[4];
+    tfopt_philox_next(p, w);
+    for (int i = 0; i < 2; i++) out[i] = words_to_double(w[2 * i], w[2 * i + 1]);
+}
+
+void tfopt_philox_normals(TfoptPhilox *p, double out[2]) {
+    uint32_t w[4];
+    tfopt_philox_next(p, w);
+    normal_doubles(w, out);
+}
+
 /* One group of results from one block of words. */
 static int group_of_block(int32_t dtype, TfoptDistribution d, const uint32_t *w, double *out) {
     if (dtype == TFOPT_F64) {

@@ -1,11 +1,10 @@
-/* Random ops: stateful ones keep their generator in the session, stateless ones make it from a seed input. Uniform and
-   normal numbers are TensorFlow's own for the same seeds; the rest have the right distribution. */
+/* Random ops: stateful ones keep their generator in the session, stateless ones make it from a seed input. The numbers
+   are TensorFlow's own for the same seeds. */
 #include "hostops/random.h"
 #include <math.h>
 #include <string.h>
 
-/* Output 0 with the shape that integer vector `shape` holds. */
-static int32_t shaped_output(TfoptHostCall *call, const TfoptTensor *shape, const TfoptTensor *tail) {
+int32_t tfopt_random_output(TfoptHostCall *call, const TfoptTensor *shape, const TfoptTensor *tail) {
     int64_t dims[TFOPT_MAX_RANK];
     const int64_t rank = tfopt_elements(shape);
     if (shape->rank != 1 || rank + (tail ? tail->rank : 0) > TFOPT_MAX_RANK)
@@ -19,26 +18,24 @@ static int32_t shaped_output(TfoptHostCall *call, const TfoptTensor *shape, cons
     return tfopt_host_output(call, 0, n, dims) ? TFOPT_OK : tfopt_no_memory(call);
 }
 
-/* The generator of a stateful call, which is left 256 words a sample further on. */
-static bool take_stateful(TfoptHostCall *call, TfoptPhilox *out) {
+bool tfopt_random_stateful(TfoptHostCall *call, TfoptPhilox *out) {
     TfoptPhilox *state = tfopt_philox_state(call);
     if (!state) return false;
     *out = *state;
-    tfopt_philox_skip(state, (uint64_t)tfopt_elements(&call->outputs[0]) * 64);
+    tfopt_philox_skip(state, (uint64_t)tfopt_elements(&call->outputs[0]) * 256);
     return true;
 }
 
 static int32_t stateful(TfoptHostCall *call, TfoptDistribution d) {
     TfoptPhilox p;
-    const int32_t status = shaped_output(call, &call->inputs[0], NULL);
+    const int32_t status = tfopt_random_output(call, &call->inputs[0], NULL);
     if (status != TFOPT_OK) return status;
-    if (!take_stateful(call, &p)) return tfopt_no_memory(call);
+    if (!tfopt_random_stateful(call, &p)) return tfopt_no_memory(call);
     tfopt_random_fill(&call->outputs[0], d, &p);
     return TFOPT_OK;
 }
 
-/* V1: (shape, seed); V2: (shape, key [1], counter [2], alg). */
-static int32_t stateless_generator(TfoptHostCall *call, bool v2, TfoptPhilox *out) {
+int32_t tfopt_random_stateless(TfoptHostCall *call, bool v2, TfoptPhilox *out) {
     if (!v2) {
         if (tfopt_elements(&call->inputs[1]) != 2) return tfopt_invalid(call, "seed must have two elements");
         *out = tfopt_philox_from_seed(&call->inputs[1]);
@@ -55,8 +52,8 @@ static int32_t stateless_generator(TfoptHostCall *call, bool v2, TfoptPhilox *ou
 
 static int32_t stateless(TfoptHostCall *call, TfoptDistribution d, bool v2) {
     TfoptPhilox p;
-    int32_t status = shaped_output(call, &call->inputs[0], NULL);
-    if (status == TFOPT_OK) status = stateless_generator(call, v2, &p);
+    int32_t status = tfopt_random_output(call, &call->inputs[0], NULL);
+    if (status == TFOPT_OK) status = tfopt_random_stateless(call, v2, &p);
     if (status != TFOPT_OK) return status;
     tfopt_random_fill(&call->outputs[0], d, &p);
     return TFOPT_OK;
@@ -120,11 +117,11 @@ int32_t tfopt_host_random_uniform_int(TfoptHostCall *call) {
     int64_t low = 0;
     uint64_t range = 0;
     TfoptPhilox p;
-    int32_t status = shaped_output(call, &call->inputs[0], NULL);
+    int32_t status = tfopt_random_output(call, &call->inputs[0], NULL);
     if (status == TFOPT_OK && tfopt_elements(&call->outputs[0]) > 0)
         status = check_range(call, &call->inputs[1], &call->inputs[2], &low, &range);
     if (status != TFOPT_OK || tfopt_elements(&call->outputs[0]) == 0) return status;
-    if (!take_stateful(call, &p)) return tfopt_no_memory(call);
+    if (!tfopt_random_stateful(call, &p)) return tfopt_no_memory(call);
     fill_ints(&call->outputs[0], &p, low, range);
     return TFOPT_OK;
 }
@@ -135,8 +132,8 @@ static int32_t stateless_int(TfoptHostCall *call, bool v2, bool full) {
     int64_t low = 0;
     uint64_t range = 0;
     TfoptPhilox p;
-    int32_t status = shaped_output(call, &call->inputs[0], NULL);
-    if (status == TFOPT_OK) status = stateless_generator(call, v2, &p);
+    int32_t status = tfopt_random_output(call, &call->inputs[0], NULL);
+    if (status == TFOPT_OK) status = tfopt_random_stateless(call, v2, &p);
     if (status == TFOPT_OK && !full) status = check_range(call, &call->inputs[at], &call->inputs[at + 1], &low, &range);
     if (status != TFOPT_OK) return status;
     fill_ints(&call->outputs[0], &p, low, range);
@@ -225,7 +222,7 @@ int32_t tfopt_host_multinomial(TfoptHostCall *call) {
     TfoptPhilox p;
     const int32_t status = multinomial_output(call);
     if (status != TFOPT_OK) return status;
-    if (!take_stateful(call, &p)) return tfopt_no_memory(call);
+    if (!tfopt_random_stateful(call, &p)) return tfopt_no_memory(call);
     return multinomial(call, &p, tfopt_int_at(&call->inputs[1], 0));
 }
 
@@ -246,8 +243,8 @@ static int32_t shuffle(TfoptHostCall *call, const TfoptPhilox *p) {
     if (!order) return tfopt_no_memory(call);
     TfoptStream s = {.philox = *p};
     for (int64_t i = 0; i < n; i++) order[i] = i;
-    for (int64_t i = n - 1; i > 0; i--) {
-        const int64_t k = (int64_t)(tfopt_stream_uniform(&s) * (double)(i + 1)), moved = order[i];
+    for (int64_t i = 0; i + 1 < n; i++) {
+        const int64_t k = i + (int64_t)(tfopt_stream_word(&s) % (uint32_t)(n - i)), moved = order[i];
         order[i] = order[k];
         order[k] = moved;
     }
@@ -258,76 +255,14 @@ static int32_t shuffle(TfoptHostCall *call, const TfoptPhilox *p) {
 
 int32_t tfopt_host_random_shuffle(TfoptHostCall *call) {
     TfoptPhilox p;
-    if (!tfopt_output_like(call, 0, &call->inputs[0]) || !take_stateful(call, &p)) return tfopt_no_memory(call);
+    if (!tfopt_output_like(call, 0, &call->inputs[0]) || !tfopt_random_stateful(call, &p)) return tfopt_no_memory(call);
     return shuffle(call, &p);
 }
 
 /* (value, key, counter, alg) */
 int32_t tfopt_host_stateless_shuffle(TfoptHostCall *call) {
     TfoptPhilox p;
-    const int32_t status = stateless_generator(call, true, &p);
+    const int32_t status = tfopt_random_stateless(call, true, &p);
     if (status != TFOPT_OK) return status;
     return tfopt_output_like(call, 0, &call->inputs[0]) ? shuffle(call, &p) : tfopt_no_memory(call);
-}
-
-/* ---- gamma and poisson: (shape, alpha or rate); result [shape…, parameters…] */
-
-/* Marsaglia and Tsang; below 1 by way of alpha + 1. */
-static double gamma_sample(TfoptStream *s, double alpha) {
-    if (alpha < 1) {
-        const double u = tfopt_stream_uniform(s);
-        return gamma_sample(s, alpha + 1) * pow(1 - u, 1 / alpha);
-    }
-    const double d = alpha - 1.0 / 3, c = 1 / sqrt(9 * d);
-    for (;;) {
-        const double x = tfopt_stream_normal(s), v = 1 + c * x;
-        if (v <= 0) continue;
-        const double cube = v * v * v, u = 1 - tfopt_stream_uniform(s);
-        if (log(u) < 0.5 * x * x + d - d * cube + d * log(cube)) return d * cube;
-    }
-}
-
-/* By inversion for small rates; large ones are halved through a gamma number of events. */
-static double poisson_sample(TfoptStream *s, double rate) {
-    double count = 0;
-    while (rate > 30) {
-        const double m = floor(rate * 7 / 8), x = gamma_sample(s, m);
-        if (x > rate) { /* the m-th event comes too late: binomial(m - 1, rate / x) of the earlier ones */
-            for (double i = 0; i < m - 1; i++) count += tfopt_stream_uniform(s) < rate / x;
-            return count;
-        }
-        count += m;
-        rate -= x;
-    }
-    double product = 1;
-    const double limit = exp(-rate);
-    for (;; count++) {
-        product *= 1 - tfopt_stream_uniform(s);
-        if (product <= limit) return count;
-    }
-}
-
-static int32_t sample_parameters(TfoptHostCall *call, bool poisson) {
-    const TfoptTensor *parameter = &call->inputs[1];
-    TfoptPhilox p;
-    const int32_t status = shaped_output(call, &call->inputs[0], parameter);
-    if (status != TFOPT_OK) return status;
-    if (!take_stateful(call, &p)) return tfopt_no_memory(call);
-    TfoptStream s = {.philox = p};
-    const int64_t n = tfopt_elements(&call->outputs[0]), period = tfopt_elements(parameter);
-    for (int64_t i = 0; i < n; i++) {
-        const double v = tfopt_real_at(parameter, i % period);
-        if (!(v >= 0 && v < 1e9) || (!poisson && v == 0))
-            tfopt_set_real(&call->outputs[0], i, NAN);
-        else
-            tfopt_set_real(&call->outputs[0], i, poisson ? poisson_sample(&s, v) : gamma_sample(&s, v));
-    }
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_random_gamma(TfoptHostCall *call) {
-    return sample_parameters(call, false);
-}
-int32_t tfopt_host_random_poisson(TfoptHostCall *call) {
-    return sample_parameters(call, true);
 }
