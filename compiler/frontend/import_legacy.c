@@ -114,3 +114,25 @@ bool import_unary_chain(Import *c) {
     }
     return give(c, x);
 }
+
+/* ApproxTopK: as the CPU answers it, the exact ones, over any dim; the smallest by way of their negatives */
+bool import_approx_top_k(Import *c) {
+    int rank = rank_of(c, c->in[0]);
+    int axis = 0;
+    int64_t perm[MAX_RANK];
+    bool largest = attr_i(c, "is_max_k", 1) != 0;
+    if (!normalise_axis(c, attr_i(c, "reduction_dimension", -1), rank, &axis)) return false;
+    for (int i = 0; i < rank; i++) perm[i] = i;
+    perm[axis] = rank - 1;
+    perm[rank - 1] = axis;
+    ValueId x = largest ? c->in[0] : make_unary(c, OP_NEG, c->in[0]);
+    x = axis == rank - 1 ? x : make_transpose(c, x, perm);
+    if (failed(x) || failed(import_host(c, "TopK", 1, &x, 2))) return false;
+    for (int i = 0; i < 2; i++) {
+        ValueId y = c->out[i];
+        if (axis != rank - 1) y = make_transpose(c, y, perm);
+        c->out[i] = i == 0 && !largest ? make_unary(c, OP_NEG, y) : y;
+        if (failed(c->out[i])) return false;
+    }
+    return true;
+}

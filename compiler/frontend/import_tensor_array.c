@@ -31,37 +31,47 @@ static bool is_handle(Import *c) {
            unsupported(c, "uses a TensorArray that does not come from a TensorArray op of this graph");
 }
 
+/* The flow that is operand `i`. With TensorArray and TensorArrayV2 the first one is just a number that waits for the
+   array; there the array begins. */
+static ValueId flow_of(Import *c, uint32_t i) {
+    const ListInfo *handle = list_find(c->im, c->in[0]);
+    if (i >= c->n_in || list_find(c->im, c->in[i]) || rank_of(c, c->in[i]) > 0)
+        return i < c->n_in ? c->in[i] : c->in[0];
+    TfShape element = handle->element;
+    return list_start(c, handle->count, handle->dtype, &element);
+}
+
 static bool grows(const Import *c) {
     return list_find(c->im, c->in[0])->dynamic;
 }
 
 /* (handle, index, value, flow) -> flow */
 bool import_array_write(Import *c) {
-    return is_handle(c) && give(c, list_set(c, c->in[3], c->in[1], c->in[2], grows(c)));
+    return is_handle(c) && give(c, list_set(c, flow_of(c, 3), c->in[1], c->in[2], grows(c)));
 }
 
 /* (handle, index, flow) -> value */
 bool import_array_read(Import *c) {
     if (!is_handle(c)) return false;
     TfShape stated = list_find(c->im, c->in[0])->element;
-    return give(c, list_get(c, c->in[2], c->in[1], &stated));
+    return give(c, list_get(c, flow_of(c, 2), c->in[1], &stated));
 }
 
 /* (handle, indices, flow) -> value */
 bool import_array_gather(Import *c) {
     TfShape stated = shape_attr(c, "element_shape");
-    return is_handle(c) && give(c, list_gather(c, c->in[2], c->in[1], &stated));
+    return is_handle(c) && give(c, list_gather(c, flow_of(c, 2), c->in[1], &stated));
 }
 
 /* (handle, indices, value, flow) -> flow */
 bool import_array_scatter(Import *c) {
-    return is_handle(c) && give(c, list_scatter(c, c->in[3], c->in[1], c->in[2], grows(c)));
+    return is_handle(c) && give(c, list_scatter(c, flow_of(c, 3), c->in[1], c->in[2], grows(c)));
 }
 
 /* (handle, flow) -> value, lengths */
 bool import_array_concat(Import *c) {
     TfShape stated = {.rank = -1};
-    return is_handle(c) && list_concat(c, c->in[1], &stated);
+    return is_handle(c) && list_concat(c, flow_of(c, 1), &stated);
 }
 
 /* (handle, value, lengths, flow) -> flow */
@@ -71,6 +81,20 @@ bool import_array_split(Import *c) {
 
 /* (handle, flow) -> how many */
 bool import_array_size(Import *c) {
-    Dim n = list_count(c, c->in[1]);
-    return is_handle(c) && give(c, make_dims(c, DTYPE_S32, 0, 1, &n));
+    if (!is_handle(c)) return false;
+    ValueId flow = flow_of(c, 1);
+    if (failed(flow)) return false;
+    Dim n = list_count(c, flow);
+    return give(c, make_dims(c, DTYPE_S32, 0, 1, &n));
+}
+
+/* TensorArrayPack (handle, flow) -> value */
+bool import_array_pack(Import *c) {
+    TfShape stated = shape_attr(c, "element_shape");
+    return is_handle(c) && give(c, list_tensor(c, flow_of(c, 1), &stated));
+}
+
+/* TensorArrayUnpack (handle, value, flow) -> flow */
+bool import_array_unpack(Import *c) {
+    return is_handle(c) && (rank_of(c, c->in[1]) > 0 ? give(c, c->in[1]) : bad(c, "a scalar cannot be unpacked"));
 }

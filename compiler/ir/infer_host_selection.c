@@ -134,3 +134,25 @@ bool hostinfer_histogram_fixed_width(Infer *c) {
     const Dim bins = host_size(c, 2, 0, 0, 0);
     return host_vector(c, 0, node_type(c->n, "dtype", DTYPE_S32), bins);
 }
+
+bool hostinfer_count_sparse(Infer *c) {
+    const uint32_t weights = c->n->n_inputs - 1;
+    if (!host_arity(c, 2, 3)) return false;
+    /* (values, weights), (splits, values, weights), (indices, values, dense_shape, weights) */
+    const Dim rank = c->n->n_inputs == 2   ? dim_const(host_shape(c, 0)->rank)
+                     : c->n->n_inputs == 3 ? dim_const(2)
+                                           : host_dim(c, 2, 0);
+    if (c->n->n_inputs == 4 && !host_rank(c, 2, 1)) return false;
+    const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY));
+    host_matrix(c, 0, DTYPE_S64, n, rank);
+    host_vector(c, 1, node_type(c->n, "output_type", host_type(c, weights)), n);
+    return host_vector(c, 2, DTYPE_S64, rank);
+}
+
+/* A column of places for each flat index, one column without its dim for a scalar. */
+bool hostinfer_unravel_index(Infer *c) {
+    if (!host_arity(c, 2, 1) || !host_rank(c, 1, 1)) return false;
+    const Shape *index = host_shape(c, 0);
+    if (index->rank == 0) return host_vector(c, 0, host_type(c, 0), host_dim(c, 1, 0));
+    return host_rank(c, 0, 1) && host_matrix(c, 0, host_type(c, 0), host_dim(c, 1, 0), host_dim(c, 0, 0));
+}

@@ -19,3 +19,14 @@ bool hostinfer_set_operation(Infer *c) {
     host_vector(c, 1, host_type(c, sparse ? 1 : 0), n);
     return host_vector(c, 2, DTYPE_S64, rank);
 }
+
+/* How many there are in each group: the shape of the sets without the last dim. */
+bool hostinfer_set_size(Infer *c) {
+    if (!host_arity(c, 3, 1) || !host_rank(c, 0, 2)) return false;
+    const Dim rank = host_dim(c, 0, 1);
+    if (!dim_is_const(rank) || rank.value < 2 || rank.value > MAX_RANK)
+        return infer_error(c, "the rank of its sets must be known and at least 2");
+    Shape s = {.rank = (int)rank.value - 1};
+    for (int k = 0; k < s.rank; k++) s.dims[k] = host_size(c, 2, (uint32_t)k, 0, k);
+    return host_set(c, 0, DTYPE_S32, &s);
+}

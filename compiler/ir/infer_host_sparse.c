@@ -162,3 +162,13 @@ bool hostinfer_ragged_to_tensor(Infer *c) {
     }
     return host_set(c, 0, host_type(c, 1), &s);
 }
+
+/* (rows of the values, values, number of rows, default) */
+bool hostinfer_ragged_fill_empty_rows(Infer *c) {
+    if (!host_arity(c, 4, 4) || !host_rank(c, 0, 1)) return false;
+    const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY)), rows = host_size(c, 2, 0, 2, 0);
+    host_vector(c, 0, DTYPE_S64, n);
+    host_vector(c, 1, host_type(c, 1), n);
+    host_vector(c, 2, DTYPE_BOOL, rows);
+    return host_vector(c, 3, DTYPE_S64, host_dim(c, 0, 0));
+}

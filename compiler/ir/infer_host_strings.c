@@ -58,3 +58,10 @@ bool hostinfer_unicode_encode(Infer *c) {
     if (!host_arity(c, 2, 1) || !host_rank(c, 1, 1)) return false;
     return host_vector(c, 0, DTYPE_STRING, dim_sub(&c->g->dims, host_dim(c, 1, 0), dim_const(1)));
 }
+
+/* Eight bytes for each row. */
+bool hostinfer_fingerprint(Infer *c) {
+    if (!host_arity(c, 2, 1) || !host_rank_at_least(c, 0, 1)) return false;
+    if (host_type(c, 0) == DTYPE_STRING && !host_rank(c, 0, 1)) return false;
+    return host_matrix(c, 0, DTYPE_U8, host_dim(c, 0, 0), dim_const(8));
+}

@@ -236,3 +236,38 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
     }
     return TFOPT_OK;
 }
+
+/* (rows of the values, values, number of rows, default): one default value in each row that has none */
+int32_t tfopt_host_ragged_fill_empty_rows(TfoptHostCall *call) {
+    const TfoptTensor *row_of = &call->inputs[0], *values = &call->inputs[1];
+    const int64_t n = tfopt_elements(row_of), rows = tfopt_int_at(&call->inputs[2], 0);
+    if (rows < 0 || tfopt_elements(values) != n) return tfopt_invalid(call, "needs one row for each value");
+    uint8_t *empty = tfopt_output_1d(call, 2, rows);
+    int64_t *counts = tfopt_call_zeroed(call, rows + 1, sizeof *counts), *place = tfopt_output_1d(call, 3, n),
+            total = n;
+    if (!empty || !counts || !place) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = tfopt_int_at(row_of, i);
+        if (r < 0 || r >= rows) return tfopt_invalid(call, "a row is out of range");
+        counts[r]++;
+    }
+    for (int64_t r = 0; r < rows; r++) total += empty[r] = counts[r] == 0;
+    int64_t *out_rows = tfopt_output_1d(call, 0, total);
+    if (!out_rows || !tfopt_output_1d(call, 1, total)) return tfopt_no_memory(call);
+    for (int64_t r = 0, at = 0; r < rows; r++) { /* counts become where each row begins */
+        if (empty[r]) {
+            out_rows[at] = r;
+            tfopt_copy_element(&call->outputs[1], at, &call->inputs[3], 0);
+        }
+        const int64_t size = empty[r] ? 1 : counts[r];
+        counts[r] = at;
+        at += size;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t r = tfopt_int_at(row_of, i), at = counts[r]++;
+        out_rows[at] = r;
+        tfopt_copy_element(&call->outputs[1], at, values, i);
+        place[i] = at;
+    }
+    return TFOPT_OK;
+}

@@ -260,3 +260,24 @@ int32_t tfopt_host_invert_permutation(TfoptHostCall *call) {
     }
     return TFOPT_OK;
 }
+
+/* (indices, dims): the place of each flat index in a tensor of these dims */
+int32_t tfopt_host_unravel_index(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0], *sizes = &call->inputs[1];
+    const int64_t n = tfopt_elements(t), rank = tfopt_elements(sizes), dims[2] = {rank, n};
+    int64_t total = 1;
+    for (int64_t k = 0; k < rank; k++) {
+        if (tfopt_int_at(sizes, k) <= 0) return tfopt_invalid(call, "dims must be positive");
+        if (__builtin_mul_overflow(total, tfopt_int_at(sizes, k), &total)) return tfopt_invalid(call, "dims overflow");
+    }
+    if (!tfopt_host_output(call, 0, t->rank ? 2 : 1, dims)) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t rest = tfopt_int_at(t, i);
+        if (rest < 0 || rest >= total) return tfopt_invalid(call, "index is out of bound as with dims");
+        for (int64_t k = rank - 1; k >= 0; k--) {
+            tfopt_set_int(&call->outputs[0], k * n + i, rest % tfopt_int_at(sizes, k));
+            rest /= tfopt_int_at(sizes, k);
+        }
+    }
+    return TFOPT_OK;
+}

@@ -199,3 +199,26 @@ int32_t tfopt_host_sparse_to_sparse_sets(TfoptHostCall *call) {
     if (status == TFOPT_OK) status = tfopt_sparse_read(call, 3, &b);
     return status == TFOPT_OK ? set_operation(call, &a, &b) : status;
 }
+
+/* (indices, values, shape): how many different values each group has */
+int32_t tfopt_host_set_size(TfoptHostCall *call) {
+    TfoptSparse s;
+    const int32_t status = tfopt_sparse_read(call, 0, &s);
+    if (status != TFOPT_OK) return status;
+    if (s.rank < 2) return tfopt_invalid(call, "sets must have at least two dimensions");
+    int32_t *out = tfopt_host_output(call, 0, s.rank - 1, s.shape);
+    int64_t group[TFOPT_MAX_RANK] = {0}, at = 0;
+    if (!out) return tfopt_no_memory(call);
+    for (int64_t i = 0, n = tfopt_elements(&call->outputs[0]); i < n; i++) {
+        int64_t from, to;
+        Set set;
+        group_range(&s, group, &at, &from, &to);
+        if (!make_set(call, s.values, from, to, &set)) return tfopt_no_memory(call);
+        out[i] = (int32_t)set.n;
+        for (int32_t k = s.rank - 2; k >= 0; k--) {
+            if (++group[k] < s.shape[k]) break;
+            group[k] = 0;
+        }
+    }
+    return TFOPT_OK;
+}

@@ -430,3 +430,22 @@ int32_t tfopt_host_static_regex_replace(TfoptHostCall *call) {
                       rewrite = tfopt_call_string(call, "rewrite", "");
     return regex_replace(call, pattern, rewrite);
 }
+
+/* (data, method): FarmHash of each row's bytes, or of each string */
+int32_t tfopt_host_fingerprint(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    if (t->rank < 1 || !tfopt_string_equal(tfopt_strings(&call->inputs[1])[0], "farmhash64"))
+        return tfopt_invalid(call, "needs rows, and the method farmhash64");
+    const int64_t rows = t->dims[0], dims[2] = {rows, 8};
+    const uint64_t size = (uint64_t)tfopt_dims_product(t->dims, 1, t->rank) * tfopt_dtype_bytes(t->dtype);
+    uint8_t *out = tfopt_host_output(call, 0, 2, dims);
+    if (!out) return tfopt_no_memory(call);
+    for (int64_t r = 0; r < rows; r++) {
+        const TfoptString bytes = t->dtype == TFOPT_STRING
+                                      ? tfopt_strings(t)[r]
+                                      : (TfoptString){(const char *)t->data + (uint64_t)r * size, size};
+        const uint64_t hash = tfopt_farm_fingerprint(bytes);
+        for (int k = 0; k < 8; k++) out[8 * r + k] = (uint8_t)(hash >> 8 * k);
+    }
+    return TFOPT_OK;
+}
