@@ -85,8 +85,28 @@ EmitValue emit_load(Emit *e, EmitValue pointer, int64_t disp, EmitType t, EmitVa
     return t.dtype == DTYPE_BOOL ? bool_from_byte(e, v) : v;
 }
 
+/* The one lane of a constant mask that is on, else -1. */
+static int only_lane(Emit *e, EmitValue mask) {
+    if (!mask.v || !build_is_constant(mask)) return -1;
+    MlirAttribute a = mlirOperationGetAttributeByName(mlirOpResultGetOwner((MlirValue){mask.v}), text_ref("value"));
+    int lanes = emit_type(e, mask).lanes, only = -1;
+    if (!mlirAttributeIsADenseElements(a) || lanes < 2 || mlirDenseElementsAttrIsSplat(a)) return -1;
+    for (int i = 0; i < lanes; i++) {
+        if (!mlirDenseElementsAttrGetBoolValue(a, i)) continue;
+        if (only >= 0) return -1;
+        only = i;
+    }
+    return only;
+}
+
 void emit_store(Emit *e, EmitValue pointer, int64_t disp, EmitValue v, EmitValue mask, int flags) {
     EmitType t = emit_type(e, v);
+    int only = only_lane(e, mask);
+    if (only >= 0) { /* LLVM 22 itself makes a scalar store of it, of too many bytes where the value was narrowed */
+        EmitValue element = emit_extract(e, v, only);
+        emit_store(e, pointer, disp + only, element, (EmitValue){NULL}, 0);
+        return;
+    }
     if (t.dtype == DTYPE_BOOL) v = emit_cast(e, EMIT_ZEXT, v, DTYPE_U8);
     EmitValue at = emit_address(e, pointer, t.dtype, (EmitValue){NULL}, disp);
     int64_t bytes = element_alignment(t.dtype);

@@ -85,7 +85,7 @@ static void constrain_reshape(Constraints *c, const Node *n) {
     equal(c, from, to);
 }
 
-/* begin, begin + stride … lie in the dim. */
+/* begin, begin + stride … lie in the dim; of a slice without elements nothing has to. */
 static void constrain_slice(Constraints *c, const Node *n) {
     DimTable *t = &c->g->dims;
     const Shape *x = shape_in(c, n, 0);
@@ -95,9 +95,16 @@ static void constrain_slice(Constraints *c, const Node *n) {
         if (dim_is(begin[i], 0) && dim_equal(size[i], x->dims[i]) && strides[i] == 1) continue;
         Dim steps = dim_sub(t, size[i], dim_const(1));
         Dim last = dim_add(t, begin[i], dim_mul(t, steps, dim_const(strides[i])));
-        Dim least = strides[i] > 0 ? begin[i] : last, most = strides[i] > 0 ? last : begin[i];
+        Dim least = strides[i] > 0 ? begin[i] : last, end = dim_add(t, strides[i] > 0 ? last : begin[i], dim_const(1));
+        int64_t smallest, largest;
+        dim_range(t, size[i], &smallest, &largest);
+        if (smallest < 1) {
+            Dim any = dim_min(t, size[i], dim_const(1));
+            least = dim_mul(t, least, any);
+            end = dim_mul(t, end, any);
+        }
         constraint_add(c, CONSTRAINT_AT_MOST, dim_const(0), least);
-        constraint_add(c, CONSTRAINT_AT_MOST, most, dim_sub(t, x->dims[i], dim_const(1)));
+        constraint_add(c, CONSTRAINT_AT_MOST, end, x->dims[i]);
     }
 }
 

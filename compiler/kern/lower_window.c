@@ -182,6 +182,10 @@ bool lower_conv_transpose(Lower *l, NodeId n) {
     DType type = dtype_info(out->dtype)->bits < 32 ? DTYPE_F32 : out->dtype;
     uint32_t acc = body_acc(b, type);
     ExprId x = body_value(b, node->inputs[0], &from);
+    if (inside.i && body_expr(b, x)->kind != EXPR_LOAD) { /* computed here: nothing has looked at the guard yet */
+        ExprId nothing = body_number(b, dy->dtype, 0);
+        x = expr_scalar(l->arena, b->k, OP_SELECT, dy->dtype, inside, x, nothing);
+    }
     ExprId w_row = index_add(b, index_mul(b, tap_index, index_int(b, filters)), from.at[rank - 1]);
     ExprId w_flat = index_add(b, index_mul(b, w_row, index_int(b, channels)), channel);
     uint32_t w_param = body_in(b, w_buffer);

@@ -185,9 +185,16 @@ void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int
         schedule_depthwise(dims, c, m, lanes, threads);
 }
 
+/* 1, or 0 where d is: kernels are not called for nothing. */
+static Dim any_of(DimTable *dims, Dim d) {
+    int64_t low, high;
+    dim_range(dims, d, &low, &high);
+    return low > 0 ? dim_const(1) : dim_min(dims, d, dim_const(1));
+}
+
 Dim contraction_units(DimTable *dims, const Contraction *c) {
-    Dim units = c->batch;
-    if (c->unit_m > 0) units = dim_mul(dims, units, dim_ceildiv(dims, c->m, c->unit_m));
+    Dim units = c->batch, rows = c->unit_m > 0 ? dim_ceildiv(dims, c->m, c->unit_m) : any_of(dims, c->m);
+    units = dim_mul(dims, units, rows);
     if (c->unit_n > 0) units = dim_mul(dims, units, dim_ceildiv(dims, c->n, c->unit_n));
     return units;
 }

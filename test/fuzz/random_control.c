@@ -97,12 +97,12 @@ static bool make_branches(Maker *m, OpId op, ValueId selector, uint32_t n_region
     return node.i != 0;
 }
 
-bool make_if(Maker *m, OpId op) {
+bool random_if(Maker *m, OpId op) {
     Shape scalar = shape_scalar();
     return m->depth < MOST_DEPTH && make_branches(m, op, pick_like(m, DTYPE_BOOL, &scalar), 2);
 }
 
-bool make_case(Maker *m, OpId op) {
+bool random_case(Maker *m, OpId op) {
     Shape scalar = shape_scalar();
     if (m->depth >= MOST_DEPTH) return false;
     uint32_t n = (uint32_t)random_between(m->r, 1, 4);
@@ -154,7 +154,7 @@ static RegionId make_body(Maker *m, uint32_t n, const ValueId *args, float *magn
     return r;
 }
 
-bool make_while(Maker *m, OpId op) {
+bool random_while(Maker *m, OpId op) {
     ValueId args[MOST_ARGS + 1];
     RegionId regions[2];
     float magnitudes[MOST_ARGS + 1] = {0};
@@ -171,13 +171,13 @@ bool make_while(Maker *m, OpId op) {
     return node.i != 0;
 }
 
-bool make_load_dims(Maker *m, OpId op) {
+bool random_load_dims(Maker *m, OpId op) {
     (void)m, (void)op;
     return false;
 }
 
 /* One that holds, unless runs may fail. */
-bool make_require(Maker *m, OpId op) {
+bool random_require(Maker *m, OpId op) {
     Dim a = pick_dim(m), b = pick_dim(m);
     bool holds = true;
     if (!m->root) return false; /* symbols of loops have no value here */
@@ -191,7 +191,7 @@ bool make_require(Maker *m, OpId op) {
     return graph_add(m->g, m->region, &spec, &m->d).i != 0;
 }
 
-bool make_host(Maker *m, OpId op) {
+bool random_host(Maker *m, OpId op) {
     (void)m, (void)op;
     return false;
 }

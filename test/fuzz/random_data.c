@@ -77,12 +77,12 @@ static bool leaf(Maker *m) {
     return keep(m, make_leaf(m, pick_dtype(m), &s));
 }
 
-bool make_const(Maker *m, OpId op) {
+bool random_const(Maker *m, OpId op) {
     (void)op;
     return leaf(m);
 }
 
-bool make_iota(Maker *m, OpId op) {
+bool random_iota(Maker *m, OpId op) {
     DType t = pick_dtype(m);
     Shape s = pick_shape(m, 1, 4);
     Attr a[] = {attr_dims(m->g->arena, "shape", (size_t)s.rank, s.dims), attr_int("axis", random_below(m->r, s.rank)),
@@ -91,7 +91,7 @@ bool make_iota(Maker *m, OpId op) {
 }
 
 /* Sizes of something as numbers: shape arithmetic. */
-bool make_dims_tensor(Maker *m, OpId op) {
+bool random_dims_tensor(Maker *m, OpId op) {
     (void)op;
     ValueId x = pick_value(m, "FIUBSC", 0, 6);
     if (!x.i) return false;
@@ -206,7 +206,7 @@ static bool make_select(Maker *m, OpId op) {
         magnitude);
 }
 
-bool make_scalar(Maker *m, OpId op) {
+bool random_scalar(Maker *m, OpId op) {
     const OpInfo *info = op_info(op);
     if (op == OP_SELECT) return make_select(m, op);
     ValueId x = pick_value(m, info->classes, 0, 6);

@@ -5,10 +5,10 @@
 #include <string.h>
 
 static MakeFn *const makers[N_OPS] = {
-#define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = make_scalar,
+#define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = random_scalar,
 #include "ir/scalar.def"
 #undef SCALAR
-#define OP(id, text, min, max, results, infer, ref, lower, flags, attrs) [OP_##id] = make_##infer,
+#define OP(id, text, min, max, results, infer, ref, lower, flags, attrs) [OP_##id] = random_##infer,
 #include "ir/ops.def"
 #undef OP
 };
@@ -30,7 +30,7 @@ void maker_fill(Maker *m, int count) {
 static void make_chain(Maker *m) {
     for (int i = (int)random_between(m->r, 8, 40); i > 0; i--) {
         OpId op = (OpId)random_between(m->r, OP_ADD, OP_BITCAST);
-        make_scalar(m, op);
+        random_scalar(m, op);
     }
 }
 

@@ -63,11 +63,11 @@ typedef struct {
 
 typedef bool MakeFn(Maker *m, OpId op); /* adds a node (or a few) and puts results into the pool; false: nothing done */
 #define SCALAR(id, text, arity, classes, result, cost)
-#define OP(id, text, min, max, results, infer, ref, lower, flags, attrs) MakeFn make_##infer;
+#define OP(id, text, min, max, results, infer, ref, lower, flags, attrs) MakeFn random_##infer;
 #include "ir/ops.def"
 #undef OP
 #undef SCALAR
-MakeFn make_scalar;
+MakeFn random_scalar;
 
 /* The graph of these decisions; unused nodes are dropped. False when nothing came of it. */
 bool random_graph(RandomGraph *w, Arena *arena, const Random *r);

@@ -1,10 +1,11 @@
 /* random_graphs: graphs that nobody wrote, through the reference evaluator and as compiled code.
-   usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]
-   Graph k comes of seed N+k alone. Each is compiled with random settings, run twice for each of two sets of sizes and
-   compared (random_judge.h). Batches are child processes, so that a crash or a hang is one graph's. What differs is
+   usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [ops=tf|ir] [here]
+   [-v] Graph k comes of seed N+k alone. Each is compiled with random settings, run twice for each of two sets of sizes
+   and compared (random_judge.h). Batches are child processes, so that a crash or a hang is one graph's. What differs is
    printed with its seed, made as small as it goes (random_minimise.c); exit 1. */
 #include "random_code.h"
 #include "random_minimise.h"
+#include "random_tf.h"
 
 #include "base/file.h"
 
@@ -21,7 +22,8 @@ typedef struct {
     int threads, seconds;
     uint32_t batch;
     const char *cpu, *keep;
-    bool verbose;
+    char kind;          /* 't': TensorFlow's ops, 'i': ours; 0: both */
+    bool verbose, here; /* here: in this process, for debuggers */
 } Options;
 
 enum { MOST_BATCH = 256 };
@@ -37,13 +39,14 @@ static void case_of_seed(Case *c, const Options *o, uint64_t seed, Arena *arena)
     Random r = {.state = seed * 0x9e3779b97f4a7c15u + 12345};
     RandomGraph *w = NEW(arena, RandomGraph);
     *c = (Case){.verdict = SAME};
-    if (!random_graph(w, arena, &r)) {
+    bool tensorflow = o->kind ? o->kind == 't' : random_chance(&r, 35);
+    if (tensorflow ? !random_tf_graph(w, arena, &r, c->inputs) : !random_graph(w, arena, &r)) {
         c->verdict = NOTHING;
         return;
     }
     c->g = w->g;
     c->n_bindings = w->n_symbols ? N_BINDINGS : 1;
-    for (int b = 0; b < c->n_bindings; b++) c->inputs[b] = random_inputs(w, b, arena);
+    for (int b = 0; b < c->n_bindings && !tensorflow; b++) c->inputs[b] = random_inputs(w, b, arena);
     c->settings = random_settings(&w->r, arena, o->threads, o->cpu);
 }
 
@@ -64,6 +67,10 @@ static void run_batch(const Options *o, uint64_t seed, uint32_t n, Answer *answe
 
 static void batch_in_child(const Options *o, uint64_t seed, uint32_t n, Answer *answers) {
     for (uint32_t i = 0; i < n; i++) answers[i].verdict = DIED;
+    if (o->here) {
+        run_batch(o, seed, n, answers);
+        return;
+    }
     int status = in_child(o->seconds, n > 1 || !o->verbose);
     if (status == IN_CHILD) {
         run_batch(o, seed, n, answers);
@@ -81,15 +88,24 @@ static void batch_in_child(const Options *o, uint64_t seed, uint32_t n, Answer *
 static void report(const Options *o, uint64_t seed, const Answer *a) {
     Arena *arena = arena_new();
     Case c;
-    case_of_seed(&c, o, seed, arena);
     printf("seed %llu: %s\n", (unsigned long long)seed, a->why);
     printf("repeat: build/random_graphs 1 seed=%llu -v\n", (unsigned long long)seed);
+    int status = in_child(o->seconds, true);
+    if (status == IN_CHILD) {
+        case_of_seed(&c, o, seed, arena);
+        _exit(0);
+    }
+    if (status != 0) {
+        printf("dies while the graph is made\n");
+        return;
+    }
+    case_of_seed(&c, o, seed, arena);
     minimise(&c, a->verdict, o->seconds, arena);
     Str text;
     str_init(&text, arena);
     case_print(&c, &text);
     printf("smallest: %s\n%s\n", c.why, str_text(&text));
-    if (o->verbose && a->verdict == DIFFERENT) {
+    if (o->verbose) {
         str_init(&text, arena);
         print_code(&c, &text);
         printf("%s\n", str_text(&text));
@@ -125,8 +141,12 @@ static bool parse(Options *o, int argc, char **argv) {
             o->batch = number < 1 ? 1 : number > MOST_BATCH ? MOST_BATCH : (uint32_t)number;
         else if (strncmp(argv[i], "cpu=", 4) == 0)
             o->cpu = argv[i] + 4;
+        else if (strcmp(argv[i], "ops=tf") == 0 || strcmp(argv[i], "ops=ir") == 0)
+            o->kind = argv[i][4];
         else if (strncmp(argv[i], "keep=", 5) == 0)
             o->keep = argv[i] + 5;
+        else if (strcmp(argv[i], "here") == 0)
+            o->here = true;
         else if (strcmp(argv[i], "-v") == 0)
             o->verbose = true;
         else if (argv[i][0] >= '0' && argv[i][0] <= '9')
@@ -146,9 +166,8 @@ static double now(void) {
 int main(int argc, char **argv) {
     Options o = {.threads = -1, .seconds = 60, .batch = 24, .seed = 1};
     if (!parse(&o, argc, argv)) {
-        fprintf(
-            stderr,
-            "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [-v]\n");
+        fprintf(stderr, "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] "
+                        "[keep=DIR] [ops=tf|ir] [here] [-v]\n");
         return 2;
     }
     Answer *answers =

@@ -14,7 +14,7 @@ static ValueId reshaped(Maker *m, ValueId x, const Shape *to) {
 }
 
 /* Joins neighbours, puts in ones, splits sizes: the number of elements stays. */
-bool make_reshape(Maker *m, OpId op) {
+bool random_reshape(Maker *m, OpId op) {
     (void)op;
     ValueId x = pick_value(m, anything, 0, 6);
     if (!x.i) return false;
@@ -45,7 +45,7 @@ bool make_reshape(Maker *m, OpId op) {
     return keep(m, reshaped(m, x, &s));
 }
 
-bool make_broadcast(Maker *m, OpId op) {
+bool random_broadcast(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 0, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;
@@ -58,7 +58,7 @@ bool make_broadcast(Maker *m, OpId op) {
     return keep(m, node_with(m, op, x, attr_dims(m->g->arena, "shape", (size_t)s.rank, s.dims)));
 }
 
-bool make_transpose(Maker *m, OpId op) {
+bool random_transpose(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 6);
     if (!x.i) return false;
     int rank = maker_value(m, x)->shape.rank;
@@ -73,7 +73,7 @@ bool make_transpose(Maker *m, OpId op) {
     return keep(m, node_with(m, op, x, attr_ints(m->g->arena, "perm", (size_t)rank, perm)));
 }
 
-bool make_reverse(Maker *m, OpId op) {
+bool random_reverse(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 6);
     if (!x.i) return false;
     int rank = maker_value(m, x)->shape.rank;
@@ -124,7 +124,7 @@ static void pick_positions(Maker *m, Dim dim, Dim *begin, Dim *size, int64_t *st
     *size = dim_const(random_chance(m->r, 60) ? room : random_below(m->r, room + 1));
 }
 
-bool make_slice(Maker *m, OpId op) {
+bool random_slice(Maker *m, OpId op) {
     (void)op;
     ValueId x = pick_value(m, anything, 1, 6);
     if (!x.i) return false;
@@ -150,7 +150,7 @@ static bool smaller_shape(Maker *m, const Shape *s, Shape *out) {
     return true;
 }
 
-bool make_dynamic_slice(Maker *m, OpId op) {
+bool random_dynamic_slice(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape, part;
@@ -160,7 +160,7 @@ bool make_dynamic_slice(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 2, (ValueId[]){x, begin}, 1, &a));
 }
 
-bool make_dynamic_update(Maker *m, OpId op) {
+bool random_dynamic_update(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape, part;
@@ -170,7 +170,7 @@ bool make_dynamic_update(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 3, (ValueId[]){x, update, begin}, 0, NULL));
 }
 
-bool make_pad(Maker *m, OpId op) {
+bool random_pad(Maker *m, OpId op) {
     static const char *const modes[] = {"constant", "constant", "reflect", "symmetric"};
     ValueId x = pick_value(m, "FIUBSC", 1, 5);
     if (!x.i) return false;
@@ -195,7 +195,7 @@ bool make_pad(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 2, (ValueId[]){x, fill}, 3, a));
 }
 
-bool make_concat(Maker *m, OpId op) {
+bool random_concat(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 5), parts[5];
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;
@@ -213,7 +213,7 @@ bool make_concat(Maker *m, OpId op) {
 
 /* ---- by index */
 
-bool make_gather(Maker *m, OpId op) {
+bool random_gather(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;
@@ -250,7 +250,7 @@ static ValueId make_index_rows(Maker *m, const Shape *of, int batch, int depth, 
     return depth == 1 ? columns[0] : make_node(m, OP_CONCAT, (uint32_t)depth, columns, 1, &a);
 }
 
-bool make_gather_nd(Maker *m, OpId op) {
+bool random_gather_nd(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 1, 4);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape, rows = pick_shape(m, 0, 2);
@@ -265,7 +265,7 @@ bool make_gather_nd(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 2, (ValueId[]){x, at}, random_chance(m->r, 20) ? 2 : 1, a));
 }
 
-bool make_scatter_nd(Maker *m, OpId op) {
+bool random_scatter_nd(Maker *m, OpId op) {
     static const char *const modes[] = {"update", "add", "sub", "min", "max"};
     const char *mode = modes[random_below(m->r, ARRAY_LEN(modes))];
     ValueId x = pick_value(m, mode[0] == 'u' ? anything : "FIU", 1, 4);
@@ -285,7 +285,7 @@ bool make_scatter_nd(Maker *m, OpId op) {
 
 /* ---- blocks */
 
-bool make_space_to_batch(Maker *m, OpId op) {
+bool random_space_to_batch(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 2, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;
@@ -305,7 +305,7 @@ bool make_space_to_batch(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 1, &x, 3, a));
 }
 
-bool make_batch_to_space(Maker *m, OpId op) {
+bool random_batch_to_space(Maker *m, OpId op) {
     ValueId x = pick_value(m, anything, 2, 5);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;

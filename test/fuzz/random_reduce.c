@@ -10,7 +10,7 @@ static double count_along(const Maker *m, const Shape *s, uint32_t axes) {
     return n;
 }
 
-bool make_reduce(Maker *m, OpId op) {
+bool random_reduce(Maker *m, OpId op) {
     (void)op;
     static const char *const kinds[] = {"sum", "mean", "max", "min", "prod", "sum", "max", "mean"}, *const logical[] = {
                                                                                                         "all", "any"};
@@ -38,7 +38,7 @@ bool make_reduce(Maker *m, OpId op) {
     return keep_as(m, build_reduce(m->g, m->region, x, kind, n, axes, random_chance(m->r, 40), "", &m->d), magnitude);
 }
 
-bool make_arg_reduce(Maker *m, OpId op) {
+bool random_arg_reduce(Maker *m, OpId op) {
     ValueId x = pick_value(m, "FIUB", 1, 6);
     if (!x.i) return false;
     Shape s = maker_value(m, x)->shape;
@@ -50,7 +50,7 @@ bool make_arg_reduce(Maker *m, OpId op) {
     return keep(m, make_node(m, op, 1, &x, 3, a));
 }
 
-bool make_cumulate(Maker *m, OpId op) {
+bool random_cumulate(Maker *m, OpId op) {
     static const char *const kinds[] = {"sum", "prod", "logsumexp"};
     ValueId x = pick_value(m, "FIU", 1, 5);
     if (!x.i) return false;
@@ -77,7 +77,7 @@ static ValueId reduced(Maker *m, ValueId x, const char *kind) {
     return build_reduce(m->g, m->region, x, kind, 1, &axis, true, "", &m->d);
 }
 
-bool make_softmax(Maker *m, OpId op) {
+bool random_softmax(Maker *m, OpId op) {
     ValueId x = pick_value(m, "F", 1, 5);
     if (!x.i) return false;
     if (random_chance(m->r, 60))
@@ -92,7 +92,7 @@ bool make_softmax(Maker *m, OpId op) {
 }
 
 /* (x - mean) / sqrt(variance + epsilon) * scale + offset, as models write it or as the op. */
-bool make_layer_norm(Maker *m, OpId op) {
+bool random_layer_norm(Maker *m, OpId op) {
     ValueId x = pick_value(m, "F", 1, 5);
     if (!x.i) return false;
     DType t = maker_value(m, x)->dtype;
