@@ -1,6 +1,7 @@
 /* nest: loop nests: joining neighbouring loops that all indexes walk through as one, and splitting the outer ones over
    units. Units depend on predicted work only, never on the number of threads: any split gives the same bits. */
 #include "kern/lower.h"
+#include <string.h>
 
 static const double GRAIN_NS = 2500; /* work of a unit: some times the hand-out */
 enum { MAX_UNITS_WANTED = 128, VECTOR_CHUNK = 64 };
@@ -152,8 +153,7 @@ static void substitute_stmts(Substitute *s, Stmt *stmt) {
     }
 }
 
-void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs) {
-    if (nest->n < 2) return;
+static void merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs) {
     Arena *scratch = b->l->scratch;
     CoefList list = {0};
     bool *pinned = NEW_ARRAY(scratch, bool, b->k->n_vars), *seen = NEW_ARRAY(scratch, bool, b->k->exprs.len);
@@ -190,7 +190,18 @@ void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs) {
     nest->n = merged.n;
     Substitute s = {b, map, NEW_ARRAY(scratch, uint32_t, b->k->exprs.len)};
     for (int i = 0; i < n_exprs; i++) exprs[i] = substitute(&s, exprs[i]);
-    for (uint32_t i = 0; i < b->fails.len; i++) b->fails.data[i] = substitute(&s, b->fails.data[i]);
+}
+
+void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs) {
+    if (nest->n < 2) return;
+    /* What may fail is asked of the same loops. */
+    uint32_t first = (uint32_t)(n_exprs + n_exprs % 2), n = first + 2 * b->fails.len;
+    ExprId *all = NEW_ARRAY(b->l->scratch, ExprId, n + 1);
+    memcpy(all, exprs, (size_t)n_exprs * sizeof *exprs);
+    for (uint32_t i = 0; i < b->fails.len; i++) all[first + 2 * i + 1] = b->fails.data[i];
+    merge(b, nest, (int)n, all);
+    memcpy(exprs, all, (size_t)n_exprs * sizeof *exprs);
+    for (uint32_t i = 0; i < b->fails.len; i++) b->fails.data[i] = all[first + 2 * i + 1];
 }
 
 /* ---- loops and units */

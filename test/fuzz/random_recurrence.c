@@ -35,7 +35,7 @@ static ValueId squash(Cell *c, ValueId x) {
     return in_step(c, ops[random_below(c->m->r, 3)], 1, &x, 0, NULL);
 }
 
-bool make_recurrence(Maker *m, OpId op) {
+bool random_recurrence(Maker *m, OpId op) {
     static const int64_t widths[] = {1, 2, 3, 7, 16, 17, 33};
     Cell c = {.m = m, .type = random_chance(m->r, 85) ? DTYPE_F32 : DTYPE_F64};
     Dim batch = pick_dim(m), hidden = dim_const(widths[random_below(m->r, ARRAY_LEN(widths))]);

@@ -42,12 +42,18 @@ TfAttr tf_of_types(TfMaker *m, const char *name, uint32_t n, DType t) {
 
 /* ---- nodes */
 
-static uint32_t push_node(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs, const TfAttr *attrs) {
+static uint32_t push_node(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs,
+                          const TfAttr *attrs) {
     TfInput *in = NEW_ARRAY(m->arena, TfInput, n_inputs + 1);
     for (uint32_t i = 0; i < n_inputs; i++) in[i] = inputs[i].at;
     uint32_t number = m->nodes.len;
-    TfNode n = {.name = arena_printf(m->arena, "n%u", number), .op = op, .device = "", .inputs = in, .n_inputs = n_inputs,
-                .attrs = arena_memdup(m->arena, attrs, n_attrs * sizeof *attrs), .n_attrs = n_attrs};
+    TfNode n = {.name = arena_printf(m->arena, "n%u", number),
+                .op = op,
+                .device = "",
+                .inputs = in,
+                .n_inputs = n_inputs,
+                .attrs = arena_memdup(m->arena, attrs, n_attrs * sizeof *attrs),
+                .n_attrs = n_attrs};
     vec_push(m->arena, &m->nodes, n);
     map_add(&m->tf.main.index, n.name, number);
     return number;
@@ -106,14 +112,16 @@ static uint32_t evaluate(TfMaker *m, uint32_t number, uint32_t n_outputs, TfTens
             out[i].largest = b && out[i].largest > largest_of(t) ? out[i].largest : largest_of(t);
             memcpy(out[i].sizes[b], t->dims, sizeof t->dims);
             for (int k = 0; k < t->rank; k++) out[i].known[k] = dim_is_const(shape->dims[k]);
-            good = t->rank <= 7 && tensor_count(t) <= m->w->largest && t->dtype != DTYPE_RESOURCE && t->dtype != DTYPE_VARIANT;
+            good = t->rank <= 7 && tensor_count(t) <= m->w->largest && t->dtype != DTYPE_RESOURCE &&
+                   t->dtype != DTYPE_VARIANT;
         }
     }
     arena_free(arena);
     return good ? n_outputs : 0;
 }
 
-bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs, const TfAttr *attrs) {
+bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs,
+            const TfAttr *attrs) {
     TfTensor results[16];
     for (uint32_t i = 0; i < n_inputs; i++)
         if (inputs[i].rank < 0) return false;
@@ -154,7 +162,8 @@ TfTensor tf_ints(TfMaker *m, DType dtype, int rank, int64_t n, const int64_t *va
     return tf_constant(m, &t);
 }
 
-static TfTensor placeholder(TfMaker *m, DType dtype, int rank, const int64_t (*sizes)[MAX_RANK], const bool *known, Fill fill) {
+static TfTensor placeholder(TfMaker *m, DType dtype, int rank, const int64_t (*sizes)[MAX_RANK], const bool *known,
+                            Fill fill) {
     TfTensor out = {.dtype = dtype, .rank = rank};
     TfShape shape = {.rank = rank};
     for (int k = 0; k < rank; k++) {
@@ -193,10 +202,14 @@ static TfTensor new_leaf(TfMaker *m, DType dtype, int least_rank, int most_rank)
     int rank = ranks[random_below(m->r, ARRAY_LEN(ranks))];
     int64_t sizes[N_BINDINGS][MAX_RANK], count = 1;
     bool known[MAX_RANK];
-    if (rank < least_rank || rank > most_rank) rank = (int)random_between(m->r, least_rank, most_rank > 5 ? 5 : most_rank);
+    if (rank < least_rank || rank > most_rank)
+        rank = (int)random_between(m->r, least_rank, most_rank > 5 ? 5 : most_rank);
     for (int k = 0; k < rank; k++) {
         int symbol = m->w->n_symbols && random_chance(m->r, 30) ? (int)random_below(m->r, m->w->n_symbols) : -1;
-        int64_t size = random_chance(m->r, 4) ? 0 : random_chance(m->r, 15) ? 1 : random_chance(m->r, 85) ? random_between(m->r, 2, 8) : random_between(m->r, 9, 35);
+        int64_t size = random_chance(m->r, 4)    ? 0
+                       : random_chance(m->r, 15) ? 1
+                       : random_chance(m->r, 85) ? random_between(m->r, 2, 8)
+                                                 : random_between(m->r, 9, 35);
         if (count * (symbol < 0 ? size : 35) > m->w->largest / 2) size = 1, symbol = -1;
         known[k] = symbol < 0;
         for (int b = 0; b < N_BINDINGS; b++) sizes[b][k] = symbol < 0 ? size : m->w->bindings[b][symbol];
@@ -213,8 +226,9 @@ TfTensor tf_pick(TfMaker *m, const char *classes, int least_rank, int most_rank)
         TfTensor t = m->pool.data[m->pool.len - 1 - back];
         if (strchr(classes, dtype_letter(t.dtype)) && t.rank >= least_rank && t.rank <= most_rank) return t;
     }
-    static const DType types[] = {DTYPE_F32, DTYPE_F32, DTYPE_F32, DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_S32, DTYPE_S32,
-                                  DTYPE_S64, DTYPE_BOOL, DTYPE_U8, DTYPE_S8, DTYPE_C64, DTYPE_C128, DTYPE_STRING};
+    static const DType types[] = {DTYPE_F32,  DTYPE_F32, DTYPE_F32,  DTYPE_F32,   DTYPE_F64,  DTYPE_F16,
+                                  DTYPE_BF16, DTYPE_S32, DTYPE_S32,  DTYPE_S64,   DTYPE_BOOL, DTYPE_U8,
+                                  DTYPE_S8,   DTYPE_C64, DTYPE_C128, DTYPE_STRING};
     DType t;
     do t = types[random_below(m->r, ARRAY_LEN(types))];
     while (!strchr(classes, dtype_letter(t)));
@@ -256,7 +270,8 @@ static bool make_one(TfMaker *m) {
     /* A family first, so that one of many op types does not crowd out the others. */
     const TfFamily *family = &families[random_below(m->r, n_families)];
     uint32_t members = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) members += rows[i].host == family->host && strcmp(rows[i].family, family->family) == 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        members += rows[i].host == family->host && strcmp(rows[i].family, family->family) == 0;
     if (!members) BUG("family '%s' has no op", family->family);
     int64_t chosen = random_below(m->r, members);
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -288,7 +303,8 @@ bool random_tf_graph(RandomGraph *w, Arena *arena, const Random *r, Tensor *inpu
         TfTensor t = m.pool.data[i];
         const char *op = m.nodes.data[t.at.node].op;
         bool is_leaf = strcmp(op, "Const") == 0 || strcmp(op, "Placeholder") == 0;
-        if (!is_leaf && random_chance(&w->r, n ? 40 : 100)) names[n++] = arena_printf(arena, "n%u:%u", t.at.node, t.at.output);
+        if (!is_leaf && random_chance(&w->r, n ? 40 : 100))
+            names[n++] = arena_printf(arena, "n%u:%u", t.at.node, t.at.output);
     }
     w->g = n ? import_nodes(&m, n, names, arena) : NULL;
     if (!w->g) return false;

@@ -1,5 +1,5 @@
-/* random_tf: random graphs in TensorFlow's vocabulary, through the importer. What a node gives is found by importing the
-   graph so far and evaluating it: nodes that are refused are left out again. */
+/* random_tf: random graphs in TensorFlow's vocabulary, through the importer. What a node gives is found by importing
+   the graph so far and evaluating it: nodes that are refused are left out again. */
 #ifndef FUZZ_RANDOM_TF_H
 #define FUZZ_RANDOM_TF_H
 #include "frontend/import.h"
@@ -60,5 +60,6 @@ TfAttr tf_of_string(const char *name, const char *v);
 TfAttr tf_of_ints(TfMaker *m, const char *name, uint32_t n, const int64_t *v);
 TfAttr tf_of_types(TfMaker *m, const char *name, uint32_t n, DType t);
 /* Adds a node and puts its results into the pool; false (and nothing added) when it is refused or too large. */
-bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs, const TfAttr *attrs);
+bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *inputs, uint32_t n_attrs,
+            const TfAttr *attrs);
 #endif

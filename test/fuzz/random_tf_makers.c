@@ -73,17 +73,20 @@ static bool clip(TfMaker *m, const TfRow *row) {
 
 static bool select_of(TfMaker *m, const TfRow *row) {
     bool v2 = strcmp(row->op, "SelectV2") == 0;
-    TfTensor x = tf_pick(m, row->classes, 0, 5), in[3] = {tf_like(m, DTYPE_BOOL, &x, v2), x, tf_like(m, x.dtype, &x, v2)};
+    TfTensor x = tf_pick(m, row->classes, 0, 5),
+             in[3] = {tf_like(m, DTYPE_BOOL, &x, v2), x, tf_like(m, x.dtype, &x, v2)};
     TfAttr a = type_of(&x);
     return tf_add(m, row->op, 3, in, 1, &a);
 }
 
 static bool cast(TfMaker *m, const TfRow *row) {
-    static const DType to[] = {DTYPE_F32, DTYPE_F64, DTYPE_F16, DTYPE_BF16, DTYPE_S32, DTYPE_S64, DTYPE_BOOL, DTYPE_S8, DTYPE_U8, DTYPE_S16};
+    static const DType to[] = {DTYPE_F32, DTYPE_F64,  DTYPE_F16, DTYPE_BF16, DTYPE_S32,
+                               DTYPE_S64, DTYPE_BOOL, DTYPE_S8,  DTYPE_U8,   DTYPE_S16};
     TfTensor x = tf_pick(m, row->classes, 0, 5);
     DType t = to[random_below(m->r, ARRAY_LEN(to))];
     if (dtype_is_float(x.dtype) && x.largest > 100) return false;
-    if (dtype_is_float(x.dtype) && dtype_is_int(t) && !dtype_is_signed(t)) return false; /* of what is negative: undefined */
+    if (dtype_is_float(x.dtype) && dtype_is_int(t) && !dtype_is_signed(t))
+        return false; /* of what is negative: undefined */
     TfAttr a[] = {tf_of_type("SrcT", x.dtype), tf_of_type("DstT", t), tf_of_bool("Truncate", false)};
     return tf_add(m, row->op, 1, &x, 3, a);
 }
@@ -162,9 +165,11 @@ static bool computed_reshape(TfMaker *m, const TfRow *row) {
     if (!tf_add(m, "Shape", 1, &x, 2, shape_attrs)) return false;
     TfTensor shape = m->pool.data[m->pool.len - 1];
     int64_t at = random_below(m->r, x.rank), one = 1, next = at + 1;
-    TfTensor in[4] = {shape, tf_ints(m, DTYPE_S32, 1, 1, &at), tf_ints(m, DTYPE_S32, 1, 1, &next), tf_ints(m, DTYPE_S32, 1, 1, &one)};
-    TfAttr slice[] = {tf_of_type("T", DTYPE_S32), tf_of_type("Index", DTYPE_S32), tf_of_int("begin_mask", 0), tf_of_int("end_mask", 0),
-                      tf_of_int("ellipsis_mask", 0), tf_of_int("new_axis_mask", 0), tf_of_int("shrink_axis_mask", 1)};
+    TfTensor in[4] = {shape, tf_ints(m, DTYPE_S32, 1, 1, &at), tf_ints(m, DTYPE_S32, 1, 1, &next),
+                      tf_ints(m, DTYPE_S32, 1, 1, &one)};
+    TfAttr slice[] = {tf_of_type("T", DTYPE_S32),      tf_of_type("Index", DTYPE_S32), tf_of_int("begin_mask", 0),
+                      tf_of_int("end_mask", 0),        tf_of_int("ellipsis_mask", 0),  tf_of_int("new_axis_mask", 0),
+                      tf_of_int("shrink_axis_mask", 1)};
     if (!tf_add(m, "StridedSlice", 4, in, 7, slice)) return false;
     int64_t rest = -1;
     TfTensor size = m->pool.data[m->pool.len - 1], parts[2] = {size, tf_ints(m, DTYPE_S32, 0, 1, &rest)};
@@ -233,13 +238,20 @@ static bool strided_slice(TfMaker *m, const TfRow *row) {
         if (random_chance(m->r, 30) || end[i] < 0) masks[1] |= 1 << i;
         if (random_chance(m->r, 30) || begin[i] < 0) masks[0] |= 1 << i;
         if (random_chance(m->r, 20) && !back) begin[i] = random_between(m->r, -size, size);
-        if (random_chance(m->r, 15) && size > 0) masks[4] |= 1 << i, begin[i] = random_below(m->r, size), end[i] = begin[i] + 1, stride[i] = 1;
+        if (random_chance(m->r, 15) && size > 0)
+            masks[4] |= 1 << i, begin[i] = random_below(m->r, size), end[i] = begin[i] + 1, stride[i] = 1;
         if (random_chance(m->r, 6)) masks[3] |= 1 << i;
     }
     if (random_chance(m->r, 15)) masks[2] = 1 << random_below(m->r, n);
-    TfTensor in[4] = {x, tf_ints(m, DTYPE_S32, 1, n, begin), tf_ints(m, DTYPE_S32, 1, n, end), tf_ints(m, DTYPE_S32, 1, n, stride)};
-    TfAttr a[] = {type_of(&x), tf_of_type("Index", DTYPE_S32), tf_of_int("begin_mask", masks[0]), tf_of_int("end_mask", masks[1]),
-                  tf_of_int("ellipsis_mask", masks[2]), tf_of_int("new_axis_mask", masks[3]), tf_of_int("shrink_axis_mask", masks[4])};
+    TfTensor in[4] = {x, tf_ints(m, DTYPE_S32, 1, n, begin), tf_ints(m, DTYPE_S32, 1, n, end),
+                      tf_ints(m, DTYPE_S32, 1, n, stride)};
+    TfAttr a[] = {type_of(&x),
+                  tf_of_type("Index", DTYPE_S32),
+                  tf_of_int("begin_mask", masks[0]),
+                  tf_of_int("end_mask", masks[1]),
+                  tf_of_int("ellipsis_mask", masks[2]),
+                  tf_of_int("new_axis_mask", masks[3]),
+                  tf_of_int("shrink_axis_mask", masks[4])};
     return tf_add(m, row->op, 4, in, 7, a);
 }
 
@@ -277,7 +289,8 @@ static bool pack(TfMaker *m, const TfRow *row) {
     TfTensor in[MOST_PARTS] = {tf_pick(m, row->classes, 0, 4)};
     uint32_t n = (uint32_t)random_between(m->r, 1, MOST_PARTS);
     for (uint32_t i = 1; i < n; i++) in[i] = tf_like(m, in[0].dtype, &in[0], false);
-    TfAttr a[] = {type_of(&in[0]), tf_of_int("N", n), tf_of_int("axis", random_between(m->r, -in[0].rank - 1, in[0].rank))};
+    TfAttr a[] = {type_of(&in[0]), tf_of_int("N", n),
+                  tf_of_int("axis", random_between(m->r, -in[0].rank - 1, in[0].rank))};
     return tf_add(m, row->op, n, in, 3, a);
 }
 
@@ -296,7 +309,8 @@ static bool concat(TfMaker *m, const TfRow *row) {
     int at = (int)(axis < 0 ? axis + in[0].rank : axis);
     for (uint32_t i = 1; i < n; i++) {
         TfTensor part = in[0];
-        if (random_chance(m->r, 40)) part.sizes[0][at] = part.sizes[1][at] = random_between(m->r, 0, 6), part.known[at] = true;
+        if (random_chance(m->r, 40))
+            part.sizes[0][at] = part.sizes[1][at] = random_between(m->r, 0, 6), part.known[at] = true;
         in[i] = tf_like(m, in[0].dtype, &part, false);
     }
     if (strcmp(row->op, "ConcatV2") != 0) return false;
@@ -335,12 +349,14 @@ static bool pad(TfMaker *m, const TfRow *row) {
     Tensor paddings = tensor_new(m->arena, DTYPE_S32, 2, dims);
     for (int64_t i = 0; i < 2 * in[0].rank; i++) {
         int64_t most = mirror ? least_size(&in[0], (int)(i / 2)) - 1 : 3;
-        tensor_set_i64(&paddings, i, random_chance(m->r, 50) && most > 0 ? random_below(m->r, (most < 3 ? most : 3) + 1) : 0);
+        tensor_set_i64(&paddings, i,
+                       random_chance(m->r, 50) && most > 0 ? random_below(m->r, (most < 3 ? most : 3) + 1) : 0);
     }
     in[1] = tf_constant(m, &paddings);
     bool v2 = strcmp(row->op, "PadV2") == 0;
     if (v2) in[2] = tf_like(m, in[0].dtype, &scalar, false);
-    TfAttr a[] = {type_of(&in[0]), tf_of_type("Tpaddings", DTYPE_S32), tf_of_string("mode", random_chance(m->r, 50) ? "REFLECT" : "SYMMETRIC")};
+    TfAttr a[] = {type_of(&in[0]), tf_of_type("Tpaddings", DTYPE_S32),
+                  tf_of_string("mode", random_chance(m->r, 50) ? "REFLECT" : "SYMMETRIC")};
     return tf_add(m, row->op, v2 ? 3 : 2, in, mirror ? 3 : 2, a);
 }
 
@@ -354,10 +370,13 @@ static bool gather(TfMaker *m, const TfRow *row) {
     bool v2 = strcmp(row->op, "GatherV2") == 0;
     int64_t axis = v2 ? pick_axis(m, &in[0]) : 0, dims[2] = {random_between(m->r, 0, 6), random_between(m->r, 1, 3)};
     DType t = index_type(m);
-    if (least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)) < 1 || strcmp(row->op, "ResourceGather") == 0) return false;
-    in[1] = index_tensor(m, t, (int)random_below(m->r, 3), dims, least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)));
+    if (least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)) < 1 || strcmp(row->op, "ResourceGather") == 0)
+        return false;
+    in[1] = index_tensor(m, t, (int)random_below(m->r, 3), dims,
+                         least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)));
     in[2] = tf_ints(m, DTYPE_S32, 0, 1, &axis);
-    TfAttr a[] = {tf_of_type("Tparams", in[0].dtype), tf_of_type("Tindices", t), tf_of_type("Taxis", DTYPE_S32), tf_of_int("batch_dims", 0)};
+    TfAttr a[] = {tf_of_type("Tparams", in[0].dtype), tf_of_type("Tindices", t), tf_of_type("Taxis", DTYPE_S32),
+                  tf_of_int("batch_dims", 0)};
     return tf_add(m, row->op, v2 ? 3 : 2, in, v2 ? 4 : 2, a);
 }
 
@@ -375,7 +394,8 @@ static bool one_hot(TfMaker *m, const TfRow *row) {
 
 static bool depth_space(TfMaker *m, const TfRow *row) {
     TfTensor x = tf_pick(m, row->classes, 4, 4);
-    TfAttr a[] = {type_of(&x), tf_of_int("block_size", random_between(m->r, 2, 3)), tf_of_string("data_format", "NHWC")};
+    TfAttr a[] = {type_of(&x), tf_of_int("block_size", random_between(m->r, 2, 3)),
+                  tf_of_string("data_format", "NHWC")};
     return tf_add(m, row->op, 1, &x, 3, a);
 }
 
@@ -397,7 +417,8 @@ static bool matmul(TfMaker *m, const TfRow *row) {
     if (batch && strcmp(row->op, "BatchMatMul") != 0 && random_chance(m->r, 30))
         for (int i = 0; i + 2 < r; i++) b.sizes[0][i] = b.sizes[1][i] = 1, b.known[i] = true;
     in[1] = tf_like(m, in[0].dtype, &b, false);
-    TfAttr a[] = {type_of(&in[0]), tf_of_bool(batch ? "adj_x" : "transpose_a", ta), tf_of_bool(batch ? "adj_y" : "transpose_b", tb)};
+    TfAttr a[] = {type_of(&in[0]), tf_of_bool(batch ? "adj_x" : "transpose_a", ta),
+                  tf_of_bool(batch ? "adj_y" : "transpose_b", tb)};
     return tf_add(m, row->op, 2, in, 3, a);
 }
 
@@ -414,7 +435,8 @@ static bool conv(TfMaker *m, const TfRow *row) {
     bool depthwise = strncmp(row->op, "Depthwise", 9) == 0;
     int spatial = strcmp(row->op, "Conv3D") == 0 ? 3 : 2;
     TfTensor in[2] = {image(m, "F", spatial)};
-    int64_t dims[5], stride = random_chance(m->r, 70) ? 1 : 2, dilation = stride == 1 && random_chance(m->r, 20) ? 2 : 1, channels = in[0].sizes[0][spatial + 1];
+    int64_t dims[5], stride = random_chance(m->r, 70) ? 1 : 2,
+                     dilation = stride == 1 && random_chance(m->r, 20) ? 2 : 1, channels = in[0].sizes[0][spatial + 1];
     int64_t strides[5] = {1, stride, stride, stride, 1}, dilations[5] = {1, dilation, dilation, dilation, 1};
     strides[spatial + 1] = dilations[spatial + 1] = 1;
     for (int i = 0; i < spatial; i++) dims[i] = random_between(m->r, 1, 3);
@@ -423,19 +445,23 @@ static bool conv(TfMaker *m, const TfRow *row) {
     Tensor w = random_tensor(m->arena, m->r, in[0].dtype, spatial + 2, dims, FILL_UNIFORM, 0, false);
     in[1] = tf_constant(m, &w);
     uint32_t n = (uint32_t)spatial + 2;
-    TfAttr a[] = {type_of(&in[0]), tf_of_ints(m, "strides", n, strides), tf_of_string("padding", random_chance(m->r, 60) ? "SAME" : "VALID"),
-                  tf_of_string("data_format", spatial == 3 ? "NDHWC" : "NHWC"), tf_of_ints(m, "dilations", n, dilations)};
+    TfAttr a[] = {type_of(&in[0]), tf_of_ints(m, "strides", n, strides),
+                  tf_of_string("padding", random_chance(m->r, 60) ? "SAME" : "VALID"),
+                  tf_of_string("data_format", spatial == 3 ? "NDHWC" : "NHWC"),
+                  tf_of_ints(m, "dilations", n, dilations)};
     return tf_add(m, row->op, 2, in, 5, a);
 }
 
 static bool pool(TfMaker *m, const TfRow *row) {
     int spatial = strstr(row->op, "3D") ? 3 : 2;
     TfTensor x = image(m, "F", spatial);
-    int64_t size = random_between(m->r, 1, 3), stride = random_between(m->r, 1, 2), window[5] = {1, size, size, size, 1}, strides[5] = {1, stride, stride, stride, 1};
+    int64_t size = random_between(m->r, 1, 3), stride = random_between(m->r, 1, 2),
+            window[5] = {1, size, size, size, 1}, strides[5] = {1, stride, stride, stride, 1};
     window[spatial + 1] = strides[spatial + 1] = 1;
     uint32_t n = (uint32_t)spatial + 2;
     TfAttr a[] = {type_of(&x), tf_of_ints(m, "ksize", n, window), tf_of_ints(m, "strides", n, strides),
-                  tf_of_string("padding", random_chance(m->r, 60) ? "SAME" : "VALID"), tf_of_string("data_format", spatial == 3 ? "NDHWC" : "NHWC")};
+                  tf_of_string("padding", random_chance(m->r, 60) ? "SAME" : "VALID"),
+                  tf_of_string("data_format", spatial == 3 ? "NDHWC" : "NHWC")};
     return strcmp(row->op, "MaxPoolV2") != 0 && tf_add(m, row->op, 1, &x, 5, a);
 }
 
@@ -457,7 +483,8 @@ static bool batch_norm(TfMaker *m, const TfRow *row) {
         for (int64_t k = 0; i == 4 && k < channels; k++) tensor_set_f64(&t, k, 0.25 + fabs(tensor_get_f64(&t, k)));
         in[i] = tf_constant(m, &t);
     }
-    TfAttr a[] = {type_of(&in[0]), tf_of_type("U", DTYPE_F32), tf_of_float("epsilon", 1e-3), tf_of_string("data_format", "NHWC"), tf_of_bool("is_training", false)};
+    TfAttr a[] = {type_of(&in[0]), tf_of_type("U", DTYPE_F32), tf_of_float("epsilon", 1e-3),
+                  tf_of_string("data_format", "NHWC"), tf_of_bool("is_training", false)};
     return tf_add(m, row->op, 5, in, 5, a);
 }
 
@@ -502,31 +529,81 @@ static bool string_op(TfMaker *m, const TfRow *row) {
 
 /* Columns of the tables: which import function (or shape function and file of a host op) goes to which maker. */
 static const TfFamily families[] = {
-    {"unary", unary, "F", false},         {"unary", unary, "FIU", false},      {"rounding", unary, "F", false},
-    {"square", unary, "FI", false},       {"reciprocal", unary, "F", false},   {"popcount", unary, "IU", false},
-    {"relu", unary, "F", false},          {"relu6", unary, "F", false},        {"elu", unary, "F", false},
-    {"selu", unary, "F", false},          {"leaky_relu", unary, "F", false},   {"softsign", unary, "F", false},
-    {"identity", unary, "FIUBS", false},  {"like", unary, "FIU", false},       {"binary", binary, "F", false},
-    {"binary", binary, "FIUB", false},    {"equal", binary, "FIUBS", false},   {"squared_difference", binary, "FI", false},
-    {"guarded", binary, "F", false},      {"add_n", add_n, "FI", false},       {"gradient_by_result", alike, "F", false},
-    {"relu_gradient", alike, "F", false}, {"elu_gradient", alike, "F", false}, {"soft_gradient", alike, "F", false},
-    {"clip", clip, "FI", false},          {"select", select_of, "FIUBSC", false}, {"cast", cast, "FIUB", false},
-    {"reduce", reduce, "FIU", false},     {"reduce", reduce, "F", false},      {"euclidean_norm", reduce, "F", false},
-    {"l2_loss", unary, "F", false},       {"arg_reduce", arg_reduce, "FIU", false}, {"cumulate", cumulate, "FI", false},
-    {"softmax", softmax, "F", false},     {"shape", shape_of_value, "FIUBS", false}, {"size", shape_of_value, "FIUBS", false},
-    {"rank", shape_of_value, "FIUBS", false}, {"reshape", reshape, "FIUBSC", false}, {"reshape", computed_reshape, "F", false},
-    {"reshape", computed_reshape, "F", false}, {"expand_dims", expand_dims, "FIUBS", false}, {"squeeze", squeeze, "FIUBS", false},
-    {"broadcast_to", broadcast_to, "FIUBS", false}, {"tile", tile, "FIUBS", false}, {"strided_slice", strided_slice, "FIUBSC", false},
-    {"strided_slice", strided_slice, "F", false}, {"slice", slice, "FIUBS", false}, {"split", split, "FIUBS", false},
-    {"split", split, "F", false},         {"pack", pack, "FIUBS", false},      {"unpack", unpack, "FIUBS", false},
-    {"concat", concat, "FIUBS", false},   {"concat", concat, "F", false},      {"transpose", transpose, "FIUBSC", false},
-    {"roll", roll, "FIUBS", false},       {"pad", pad, "FIU", false},          {"gather", gather, "FIUBSC", false},
-    {"one_hot", one_hot, "I", false},     {"depth_space", depth_space, "FIU", false}, {"matmul", matmul, "F", false},
-    {"batch_matmul", matmul, "F", false}, {"conv", conv, "F", false},          {"depthwise_conv", conv, "F", false},
-    {"pool", pool, "F", false},           {"bias_add", bias_add, "F", false},  {"fused_batch_norm", batch_norm, "F", false},
-    {"where selection", where, "FIUB", true}, {"top_k selection", top_k, "FIU", true}, {"unique unique", unique, "FI", true},
-    {"unsorted_segment segment", segment, "FI", true}, {"same special", unary, "F", true}, {"same complex", unary, "C", true},
-    {"broadcast complex", binary, "C", true}, {"same fft", unary, "C", true},  {"same strings", string_op, "S", true},
+    {"unary", unary, "F", false},
+    {"unary", unary, "FIU", false},
+    {"rounding", unary, "F", false},
+    {"square", unary, "FI", false},
+    {"reciprocal", unary, "F", false},
+    {"popcount", unary, "IU", false},
+    {"relu", unary, "F", false},
+    {"relu6", unary, "F", false},
+    {"elu", unary, "F", false},
+    {"selu", unary, "F", false},
+    {"leaky_relu", unary, "F", false},
+    {"softsign", unary, "F", false},
+    {"identity", unary, "FIUBS", false},
+    {"like", unary, "FIU", false},
+    {"binary", binary, "F", false},
+    {"binary", binary, "FIUB", false},
+    {"equal", binary, "FIUBS", false},
+    {"squared_difference", binary, "FI", false},
+    {"guarded", binary, "F", false},
+    {"add_n", add_n, "FI", false},
+    {"gradient_by_result", alike, "F", false},
+    {"relu_gradient", alike, "F", false},
+    {"elu_gradient", alike, "F", false},
+    {"soft_gradient", alike, "F", false},
+    {"clip", clip, "FI", false},
+    {"select", select_of, "FIUBSC", false},
+    {"cast", cast, "FIUB", false},
+    {"reduce", reduce, "FIU", false},
+    {"reduce", reduce, "F", false},
+    {"euclidean_norm", reduce, "F", false},
+    {"l2_loss", unary, "F", false},
+    {"arg_reduce", arg_reduce, "FIU", false},
+    {"cumulate", cumulate, "FI", false},
+    {"softmax", softmax, "F", false},
+    {"shape", shape_of_value, "FIUBS", false},
+    {"size", shape_of_value, "FIUBS", false},
+    {"rank", shape_of_value, "FIUBS", false},
+    {"reshape", reshape, "FIUBSC", false},
+    {"reshape", computed_reshape, "F", false},
+    {"reshape", computed_reshape, "F", false},
+    {"expand_dims", expand_dims, "FIUBS", false},
+    {"squeeze", squeeze, "FIUBS", false},
+    {"broadcast_to", broadcast_to, "FIUBS", false},
+    {"tile", tile, "FIUBS", false},
+    {"strided_slice", strided_slice, "FIUBSC", false},
+    {"strided_slice", strided_slice, "F", false},
+    {"slice", slice, "FIUBS", false},
+    {"split", split, "FIUBS", false},
+    {"split", split, "F", false},
+    {"pack", pack, "FIUBS", false},
+    {"unpack", unpack, "FIUBS", false},
+    {"concat", concat, "FIUBS", false},
+    {"concat", concat, "F", false},
+    {"transpose", transpose, "FIUBSC", false},
+    {"roll", roll, "FIUBS", false},
+    {"pad", pad, "FIU", false},
+    {"gather", gather, "FIUBSC", false},
+    {"one_hot", one_hot, "I", false},
+    {"depth_space", depth_space, "FIU", false},
+    {"matmul", matmul, "F", false},
+    {"batch_matmul", matmul, "F", false},
+    {"conv", conv, "F", false},
+    {"depthwise_conv", conv, "F", false},
+    {"pool", pool, "F", false},
+    {"bias_add", bias_add, "F", false},
+    {"fused_batch_norm", batch_norm, "F", false},
+    {"where selection", where, "FIUB", true},
+    {"top_k selection", top_k, "FIU", true},
+    {"unique unique", unique, "FI", true},
+    {"unsorted_segment segment", segment, "FI", true},
+    {"same special", unary, "F", true},
+    {"same complex", unary, "C", true},
+    {"broadcast complex", binary, "C", true},
+    {"same fft", unary, "C", true},
+    {"same strings", string_op, "S", true},
 };
 
 const TfFamily *tf_families(uint32_t *out_n) {
