@@ -1,5 +1,5 @@
-/* fuzz_random: bytes are the decisions of a random graph (random_graph.h, every other one in TensorFlow's ops); all passes
-   must leave what the reference evaluator answers as it is. Code is the matter of random_graphs. */
+/* fuzz_random: bytes are the decisions of a random graph (random_graph.h, every other one in TensorFlow's ops); all
+   passes must leave what the reference evaluator answers as it is. Code is the matter of random_graphs. */
 #include "fuzz.h"
 
 #include "random_minimise.h"
