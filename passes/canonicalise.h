@@ -7,6 +7,9 @@
 RuleFn rule_constant_right, rule_neutral, rule_subtract_constant, rule_join_constants, rule_power,
     rule_divide_by_constant, rule_double_negation, rule_select_known, rule_double_cast, rule_reciprocal_root,
     rule_negated_operand, rule_drop_broadcast, rule_drop_unit_dims, rule_operand_squeezed, rule_same_operands;
+/* Whether no element of v is negative (NaN may be): what relu and its kin end in, squares, and sums and means of such.
+ */
+bool is_never_negative(const Graph *g, ValueId v, int depth);
 /* canonicalise_shape.c */
 RuleFn rule_reshape_chain, rule_broadcast_chain, rule_slice_whole, rule_slice_chain, rule_slice_of_concat,
     rule_slice_of_pad, rule_concat_one, rule_concat_flat, rule_concat_slices, rule_pad_nothing, rule_reverse_nothing,

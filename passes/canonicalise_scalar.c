@@ -92,6 +92,32 @@ ValueId rule_join_constants(Rewriter *w, NodeId id) {
     return insert_binary(w, op, x, joined, name);
 }
 
+static bool is_splat_not_negative(const Graph *g, ValueId v) {
+    const Tensor *t = value_const(g, v);
+    return t && tensor_count(t) == 1 && tensor_get_f64(t, 0) >= 0;
+}
+
+bool is_never_negative(const Graph *g, ValueId v, int depth) {
+    static const OpId positive[] = {OP_SIGMOID, OP_EXP, OP_SOFTPLUS, OP_ABS, OP_SQRT, OP_SOFTMAX};
+    const Node *n;
+    for (size_t i = 0; i < ARRAY_LEN(positive); i++)
+        if (match(g, v, positive[i])) return true;
+    if (is_splat_not_negative(g, v)) return true;
+    if (depth >= 4) return false;
+    if ((n = match(g, v, OP_MAX)))
+        return is_never_negative(g, n->inputs[0], depth + 1) || is_never_negative(g, n->inputs[1], depth + 1);
+    if ((n = match(g, v, OP_MUL)) && n->inputs[0].i == n->inputs[1].i) return true;
+    if ((n = match(g, v, OP_ADD)) || (n = match(g, v, OP_MUL)) || (n = match(g, v, OP_MIN)))
+        return is_never_negative(g, n->inputs[0], depth + 1) && is_never_negative(g, n->inputs[1], depth + 1);
+    if ((n = match(g, v, OP_REDUCE))) {
+        const char *kind = node_string(n, "kind", "");
+        return (strcmp(kind, "sum") == 0 || strcmp(kind, "mean") == 0) && is_never_negative(g, n->inputs[0], depth + 1);
+    }
+    if ((n = match(g, v, OP_RESHAPE)) || (n = match(g, v, OP_BROADCAST)))
+        return is_never_negative(g, n->inputs[0], depth + 1);
+    return false;
+}
+
 ValueId rule_power(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
     ValueId x = n->inputs[0];
@@ -103,8 +129,11 @@ ValueId rule_power(Rewriter *w, NodeId id) {
         ValueId square = insert_binary(w, OP_MUL, x, x, name);
         return insert_binary(w, OP_MUL, square, x, name);
     }
-    if (value_is_splat(w->g, n->inputs[1], 0.5)) return insert_unary(w, OP_SQRT, x, name);
-    if (value_is_splat(w->g, n->inputs[1], -0.5)) return insert_unary(w, OP_RSQRT, x, name);
+    /* The powers of minus infinity are infinity and zero where roots of it are NaN: only where x cannot be that. */
+    if (value_is_splat(w->g, n->inputs[1], 0.5) && is_never_negative(w->g, x, 0))
+        return insert_unary(w, OP_SQRT, x, name);
+    if (value_is_splat(w->g, n->inputs[1], -0.5) && is_never_negative(w->g, x, 0))
+        return insert_unary(w, OP_RSQRT, x, name);
     return (ValueId){0};
 }
 

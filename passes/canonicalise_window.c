@@ -5,20 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* Whether no element of v is negative: what relu and its kin end in. */
-static bool is_never_negative(const Graph *g, ValueId v, int depth) {
-    static const OpId positive[] = {OP_SIGMOID, OP_EXP, OP_SOFTPLUS, OP_ABS, OP_SQRT, OP_SOFTMAX};
-    const Node *n;
-    for (size_t i = 0; i < ARRAY_LEN(positive); i++)
-        if (match(g, v, positive[i])) return true;
-    for (int k = 0; k < 2; k++) {
-        const Tensor *t = (n = match(g, v, k ? OP_MIN : OP_MAX)) ? value_const(g, n->inputs[1]) : NULL;
-        if (!t || tensor_count(t) != 1 || !(tensor_get_f64(t, 0) >= 0)) continue;
-        if (k == 0 || (depth < 4 && is_never_negative(g, n->inputs[0], depth + 1))) return true;
-    }
-    return false;
-}
-
 /* Whether padding with `value` is what the window op does by itself: zeros for conv; for a maximum the smallest value,
    or zero where nothing is smaller and every window holds an element of the image too. */
 static bool is_own_padding(const Graph *g, const Node *n, const Node *pad) {

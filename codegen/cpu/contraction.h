@@ -145,5 +145,7 @@ typedef struct {
     Index lo[3], hi[3]; /* taps [lo, hi) are inside */
 } RowTaps;
 RowTaps row_taps(Ctx *x, Index row);
+/* Pixels of an output row, to divide by: at least one, as an image without columns has no pixels to divide. */
+Index row_width(Ctx *x, int dimension);
 void clip_taps(Ctx *x, int dimension, Index start, Index *out_lo, Index *out_hi);
 #endif

@@ -46,6 +46,11 @@ void clip_taps(Ctx *x, int dimension, Index start, Index *out_lo, Index *out_hi)
     *out_hi = offset_min(x, above, offset_const(taps));
 }
 
+Index row_width(Ctx *x, int dimension) {
+    Index width = offset_dim(x, x->c->conv.out[dimension]);
+    return offset_is_const(width) ? width : offset_max(x, width, offset_const(1));
+}
+
 RowTaps row_taps(Ctx *x, Index row) {
     const ConvGeometry *g = &x->c->conv;
     RowTaps taps = {0};
@@ -310,7 +315,7 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
         at = offset_add(x, at, columns->n);
     }
     v->panel = offset_address(x, eval_buffer(x->eval, 1), c->b, at);
-    Index width = offset_dim(x, g->out[d]);
+    Index width = row_width(x, d);
     Index row_lo = offset_div(x, u->m_lo, width);
     Index row_hi = offset_div(x, u->m_hi, width);
     PixelRun *runs;

@@ -172,7 +172,7 @@ bool depthwise_emit(Ctx *x, const Unit *u) {
     Index a_batch = offset_dim(x, c->a_batch);
     Index offset = offset_times(x, u->batch, a_batch);
     v.image = offset_address(x, eval_buffer(x->eval, 0), c->a, offset);
-    Index width = offset_dim(x, g->out[d]);
+    Index width = row_width(x, d);
     Index row_lo = offset_div(x, u->m_lo, width);
     Index row_hi = offset_div(x, u->m_hi, width);
     PixelRun *runs;

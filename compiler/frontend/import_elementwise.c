@@ -40,6 +40,14 @@ bool import_floor_div(Import *c) {
     return give(c, make_unary(c, OP_FLOOR, quotient));
 }
 
+/* TruncateDiv: the quotient of floats is rounded toward zero as that of integers is. */
+bool import_truncate_div(Import *c) {
+    if (!same_types(c)) return false;
+    if (needs_host(c)) return import_host_generic(c);
+    ValueId quotient = make_binary(c, OP_DIV, c->in[0], c->in[1]);
+    return give(c, dtype_is_float(dtype_of(c, quotient)) ? make_unary(c, OP_TRUNC, quotient) : quotient);
+}
+
 /* Add and AddV2 of strings join them; the host row does that. Bitwise and logical ops are binaries of their own types.
  */
 
@@ -150,14 +158,6 @@ bool import_select(Import *c) {
     return give(c, make_select(c, condition, c->in[1], c->in[2]));
 }
 
-bool import_cast(Import *c) {
-    DType to = attr_t(c, "DstT", DTYPE_NONE);
-    if (to == DTYPE_NONE) return bad(c, "has no attribute DstT");
-    if (dtype_of(c, c->in[0]) == to) return give(c, c->in[0]);
-    if (needs_host(c) || !is_plain(to)) return import_host_generic(c);
-    return give(c, make_cast(c, c->in[0], to));
-}
-
 static DType unsigned_of(size_t size) {
     return size == 1 ? DTYPE_U8 : size == 2 ? DTYPE_U16 : size == 4 ? DTYPE_U32 : DTYPE_U64;
 }
@@ -165,6 +165,47 @@ static DType unsigned_of(size_t size) {
 static ValueId same_bits(Import *c, ValueId x, DType to) {
     Attr attrs[] = {attr_type("dtype", to)};
     return dtype_of(c, x) == to ? x : import_node(c, OP_BITCAST, 1, &x, 1, attrs);
+}
+
+static int mantissa_bits(DType t) {
+    switch (t) {
+    case DTYPE_F64:
+        return 52;
+    case DTYPE_F32:
+        return 23;
+    case DTYPE_F16:
+        return 10;
+    case DTYPE_BF16:
+        return 7;
+    case DTYPE_F8E4M3:
+        return 3;
+    case DTYPE_F8E5M2:
+        return 2;
+    default:
+        return 64;
+    }
+}
+
+/* Cast with Truncate: the bits of a float that the narrower one has no room for are cleared, so that rounding finds
+   none. TensorFlow does not do so from bf16, and to bf16 only from f32. */
+static ValueId without_low_bits(Import *c, ValueId x, DType to) {
+    DType from = dtype_of(c, x);
+    int lost = mantissa_bits(from) - mantissa_bits(to);
+    if (!dtype_is_float(from) || lost <= 0 || from == DTYPE_BF16 || (from != DTYPE_F32 && to == DTYPE_BF16)) return x;
+    DType integer = unsigned_of(dtype_size(from));
+    ValueId mask = make_scalar_int(c, integer, -((int64_t)1 << lost));
+    ValueId kept = same_bits(c, x, integer);
+    kept = make_binary(c, OP_AND, kept, mask);
+    return same_bits(c, kept, from);
+}
+
+bool import_cast(Import *c) {
+    DType to = attr_t(c, "DstT", DTYPE_NONE);
+    if (to == DTYPE_NONE) return bad(c, "has no attribute DstT");
+    if (dtype_of(c, c->in[0]) == to) return give(c, c->in[0]);
+    if (needs_host(c) || !is_plain(to)) return import_host_generic(c);
+    ValueId x = attr_i(c, "Truncate", 0) ? without_low_bits(c, c->in[0], to) : c->in[0];
+    return give(c, make_cast(c, x, to));
 }
 
 /* How far each of n pieces of this size is shifted, the lowest first. */

@@ -150,9 +150,8 @@ static ValueId weights(Import *c, size_t kernel, Dim n_in, Dim n_out, ValueId sc
     distance = divide(c, distance, reach);
     distance = make_unary(c, OP_ABS, distance);
     ValueId value = kernels[kernel].value(c, distance, radius);
-    /* the box reaches its radius, all others are zero there */
     ValueId limit = number(c, radius);
-    ValueId in_reach = make_binary(c, OP_LE, distance, limit);
+    ValueId in_reach = make_binary(c, OP_LT, distance, limit);
     value = make_select(c, in_reach, value, zero);
     value = make_select(c, within, value, zero);
     int64_t axis = 1;

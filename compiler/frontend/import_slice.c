@@ -48,7 +48,8 @@ static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const 
     Dim last = dim_sub(t, dim, dim_const(1));
     if (stride == 0) return bad(c, "a stride is zero");
     if (shrink) {
-        if (stride < 0) return bad(c, "an axis that is taken away must have a positive stride");
+        if (stride < 0 && stride != UNKNOWN_STRIDE)
+            return bad(c, "an axis that is taken away must have a positive stride");
         Dim at = *begin;
         if (dim_is_const(at) && dim_is_const(dim)) {
             if (at.value < -dim.value || at.value >= dim.value)
@@ -69,6 +70,10 @@ static bool plan_dim(Import *c, SliceDim *out, Dim dim, const Dim *begin, const 
     int64_t step = stride > 0 ? stride : -stride;
     Dim size = step == 1 ? span : dim_ceildiv(t, span, step);
     size = dim_max(t, size, zero);
+    int64_t lowest;
+    int64_t highest;
+    dim_range(t, from, &lowest, &highest);
+    if (highest < 0) from = zero; /* backwards from before the first element: nothing is taken */
     *out = (SliceDim){.begin = from, .size = size, .stride = stride};
     return true;
 }

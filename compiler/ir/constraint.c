@@ -92,7 +92,7 @@ static void constrain_slice(Constraints *c, const Node *n) {
     const Dim *begin = node_attr(n, "begin")->v.dims, *size = node_attr(n, "size")->v.dims;
     const int64_t *strides = node_attr(n, "strides")->v.ints;
     for (int i = 0; i < x->rank; i++) {
-        if (dim_is(begin[i], 0) && dim_equal(size[i], x->dims[i]) && strides[i] == 1) continue;
+        if (dim_is(size[i], 0) || (dim_is(begin[i], 0) && dim_equal(size[i], x->dims[i]) && strides[i] == 1)) continue;
         Dim steps = dim_sub(t, size[i], dim_const(1));
         Dim last = dim_add(t, begin[i], dim_mul(t, steps, dim_const(strides[i])));
         Dim least = strides[i] > 0 ? begin[i] : last, end = dim_add(t, strides[i] > 0 ? last : begin[i], dim_const(1));

@@ -24,6 +24,23 @@ bool hostinfer_complex_cast(Infer *c) {
     return host_arity(c, 1, 1) && host_like(c, 0, t, 0);
 }
 
+bool hostinfer_bitcast(Infer *c) {
+    const DType to = node_type(c->n, "type", DTYPE_NONE);
+    if (!host_arity(c, 1, 1)) return false;
+    Shape s = *host_shape(c, 0);
+    const int64_t from_size = (int64_t)dtype_size(host_type(c, 0)), to_size = (int64_t)dtype_size(to);
+    if (from_size == 0 || to_size == 0) return infer_error(c, "has element types without bits to share");
+    if (from_size > to_size) {
+        if (s.rank >= MAX_RANK) return infer_error(c, "the result has too many dimensions");
+        s.dims[s.rank++] = dim_const(from_size / to_size);
+    } else if (from_size < to_size) {
+        if (s.rank == 0 || (dim_is_const(s.dims[s.rank - 1]) && s.dims[s.rank - 1].value != to_size / from_size))
+            return infer_error(c, "the last dimension does not make up an element of the wider type");
+        s.rank--;
+    }
+    return host_set(c, 0, to, &s);
+}
+
 bool hostinfer_compare(Infer *c) {
     if (!host_arity(c, 2, 1)) return false;
     Shape s;

@@ -135,7 +135,7 @@ bool ref_reduce(RefCall *c) {
             if (is_float)
                 facc[i] /= (double)reduced_count;
             else if (reduced_count == 0)
-                return ref_error(c, "the mean of no integers");
+                iacc[i] = 0; /* TensorFlow's */
             else
                 iacc[i] = is_signed ? iacc[i] / reduced_count : (int64_t)((uint64_t)iacc[i] / (uint64_t)reduced_count);
         }

@@ -45,7 +45,13 @@ typedef struct {
     int channels, ratio;
     bool fancy, recover, shape_only;
     J_DCT_METHOD dct;
+    const int64_t *crop; /* y, x, height, width; or NULL */
 } JpegOptions;
+
+static bool crop_fits(const int64_t *crop, int64_t height, int64_t width) {
+    return crop[0] >= 0 && crop[1] >= 0 && crop[2] > 0 && crop[3] > 0 && crop[2] <= height && crop[3] <= width &&
+           crop[0] <= height - crop[2] && crop[1] <= width - crop[3];
+}
 
 static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions *o, Image *image) {
     struct jpeg_decompress_struct info;
@@ -77,17 +83,36 @@ static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions
         jpeg_destroy_decompress(&info);
         return TFOPT_OK;
     }
-    image->data = image_memory(call, image);
+    if (o->crop && !crop_fits(o->crop, image->height, image->width)) {
+        jpeg_destroy_decompress(&info);
+        return tfopt_invalid(call, "crop_window lies outside of the image");
+    }
     row = tfopt_call_alloc(call, image->width, 4);
+    if (o->crop) {
+        image->height = o->crop[2];
+        image->width = o->crop[3];
+    }
+    image->data = image_memory(call, image);
     if (!image->data || !row) {
         jpeg_destroy_decompress(&info);
         return tfopt_no_memory(call);
     }
     jpeg_start_decompress(&info);
+    /* What lies outside of the window is not decoded: as in TensorFlow, chroma at its edges is upsampled without it.
+       The window that libjpeg gives begins at a block, which is `margin` pixels too early. */
+    int64_t margin = 0;
+    if (o->crop) {
+        JDIMENSION at = (JDIMENSION)o->crop[1], width = (JDIMENSION)o->crop[3];
+        jpeg_crop_scanline(&info, &at, &width);
+        jpeg_skip_scanlines(&info, (JDIMENSION)o->crop[0]);
+        margin = o->crop[1] - (int64_t)at;
+    }
     for (int64_t y = 0; y < image->height; y++) {
         uint8_t *to = (uint8_t *)image->data + y * image->width * channels;
-        JSAMPROW line = info.out_color_space == JCS_CMYK ? row : to;
+        JSAMPROW line = o->crop || info.out_color_space == JCS_CMYK ? row : to;
         jpeg_read_scanlines(&info, &line, 1);
+        line += margin * (info.out_color_space == JCS_CMYK ? 4 : channels);
+        if (o->crop && info.out_color_space != JCS_CMYK) memcpy(to, line, (size_t)(image->width * channels));
         for (int64_t x = 0; info.out_color_space == JCS_CMYK && x < image->width; x++) {
             uint8_t rgb[3];
             const int k = line[4 * x + 3];
@@ -101,7 +126,10 @@ static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions
         }
     }
     const long warnings = error.base.num_warnings;
-    jpeg_finish_decompress(&info);
+    if (o->crop)
+        jpeg_abort_decompress(&info); /* lines below the window remain */
+    else
+        jpeg_finish_decompress(&info);
     jpeg_destroy_decompress(&info);
     if (warnings && !o->recover) return tfopt_invalid(call, "Invalid JPEG data: it is damaged or ends too early");
     return TFOPT_OK;
@@ -112,10 +140,7 @@ static JpegOptions jpeg_options(const TfoptHostCall *call) {
                      .ratio = (int)tfopt_call_int(call, "ratio", 1),
                      .fancy = tfopt_call_int(call, "fancy_upscaling", 1) != 0,
                      .recover = tfopt_call_int(call, "try_recover_truncated", 0) != 0,
-                     .dct = JDCT_DEFAULT};
-    /* DecodeImage has no such attribute and is fast. */
-    if (!tfopt_call_attr(call, "dct_method") || tfopt_call_string_is(call, "dct_method", "INTEGER_FAST"))
-        o.dct = JDCT_IFAST;
+                     .dct = JDCT_IFAST}; /* TensorFlow's default, for DecodeImage too */
     if (tfopt_call_string_is(call, "dct_method", "INTEGER_ACCURATE")) o.dct = JDCT_ISLOW;
     return o;
 }
@@ -283,23 +308,14 @@ int32_t tfopt_host_decode_image(TfoptHostCall *call) {
 /* (contents, [y, x, height, width]) */
 int32_t tfopt_host_decode_and_crop_jpeg(TfoptHostCall *call) {
     Image image;
+    int64_t crop[4];
+    JpegOptions o = jpeg_options(call);
     if (tfopt_elements(&call->inputs[0]) != 1 || tfopt_elements(&call->inputs[1]) != 4)
         return tfopt_invalid(call, "contents must be a scalar and crop_window have 4 elements");
-    const int32_t status = decode_any(call, tfopt_strings(&call->inputs[0])[0], &image);
-    if (status != TFOPT_OK) return status;
-    int64_t crop[4];
     for (int i = 0; i < 4; i++) crop[i] = tfopt_int_at(&call->inputs[1], i);
-    if (crop[0] < 0 || crop[1] < 0 || crop[2] <= 0 || crop[3] <= 0 || crop[0] > image.height - crop[2] ||
-        crop[1] > image.width - crop[3] || image.wide)
-        return tfopt_invalid(call, "crop_window lies outside of the image");
-    Image part = {.height = crop[2], .width = crop[3], .channels = image.channels};
-    part.data = image_memory(call, &part);
-    if (!part.data) return tfopt_no_memory(call);
-    for (int64_t y = 0; y < crop[2]; y++)
-        memcpy((uint8_t *)part.data + y * crop[3] * part.channels,
-               (const uint8_t *)image.data + ((crop[0] + y) * image.width + crop[1]) * part.channels,
-               (size_t)(crop[3] * part.channels));
-    return write_image(call, &part);
+    o.crop = crop;
+    const int32_t status = decode_jpeg(call, tfopt_strings(&call->inputs[0])[0], &o, &image);
+    return status == TFOPT_OK ? write_image(call, &image) : status;
 }
 
 int32_t tfopt_host_extract_jpeg_shape(TfoptHostCall *call) {

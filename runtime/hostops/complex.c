@@ -27,7 +27,23 @@ static TfoptComplex complex_expm1(TfoptComplex x) {
 
 static TfoptComplex complex_log1p(TfoptComplex x) {
     const double a = creal(x), b = cimag(x);
+    if (a == -1 && b == 0) return CMPLX(-INFINITY, NAN);
     return CMPLX(0.5 * log1p(a * (2 + a) + b * b), atan2(b, 1 + a));
+}
+
+/* Eigen's quotient: the divisor is scaled by its larger part, which makes dividing by zero and by infinity NaN. */
+static TfoptComplex complex_div(TfoptComplex x, TfoptComplex y) {
+    const double larger = fmax(fabs(creal(y)), fabs(cimag(y))), a = creal(x), b = cimag(x), c = creal(y) / larger,
+                 d = cimag(y) / larger, square = c * c + d * d;
+    return CMPLX((a * c + b * d) / square / larger, (b * c - a * d) / square / larger);
+}
+
+/* exp(y log x), where x is zero or infinite: what the real part of y says. */
+static TfoptComplex complex_pow(TfoptComplex x, TfoptComplex y) {
+    const bool infinite = isinf(creal(x)) || isinf(cimag(x));
+    if (x != 0 && !infinite) return cpow(x, y);
+    if (creal(y) == 0 || isnan(creal(y))) return CMPLX(NAN, NAN);
+    return (creal(y) > 0) == infinite ? CMPLX(INFINITY, NAN) : 0;
 }
 
 static TfoptComplex complex_sign(TfoptComplex x) {
@@ -50,7 +66,7 @@ COMPLEX1(log1p, complex_log1p(x))
 COMPLEX1(sqrt, csqrt(x))
 COMPLEX1(rsqrt, 1 / csqrt(x))
 COMPLEX1(square, x *x)
-COMPLEX1(reciprocal, 1 / x)
+COMPLEX1(reciprocal, complex_div(1, x))
 COMPLEX1(sin, csin(x))
 COMPLEX1(cos, ccos(x))
 COMPLEX1(tan, ctan(x))
@@ -109,12 +125,12 @@ static int32_t binary(TfoptHostCall *call, TfoptComplex (*f)(TfoptComplex, Tfopt
     }
 COMPLEX2(sub, x - y)
 COMPLEX2(mul, x *y)
-COMPLEX2(div, x / y)
+COMPLEX2(div, complex_div(x, y))
 COMPLEX2(div_no_nan, y == 0 ? 0 : x / y)
 COMPLEX2(mul_no_nan, y == 0 ? 0 : x * y)
-COMPLEX2(pow, x == 0 && y != 0 ? 0 : cpow(x, y))
+COMPLEX2(pow, complex_pow(x, y))
 COMPLEX2(squared_difference, (x - y) * conj(x - y))
-COMPLEX2(xdivy, x == 0 ? 0 : x / y)
+COMPLEX2(xdivy, x == 0 ? 0 : complex_div(x, y))
 COMPLEX2(xlogy, x == 0 ? 0 : x * clog(y))
 COMPLEX2(xlog1py, x == 0 ? 0 : x * complex_log1p(y))
 COMPLEX2(complex, CMPLX(creal(x), creal(y)))
@@ -222,7 +238,7 @@ static int32_t reduce(TfoptHostCall *call, ReduceKind kind) {
     }
     const double count = stride ? (double)(n / stride) : 1;
     for (int64_t i = 0; i < stride; i++)
-        tfopt_set_complex(&call->outputs[0], i, kind == REDUCE_MEAN ? sums[i] / count : sums[i]);
+        tfopt_set_complex(&call->outputs[0], i, kind == REDUCE_MEAN && n ? sums[i] / count : sums[i]);
     return TFOPT_OK;
 }
 
@@ -328,5 +344,28 @@ int32_t tfopt_host_conjugate_transpose(TfoptHostCall *call) {
             index[k] = 0;
         }
     }
+    return TFOPT_OK;
+}
+
+/* The same bits as another type; the dims are those that the shape function found. */
+int32_t tfopt_host_complex_bitcast(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    const uint64_t from = tfopt_dtype_bytes(t->dtype), to = tfopt_dtype_bytes(call->outputs[0].dtype);
+    int64_t dims[TFOPT_MAX_RANK];
+    int32_t rank = t->rank;
+    for (int32_t i = 0; i < rank; i++) dims[i] = t->dims[i];
+    if (from == 0 || to == 0) return tfopt_invalid(call, "these types have no bits to share");
+    if (from > to) {
+        if (rank >= TFOPT_MAX_RANK) return tfopt_invalid(call, "the result has too many dimensions");
+        dims[rank++] = (int64_t)(from / to);
+    } else if (from < to) {
+        if (rank == 0 || dims[rank - 1] != (int64_t)(to / from))
+            return tfopt_invalid(call, "the last dimension does not make up an element of the wider type");
+        rank--;
+    }
+    void *out = tfopt_host_output(call, 0, rank, dims);
+    const int64_t n = tfopt_elements(t);
+    if (!out) return tfopt_no_memory(call);
+    if (n) memcpy(out, t->data, (size_t)n * from);
     return TFOPT_OK;
 }

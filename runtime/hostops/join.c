@@ -1,6 +1,7 @@
 /* String ops that join or cut: StringJoin, ReduceJoin, UnsortedSegmentJoin, StringSplit, StringNGrams, StringFormat. */
 #include "hostops/text.h"
 #include <stdio.h>
+#include <math.h>
 #include <string.h>
 
 int32_t tfopt_host_string_join(TfoptHostCall *call) {
@@ -91,8 +92,7 @@ int32_t tfopt_host_unsorted_segment_join(TfoptHostCall *call) {
     if (!out) return tfopt_no_memory(call);
     const int64_t inner = tfopt_dims_product(t->dims, ids->rank, t->rank), count = segments * inner;
     TfoptText *texts = tfopt_call_zeroed(call, count + 1, sizeof *texts);
-    bool *started = tfopt_call_zeroed(call, count + 1, sizeof *started);
-    if (!texts || !started) return tfopt_no_memory(call);
+    if (!texts) return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
         const int64_t id = tfopt_int_at(ids, r);
         if (id < 0) continue;
@@ -103,9 +103,8 @@ int32_t tfopt_host_unsorted_segment_join(TfoptHostCall *call) {
             TfoptText *text = &texts[id * inner + k];
             const TfoptString s = tfopt_strings(t)[r * inner + k];
             text->call = call;
-            if (started[id * inner + k]) tfopt_text_add(text, separator.data, separator.size);
+            if (text->size) tfopt_text_add(text, separator.data, separator.size);
             tfopt_text_add(text, s.data, s.size);
-            started[id * inner + k] = true;
             if (text->failed) return tfopt_no_memory(call);
         }
     }
@@ -188,7 +187,8 @@ static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* V2, as Python's str.split. */
+/* V2, as Python's str.split; but with white space to cut at, what is left after the last cut allowed is a part even
+   when it is empty. */
 int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const TfoptString separator = tfopt_strings(&call->inputs[1])[0];
@@ -198,17 +198,16 @@ int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
         const TfoptString s = tfopt_strings(t)[r];
         int64_t cuts = 0;
         uint64_t at = 0;
-        if (separator.size == 0) {
-            for (;;) {
-                while (at < s.size && is_space(s.data[at])) at++;
-                if (at >= s.size) break;
+        if (separator.size == 0 && most != 0) {
+            while (at < s.size && is_space(s.data[at])) at++;
+            while (at < s.size && (most < 0 || cuts < most)) {
                 uint64_t end = at;
-                if (most >= 0 && cuts >= most) end = s.size;
                 while (end < s.size && !is_space(s.data[end])) end++;
                 if (!add_part(&p, r, s.data + at, end - at)) return tfopt_no_memory(call);
+                for (at = end; at < s.size && is_space(s.data[at]);) at++;
                 cuts++;
-                at = end;
             }
+            if (cuts == most && !add_part(&p, r, s.data + at, s.size - at)) return tfopt_no_memory(call);
             continue;
         }
         for (;;) {
@@ -278,25 +277,43 @@ int32_t tfopt_host_string_ngrams(TfoptHostCall *call) {
 }
 
 /* ---- StringFormat: tensors as Python prints them, `summarize` elements at each end of a dimension */
+/* As C writes it; UTF-8 stays. */
+static void print_escaped(TfoptText *out, TfoptString s) {
+    static const char plain[] = "\n\r\t\"\'\\", letters[] = "nrt\"\'\\";
+    for (uint64_t i = 0; i < s.size; i++) {
+        const char c = s.data[i];
+        const char *known = c ? strchr(plain, c) : NULL;
+        if (known)
+            tfopt_text_print(out, "\\%c", letters[known - plain]);
+        else if ((uint8_t)c < 0x20 || c == 0x7f)
+            tfopt_text_print(out, "\\%03o", (unsigned)(uint8_t)c);
+        else
+            tfopt_text_char(out, c);
+    }
+}
+
 static void print_element(TfoptText *out, const TfoptTensor *t, int64_t i) {
     if (t->dtype == TFOPT_STRING) {
         const TfoptString s = tfopt_strings(t)[i];
-        if (t->rank) tfopt_text_char(out, '"');
-        tfopt_text_add(out, s.data, s.size);
-        if (t->rank) tfopt_text_char(out, '"');
+        tfopt_text_char(out, '"');
+        print_escaped(out, s);
+        tfopt_text_char(out, '"');
     } else if (t->dtype == TFOPT_BOOL) {
         tfopt_text_print(out, "%d", (int)tfopt_int_at(t, i));
     } else if (tfopt_is_float_type(t->dtype)) {
-        /* The fewest digits that read back the same. */
+        /* The digits that always survive, or where they do not read back the same, as many as the type may need. */
+        const bool wide = t->dtype == TFOPT_F64;
         char number[64];
         const double v = tfopt_real_at(t, i);
-        for (int digits = t->dtype == TFOPT_F64 ? 15 : 6; digits <= 17; digits++) {
-            double back = 0;
-            snprintf(number, sizeof number, "%.*g", digits, v);
-            sscanf(number, "%lf", &back);
-            if (t->dtype == TFOPT_F64 ? back == v : (float)back == (float)v) break;
-        }
-        tfopt_text_print(out, "%s", number);
+        double back = 0;
+        snprintf(number, sizeof number, "%.*g", wide ? 15 : 6, v);
+        sscanf(number, "%lf", &back);
+        if (isnan(v))
+            tfopt_text_print(out, "nan");
+        else if (wide ? back == v : (float)back == (float)v)
+            tfopt_text_print(out, "%s", number);
+        else
+            tfopt_text_print(out, "%.*g", wide ? 17 : 9, v);
     } else if (t->dtype == TFOPT_U64) {
         tfopt_text_print(out, "%llu", (unsigned long long)tfopt_int_at(t, i));
     } else {

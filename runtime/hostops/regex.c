@@ -598,7 +598,8 @@ int tfopt_regex_match(TfoptRegex *r, TfoptString s, uint64_t from, bool anchored
                 }
                 if (inst->kind == INST_CLASS) {
                     uint64_t at = (uint64_t)job.at;
-                    if (at >= s.size || !in_class(r, inst, tfopt_utf8_next(s, &at, NULL))) break;
+                    bool bad = false; /* malformed characters match nothing */
+                    if (at >= s.size || !in_class(r, inst, tfopt_utf8_next(s, &at, &bad)) || bad) break;
                     job.at = (int64_t)at;
                     job.pc++;
                 } else if (inst->kind == INST_SPLIT) {

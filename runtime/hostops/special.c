@@ -97,8 +97,8 @@ static double igammac_fraction(double a, double x) {
 }
 
 static double igamma(double a, double x) {
+    if (x == 0) return 0; /* whatever a is */
     if (isnan(a) || isnan(x) || x < 0 || a <= 0) return NAN;
-    if (x == 0) return 0;
     if (isinf(a)) return isinf(x) ? NAN : 0;
     if (isinf(x)) return 1;
     return x > 1 && x > a ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
@@ -107,7 +107,7 @@ static double igamma(double a, double x) {
 static double igammac(double a, double x) {
     if (isnan(a) || isnan(x) || x < 0 || a <= 0) return NAN;
     if (x == 0) return 1;
-    if (isinf(a)) return isinf(x) ? NAN : 1;
+    if (isinf(a)) return isinf(x) ? 0 : 1;
     if (isinf(x)) return 0;
     return x < 1 || x < a ? 1 - igamma_series(a, x) : igammac_fraction(a, x);
 }
@@ -129,9 +129,10 @@ static double zeta(double s, double q) {
     if (s == 1) return INFINITY;
     if (s < 1 || isnan(s) || isnan(q)) return NAN;
     if (q <= 0) {
-        if (q == floor(q)) return floor(s) == s && fmod(s, 2) != 0 ? NAN : INFINITY;
+        if (q == floor(q)) return fmod(s, 2) == 0 || isinf(s) ? INFINITY : NAN;
         if (s != floor(s)) return NAN;
     }
+    if (isinf(q)) return 0;
     double sum = pow(q, -s), a = q, term = 0;
     for (int i = 0; i < 9 || a <= 9; i++) {
         a += 1;
@@ -158,7 +159,8 @@ static double zeta(double s, double q) {
 static double polygamma(double n, double x) {
     if (n != floor(n) || n < 0) return NAN;
     if (n == 0) return digamma(x);
-    return (fmod(n, 2) == 0 ? -1 : 1) * exp(log_gamma(n + 1)) * zeta(n + 1, x);
+    const double order = n + 1; /* n itself where n is huge */
+    return (fmod(order, 2) == 0 || isinf(order) ? 1 : -1) * exp(log_gamma(order)) * zeta(order, x);
 }
 
 static double betainc_fraction(double a, double b, double x) {

@@ -50,6 +50,7 @@ static uint32_t change_case(uint32_t c, bool upper) {
 
 static bool with_case(TfoptHostCall *call, TfoptString s, TfoptText *out, bool upper) {
     const bool utf8 = tfopt_call_string_is(call, "encoding", "utf-8");
+    if (utf8 && s.size) s.size = strnlen(s.data, s.size); /* TensorFlow hands a C string to ICU */
     for (uint64_t i = 0; i < s.size;) {
         if (utf8) {
             const uint32_t code = tfopt_utf8_next(s, &i, NULL);

@@ -51,23 +51,29 @@ TfoptString tfopt_text_take(TfoptText *t) {
 }
 
 uint32_t tfopt_utf8_next(TfoptString s, uint64_t *at, bool *bad) {
-    static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
     const uint8_t *p = (const uint8_t *)s.data;
     const uint8_t first = p[(*at)++];
     if (first < 0x80) return first;
-    const uint32_t more = first >= 0xf0 && first < 0xf8 ? 3 : first >= 0xe0 ? 2 : 1;
+    const uint32_t more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : 1;
     uint32_t code = first & (0x3fu >> more);
-    bool good = first >= 0xc2 && first < 0xf5 && *at + more <= s.size;
+    bool good = first >= 0xc2 && first < 0xf5;
+    /* As far as the bytes may begin a character they are one malformed character: overlong forms, surrogates and what
+       is beyond the last one end it at their second byte. */
     for (uint32_t i = 0; i < more && good; i++) {
-        good = (p[*at + i] & 0xc0) == 0x80;
-        code = code << 6 | (p[*at + i] & 0x3fu);
+        const uint32_t low = i               ? 0x80u
+                             : first == 0xe0 ? 0xa0u
+                             : first == 0xf0 ? 0x90u
+                                             : 0x80u,
+                       high = i               ? 0xbfu
+                              : first == 0xed ? 0x9fu
+                              : first == 0xf4 ? 0x8fu
+                                              : 0xbfu;
+        good = *at < s.size && p[*at] >= low && p[*at] <= high;
+        if (good) code = code << 6 | (p[(*at)++] & 0x3fu);
     }
-    if (!good || code < least[more] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-        if (bad) *bad = true;
-        return 0xfffd;
-    }
-    *at += more;
-    return code;
+    if (good) return code;
+    if (bad) *bad = true;
+    return 0xfffd;
 }
 
 void tfopt_text_utf8(TfoptText *t, uint32_t code) {

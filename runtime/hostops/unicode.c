@@ -98,14 +98,13 @@ static bool next_code(TfoptHostCall *call, const Options *o, TfoptString s, uint
                       int32_t *status) {
     bool bad = false;
     *code = decode(o->input, s, at, &bad);
+    bad = bad || (o->replace_control && *code < 0x20);
     if (bad && o->strict) {
         *status = tfopt_invalid(call, "Invalid formatting on input string");
         return false;
     }
     if (bad && o->ignore) return false;
-    if (bad || (o->replace_control && (*code < 0x20 || (*code >= 0x7f && *code < 0xa0)) && *code != '\t' &&
-                *code != '\n' && *code != '\r'))
-        *code = o->replacement;
+    if (bad) *code = o->replacement;
     return true;
 }
 

@@ -1,6 +1,8 @@
 /* Sets of values: Unique in all its versions and ListDiff. Values are rows (one element, or a slice along an axis) kept
-   in a hash table; equality is TensorFlow's: 0 equals -0, a NaN equals nothing. */
+   in a hash table; equality is TensorFlow's: 0 equals -0 (but not
+   in 16 bits, where the bits are hashed), a NaN equals nothing. */
 #include "hostops/host.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -18,6 +20,10 @@ static uint64_t mix(uint64_t h, const void *data, uint64_t n) {
 
 static bool is_real(int32_t dtype) {
     return dtype >= TFOPT_F32 && dtype <= TFOPT_BF16;
+}
+
+static bool is_short_real(int32_t dtype) {
+    return dtype == TFOPT_F16 || dtype == TFOPT_BF16;
 }
 
 static uint64_t row_hash(const Rows *r, int64_t i) {
@@ -48,6 +54,8 @@ static bool row_equal(const Rows *a, int64_t i, const Rows *b, int64_t j) {
             if (s->size != t->size || (s->size && memcmp(s->data, t->data, s->size) != 0)) return false;
         } else if (is_real(a->dtype)) {
             if (!(tfopt_real_at(&ta, x) == tfopt_real_at(&tb, y))) return false;
+            if (is_short_real(a->dtype) && signbit(tfopt_real_at(&ta, x)) != signbit(tfopt_real_at(&tb, y)))
+                return false;
         } else if (memcmp(a->data + (uint64_t)x * a->size, b->data + (uint64_t)y * b->size, a->size) != 0) {
             return false;
         }
