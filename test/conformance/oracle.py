@@ -1,0 +1,146 @@
+"""Makes oracle.tar.xz: a case for each wrong answer that comparing with TensorFlow has found, answers included.
+
+Needs TensorFlow; run by hand when a case is added: python oracle.py. Cases are written as the conformance suites are (one
+folder each, with graph.pb, case.json and tensors); ctest unpacks the archive and judges them.
+"""
+import io
+import json
+import os
+import tarfile
+
+os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
+import numpy as np
+import tensorflow as tf
+
+v1, raw, const = tf.compat.v1, tf.raw_ops, tf.constant
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+STORED_AS = {"bfloat16": np.uint16}
+INT_ATOL = {"DecodeJpeg": 2, "DecodeAndCropJpeg": 2}
+archive = tarfile.open(os.path.join(FOLDER, "oracle.tar.xz"), "w:xz")
+
+
+def add_file(path, data):
+    info = tarfile.TarInfo(path)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
+
+
+def add_tensor(folder, file, name, dtype, value):
+    entry = {"name": name, "dtype": dtype, "shape": list(np.shape(value))}
+    if dtype == "string":
+        flat = [x if isinstance(x, bytes) else x.encode() for x in np.asarray(value, object).reshape(-1)]
+        import base64
+
+        entry |= {"file": file + ".json", "encoding": "base64"}
+        add_file(f"{folder}/{file}.json", json.dumps([base64.b64encode(x).decode() for x in flat]).encode())
+        return entry
+    value = np.asarray(value)
+    if dtype in STORED_AS:
+        entry["stored_as"] = np.dtype(STORED_AS[dtype]).name
+        value = value.view(STORED_AS[dtype])
+    stream = io.BytesIO()
+    np.save(stream, value)
+    entry["file"] = file + ".npy"
+    add_file(f"{folder}/{file}.npy", stream.getvalue())
+    return entry
+
+
+def case(name, build, *inputs, shapes=None):
+    config = v1.ConfigProto()
+    config.graph_options.rewrite_options.disable_meta_optimizer = True
+    config.graph_options.optimizer_options.opt_level = v1.OptimizerOptions.L0
+    with tf.Graph().as_default() as graph:
+        values = [np.asarray(x) for x in inputs]
+        holders, listed = [], []
+        for i, x in enumerate(values):
+            shape = shapes[i] if shapes and shapes[i] else list(x.shape)
+            dtype = tf.string if x.dtype == object else tf.as_dtype(x.dtype)
+            holders.append(v1.placeholder(dtype, [None if d < 0 else d for d in shape], name=f"x{i}"))
+            listed.append((holders[-1], x, shape))
+        built = build(*holders)
+        results = [tf.identity(r) for r in (built if isinstance(built, (list, tuple)) else [built])]
+        with v1.Session(graph=graph, config=config) as session:
+            answers = session.run(results, dict(zip(holders, values)))
+        definition = graph.as_graph_def()
+    about = {"name": name, "inputs": [], "outputs": [], "rtol": 1e-5, "atol": 1e-6, "check": "value"}
+    about["int_atol"] = INT_ATOL.get(name.split(".")[0], 0)
+    about["ops"] = about["live_ops"] = sorted({n.op for n in definition.node})
+    for i, (holder, x, shape) in enumerate(listed):
+        entry = add_tensor(name, f"in_{i}", holder.name, holder.dtype.name, x)
+        about["inputs"].append(entry | {"graph_shape": shape})
+    for i, (result, answer) in enumerate(zip(results, answers)):
+        about["outputs"].append(add_tensor(name, f"out_{i}", result.name, result.dtype.name, answer))
+    add_file(f"{name}/graph.pb", definition.SerializeToString())
+    add_file(f"{name}/case.json", json.dumps(about, indent=1).encode())
+
+
+def strings(*values):
+    return np.array(values, object)
+
+
+numbers = np.array([0.0, 1, -1, 0.5, 2.5, -2.5, np.inf, -np.inf, np.nan, 7], np.float32)
+pairs = np.array([0, 1, -1, 1j, 1 + 1j, 2 - 3j, 0.25 - 1j], np.complex64)
+x = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+text = strings("Hello, big world", "", "  spaced\t\n", "ÄÖü straße", "a\x00b")
+broken = strings(b"\xff\xfe", b"\xe2\x82", b"\xf0\x9f\x98\x80x", b"a\xc3(", b"\xed\xa0\x80")
+
+case("TruncateDiv.floats", lambda x: raw.TruncateDiv(x=x, y=const(3.0)), numbers)
+case("Pow.root_of_minus_infinity", lambda x: raw.Pow(x=x, y=const(0.5)), numbers)
+# elements that TensorFlow does not take four by four are divided in another way
+case("RealDiv.complex_by_zero", lambda x, y: raw.RealDiv(x=x, y=y), np.resize(pairs, 16), np.zeros([16], np.complex64))
+case("Pow.complex_zero", lambda x: raw.Pow(x=x, y=const(np.complex64(-2))), pairs)
+case("Log1p.complex_minus_one", lambda x: raw.Log1p(x=x), pairs)
+case("Zeta.infinite", lambda x: raw.Zeta(x=x, q=const(np.float32(np.inf))), np.float32([2, 3.5]))
+case("Igamma.zero", lambda a: raw.Igamma(a=a, x=const(np.float32(0))), np.float32([0, 2]))
+case("Mean.of_no_integers", lambda x: raw.Mean(input=x, axis=const([0])), np.zeros([0, 3], np.int32))
+case("Unique.short_zeros", lambda x: list(raw.Unique(x=x)), np.float16([0, -0.0, 1, 0]))
+case("Cast.truncates", lambda x: raw.Cast(x=x, DstT=tf.bfloat16, Truncate=True), np.float32([1.99999, -0.3333, 1e30]))
+case("Bitcast.complex", lambda x: raw.Bitcast(input=x, type=tf.float32), pairs)
+case("StridedSlice.before_the_first", lambda x: x[-7:-9:-2, 1], x)
+case("StridedSlice.of_nothing", lambda x: x[:, ::-2, 2], x[:, :0])
+case(
+    "StridedSlice.run_time_stride",
+    lambda x, s: raw.StridedSlice(input=x, begin=[2, 3], end=[0, 9], strides=s, shrink_axis_mask=2),
+    x,
+    np.int32([-1, 1]),
+)
+for name, size in (("empty_image", 4), ("image", 7)):
+    kernel = np.linspace(-1, 1, 36, dtype=np.float32).reshape(3, 3, 2, 2)
+    image = np.linspace(-2, 2, size * size * 2, dtype=np.float32).reshape(1, size, size, 2)
+    case(
+        "Conv2D.dilated_" + name,
+        lambda x: raw.Conv2D(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="VALID", dilations=[1, 2, 2, 1]),
+        image,
+        shapes=[[-1, -1, -1, 2]],
+    )
+case("DepthwiseConv2dNative.empty_image",
+     lambda x: raw.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="VALID"),
+     np.ones([1, 2, 2, 2], np.float32), shapes=[[-1, -1, -1, 2]])
+for antialias in (False, True):
+    case(
+        f"ScaleAndTranslate.gaussian_{antialias}",
+        lambda x: tf.image.resize(x, [4, 3], method="gaussian", antialias=antialias),
+        np.sin(np.arange(9 * 8, dtype=np.float32)).reshape(1, 9, 8, 1),
+    )
+for most in (0, 1, 2):
+    case(f"StringSplitV2.at_most_{most}", lambda s: list(raw.StringSplitV2(input=s, sep=const(""), maxsplit=most)), text)
+case("UnsortedSegmentJoin.empty_first",
+     lambda s: raw.UnsortedSegmentJoin(inputs=s, segment_ids=[1, 0, 1, 0, 0], num_segments=3, separator=", "), text)
+case("StringFormat.numbers", lambda x: raw.StringFormat(inputs=[x], template="<{}>", placeholder="{}"), numbers / 3)
+case("StringFormat.escapes", lambda s: raw.StringFormat(inputs=[s], template="<{}>", placeholder="{}"), text)
+case("StringLower.utf8", lambda s: raw.StringLower(input=s, encoding="utf-8"), np.concatenate([text, broken]))
+case("RegexReplace.malformed", lambda s: raw.StaticRegexReplace(input=s, pattern=".", rewrite="[\\0]"), broken[:4])
+case("UnicodeDecode.malformed", lambda s: list(raw.UnicodeDecode(input=s, input_encoding="UTF-8")), broken)
+for errors in ("replace", "ignore"):
+    case(
+        f"UnicodeTranscode.control_{errors}",
+        lambda s: raw.UnicodeTranscode(
+            input=s, input_encoding="UTF-8", output_encoding="UTF-8", errors=errors, replace_control_characters=True
+        ),
+        text,
+    )
+picture = (np.add.outer(np.arange(21) * 9, np.arange(27) * 7)[..., None] * [1, 3, 2] % 256).astype(np.uint8)
+jpeg = strings(tf.io.encode_jpeg(picture).numpy()).reshape(())
+case("DecodeJpeg.default_dct", lambda s: raw.DecodeJpeg(contents=s, channels=3), jpeg)
+case("DecodeAndCropJpeg.inside", lambda s: raw.DecodeAndCropJpeg(contents=s, crop_window=[2, 3, 9, 7]), jpeg)
+archive.close()
