@@ -13,8 +13,7 @@ bool is_never_negative(const Graph *g, ValueId v, int depth);
 /* canonicalise_shape.c */
 RuleFn rule_reshape_chain, rule_broadcast_chain, rule_slice_whole, rule_slice_chain, rule_slice_of_concat,
     rule_slice_of_pad, rule_concat_one, rule_concat_flat, rule_concat_slices, rule_pad_nothing, rule_reverse_nothing,
-    rule_reduce_units, rule_gather_constant, rule_dynamic_slice_constant, rule_reshape_behind,
-    rule_scatter_everything;
+    rule_reduce_units, rule_gather_constant, rule_dynamic_slice_constant, rule_reshape_behind, rule_scatter_everything;
 /* canonicalise_transpose.c */
 RuleFn rule_transpose_chain, rule_transpose_units, rule_transpose_scalar, rule_transpose_pad, rule_transpose_reduce,
     rule_transpose_concat, rule_transpose_slice, rule_transpose_matmul;

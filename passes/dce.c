@@ -1,6 +1,6 @@
 /* dce: drops nodes that no output needs. A node is needed by a result, by a needed node, as a host call without
-   results, as a requirement, or because it sets a symbol that a needed node mentions in its sizes. What fills a table that
-   nobody looks into is not needed.      needs: order      keeps: everything else */
+   results, as a requirement, or because it sets a symbol that a needed node mentions in its sizes. What fills a table
+   that nobody looks into is not needed.      needs: order      keeps: everything else */
 #include "rewrite.h"
 
 typedef struct {

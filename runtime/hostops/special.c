@@ -350,8 +350,18 @@ int32_t tfopt_host_ndtri(TfoptHostCall *call) {
 int32_t tfopt_host_dawsn(TfoptHostCall *call) {
     return tfopt_special1(call, dawson);
 }
+/* TensorFlow computes these in the element type, or in f32 if that is narrower: next to the end of f32 comes NaN. */
+static int32_t nan_at_the_end(TfoptHostCall *call, int32_t status) {
+    const TfoptTensor *t = &call->inputs[0];
+    if (status != TFOPT_OK || t->dtype == TFOPT_F64) return status;
+    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
+        if (tfopt_real_at(t, i) >= 3e38) tfopt_set_real(&call->outputs[0], i, NAN);
+    }
+    return status;
+}
+
 int32_t tfopt_host_expint(TfoptHostCall *call) {
-    return tfopt_special_growing(call, expint);
+    return nan_at_the_end(call, tfopt_special_growing(call, expint));
 }
 int32_t tfopt_host_fresnel_cos(TfoptHostCall *call) {
     return tfopt_special1(call, fresnel_cos);
@@ -360,7 +370,7 @@ int32_t tfopt_host_fresnel_sin(TfoptHostCall *call) {
     return tfopt_special1(call, fresnel_sin);
 }
 int32_t tfopt_host_spence(TfoptHostCall *call) {
-    return tfopt_special1(call, spence);
+    return nan_at_the_end(call, tfopt_special1(call, spence));
 }
 int32_t tfopt_host_igamma(TfoptHostCall *call) {
     return tfopt_special2(call, igamma);
