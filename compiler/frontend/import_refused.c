@@ -15,13 +15,13 @@ static const RefusedRow rows[] = {
 };
 
 /* A pattern has few stars and names are short, so that trying every place is no matter. */
-static bool fits(const char *pattern, const char *name) {
+bool import_pattern_fits(const char *pattern, const char *name) {
     size_t n = strcspn(pattern, "*");
     if (strncmp(pattern, name, n) != 0) return false;
     if (!pattern[n]) return !name[n];
     pattern += n + 1;
     for (name += n; *name; name++)
-        if (fits(pattern, name)) return true;
+        if (import_pattern_fits(pattern, name)) return true;
     return !*pattern;
 }
 
@@ -34,7 +34,7 @@ const char *import_refused_row(uint32_t i, const char **out_why) {
 const char *import_why_refused(const char *op) {
     if (strlen(op) > 200) return NULL;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (fits(rows[i].pattern, op)) return rows[i].why;
+        if (import_pattern_fits(rows[i].pattern, op)) return rows[i].why;
     return NULL;
 }
 

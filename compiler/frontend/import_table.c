@@ -75,7 +75,13 @@ bool import_fill_table(Import *c, ValueId table, const Tensor *keys, const Tenso
     if (n ? m % n != 0 : m != 0)
         return bad(c, "%lld keys and %lld values do not make a table", (long long)n, (long long)m);
     NodeId def = value_at(c->g, table)->def;
-    const char *made_by = def.i ? node_at(c->g, def)->tf_op : NULL;
+    const Node *maker = def.i ? node_at(c->g, def) : NULL;
+    DType key = maker ? node_type(maker, "key_dtype", keys->dtype) : keys->dtype,
+          value = maker ? node_type(maker, "value_dtype", values->dtype) : values->dtype;
+    if (key != keys->dtype || value != values->dtype)
+        return bad(c, "fills a table from %s to %s with %s and %s", dtype_info(key)->tf_name,
+                   dtype_info(value)->tf_name, dtype_info(keys->dtype)->tf_name, dtype_info(values->dtype)->tf_name);
+    const char *made_by = maker ? maker->tf_op : NULL;
     bool is_fixed = made_by && !strstr(made_by, "Mutable"); /* mutable ones take the last of equal keys */
     if (is_fixed && !check_keys(c, keys, values)) return false;
     const HostOp *fill = host_op_find("LookupTableImportV2");

@@ -15,6 +15,11 @@ bool hostinfer_no_result(Infer *c) {
 
 bool hostinfer_table_find(Infer *c) {
     if (!host_arity(c, 3, 1)) return false;
+    const NodeId def = infer_in(c, 0)->def;
+    const Node *table = def.i ? node_at(c->g, def) : NULL;
+    if (table && (node_type(table, "key_dtype", host_type(c, 1)) != host_type(c, 1) ||
+                  node_type(table, "value_dtype", host_type(c, 2)) != host_type(c, 2)))
+        return infer_error(c, "its keys or its default value have another type than the table");
     Shape s = *host_shape(c, 1);
     const Shape *value = host_shape(c, 2);
     if (s.rank + value->rank > MAX_RANK) return infer_error(c, "too many dimensions");
