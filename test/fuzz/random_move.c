@@ -106,7 +106,7 @@ static void pick_positions(Maker *m, Dim dim, Dim *begin, Dim *size, int64_t *st
             *size = dim_ceildiv(t, dim, 2);
         } else if (how == 1) { /* without the first */
             Dim rest = dim_sub(t, dim, dim_const(1));
-            *begin = dim_const(1);
+            *begin = dim_min(t, dim, dim_const(1));
             *size = dim_max(t, rest, dim_const(0));
         } else { /* backwards; of nothing there is no last */
             Dim last = dim_sub(t, dim, dim_const(1));

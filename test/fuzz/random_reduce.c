@@ -94,7 +94,7 @@ bool random_softmax(Maker *m, OpId op) {
 /* (x - mean) / sqrt(variance + epsilon) * scale + offset, as models write it or as the op. */
 bool random_layer_norm(Maker *m, OpId op) {
     ValueId x = pick_value(m, "F", 1, 5);
-    if (!x.i) return false;
+    if (!x.i || m->w->edges) return false; /* infinite factors: the order of the products decides */
     DType t = maker_value(m, x)->dtype;
     Shape s = maker_value(m, x)->shape, channels = {.rank = 1, .dims = {s.dims[s.rank - 1]}};
     ValueId scale = make_leaf(m, t, &channels), offset = make_leaf(m, t, &channels);
