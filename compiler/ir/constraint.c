@@ -85,8 +85,8 @@ static void constrain_reshape(Constraints *c, const Node *n) {
     equal(c, from, to);
 }
 
-/* begin, begin + stride … lie in the dim; of a slice without elements begin has to, at most at its end, where the stride
-   is 1 (TensorFlow's Slice). */
+/* begin, begin + stride … lie in the dim; of a slice without elements begin has to, at most at its end, where the
+   stride is 1 (TensorFlow's Slice). */
 static void constrain_slice(Constraints *c, const Node *n) {
     DimTable *t = &c->g->dims;
     const Shape *x = shape_in(c, n, 0);

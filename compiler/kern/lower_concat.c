@@ -65,6 +65,13 @@ static bool can_be_part(const Lower *l, NodeId id, ValueId v) {
     return lower_reads_pitched(l, v);
 }
 
+/* Whether the group of the concatenation computes v itself: what is inline may be made of its members. */
+static bool is_computed_here(const Lower *l, NodeId concat, ValueId v) {
+    NodeId def = lower_value(l, v)->def;
+    int32_t own = l->group_of[concat.i];
+    return def.i && own > 0 && (l->group_of[def.i] == own || l->group_of[def.i] == INLINE);
+}
+
 /* Parts along the outermost dim: each one run of the result. */
 static void place_runs(Lower *l, NodeId id, int64_t axis) {
     const Node *node = lower_node(l, id);
@@ -78,8 +85,7 @@ static void place_runs(Lower *l, NodeId id, int64_t axis) {
     for (uint32_t i = 0; i < node->n_inputs; i++) {
         ValueId v = node->inputs[i];
         const Value *value = lower_value(l, v);
-        bool computed_here = value->def.i && l->group_of[id.i] > 0 && l->group_of[value->def.i] == l->group_of[id.i];
-        if (!computed_here && l->buffer_of[v.i] == NO_BUFFER) {
+        if (!is_computed_here(l, id, v) && l->buffer_of[v.i] == NO_BUFFER) {
             uint32_t part = lower_view_of(l, to, offset, value->dtype, &value->shape, value->name);
             if (lower_place(l, v, part)) l->part_of[v.i] = id.i;
         }
@@ -173,7 +179,7 @@ bool lower_concat(Lower *l, NodeId n) {
         ValueId v = node->inputs[j];
         const Value *in = lower_value(l, v);
         Dim offset = dim_mul(t, first, inner);
-        bool computed_here = in->def.i && l->group_of[n.i] > 0 && l->group_of[in->def.i] == l->group_of[n.i];
+        bool computed_here = is_computed_here(l, n, v);
         if (l->part_of[v.i] == n.i && !comes_again(lower_node(l, n), j)) {
             (void)lower_buffer(l, v);
         } else if (contiguous && dim_is_const(offset) && !computed_here && l->pitch_of[v.i] == 0) {

@@ -26,7 +26,8 @@ static int32_t count(TfoptHostCall *call, const Counts *c) {
                   most = tfopt_call_int(call, "maxlength", -1);
     const bool binary = tfopt_call_int(call, "binary_output", 0) != 0, weighted = tfopt_elements(c->weights) > 0;
     if (weighted && tfopt_elements(c->weights) != n) return tfopt_invalid(call, "weights and values differ in size");
-    int64_t *order = tfopt_call_alloc(call, n + 1, sizeof *order), *first = tfopt_call_alloc(call, n + 1, sizeof *first);
+    int64_t *order = tfopt_call_alloc(call, n + 1, sizeof *order),
+            *first = tfopt_call_alloc(call, n + 1, sizeof *first);
     if (!order || !first) return tfopt_no_memory(call);
     int64_t used = 0, groups = 0, largest = -1;
     for (int64_t i = 0; i < n; i++) {
