@@ -235,7 +235,7 @@ bool ref_pad(RefCall *c) {
     int64_t strides[MAX_RANK], index[MAX_RANK] = {0};
     const size_t size = dtype_size(out->dtype);
     for (int i = 0; i < in->rank; i++) {
-        if ((before[i] > 0 && before[i] > in->dims[i] - edge) || (after[i] > 0 && after[i] > in->dims[i] - edge))
+        if (before[i] > in->dims[i] - edge || after[i] > in->dims[i] - edge)
             return ref_error(c, "padding is larger than dimension %d can mirror", i);
     }
     ref_strides(in->rank, in->dims, strides);

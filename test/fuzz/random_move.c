@@ -184,6 +184,7 @@ bool random_pad(Maker *m, OpId op) {
                 int64_t n = dim_value(m->w, s.dims[i], b) - (mode[0] == 'r');
                 most = n < most ? n : most;
             }
+            if (most < 0 && !m->w->outside) return false;
         }
         before[i] = dim_const(random_chance(m->r, 50) ? random_between(m->r, 0, most < 0 ? 0 : most) : 0);
         after[i] = dim_const(random_chance(m->r, 50) ? random_between(m->r, 0, most < 0 ? 0 : most) : 0);
