@@ -140,9 +140,23 @@ bool import_add_n(Import *c) {
     return give(c, sum);
 }
 
+static ValueId clip(Import *c, ValueId x, ValueId low, ValueId high) {
+    ValueId capped = make_binary(c, OP_MIN, x, high);
+    return make_binary(c, OP_MAX, capped, low);
+}
+
+/* Complex numbers are clipped part by part. */
 bool import_clip(Import *c) {
-    ValueId low = make_binary(c, OP_MIN, c->in[0], c->in[2]);
-    return give(c, make_binary(c, OP_MAX, low, c->in[1]));
+    if (dtype_info(dtype_of(c, c->in[0]))->class_ != CLASS_COMPLEX)
+        return give(c, clip(c, c->in[0], c->in[1], c->in[2]));
+    ValueId parts[2];
+    for (int i = 0; i < 2; i++) {
+        ValueId in[3];
+        for (int k = 0; k < 3; k++) in[k] = import_host(c, i ? "Imag" : "Real", 1, &c->in[k], 1);
+        if (failed(in[0]) || failed(in[1]) || failed(in[2])) return false;
+        parts[i] = clip(c, in[0], in[1], in[2]);
+    }
+    return !failed(parts[0]) && !failed(parts[1]) && give(c, import_host(c, "Complex", 2, parts, 1));
 }
 
 /* Select: the condition may be a vector over the first dim. SelectV2 broadcasts. */
@@ -203,6 +217,16 @@ bool import_cast(Import *c) {
     DType to = attr_t(c, "DstT", DTYPE_NONE);
     if (to == DTYPE_NONE) return bad(c, "has no attribute DstT");
     if (dtype_of(c, c->in[0]) == to) return give(c, c->in[0]);
+    DTypeClass from_class = dtype_info(dtype_of(c, c->in[0]))->class_;
+    bool tiny_from = dtype_is_float(dtype_of(c, c->in[0])) && dtype_size(dtype_of(c, c->in[0])) == 1;
+    if (dtype_info(to)->class_ == CLASS_COMPLEX && tiny_from) { /* host functions do not know floats of 8 bits */
+        ValueId wide = make_cast(c, c->in[0], DTYPE_F32);
+        return !failed(wide) && give(c, import_host(c, "Cast", 1, &wide, 1));
+    }
+    if (from_class == CLASS_COMPLEX && dtype_is_float(to) && dtype_size(to) == 1) {
+        ValueId real = import_host(c, "Real", 1, c->in, 1);
+        return give(c, make_cast(c, real, to));
+    }
     if (needs_host(c) || !is_plain(to)) return import_host_generic(c);
     ValueId x = attr_i(c, "Truncate", 0) ? without_low_bits(c, c->in[0], to) : c->in[0];
     return give(c, make_cast(c, x, to));
