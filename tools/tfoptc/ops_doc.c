@@ -103,7 +103,8 @@ void ops_doc(FILE *out) {
         "is folded away. *Host*: a function of the\nnamed family is called at run time; a model that uses none of a "
         "family links none of it. Some imported ops use a host function for element types\nor attributes that "
         "kernels do not have. `tfoptc inspect MODEL` says what becomes of each op of a model.\n\n"
-        "Types: those with which the conformance suites ask for the op and TensorFlow has answered (of the first "
+        "Types: those with which the conformance suites, and variants of their graphs in other types, ask for the op "
+        "and TensorFlow has answered (of the first "
         "operand whose type is a choice); \"all …\": every\nelement type of that class. Others may work too; what "
         "does not is refused at compile time.\n\n"
         "| TensorFlow op | what becomes of it | element types | what is different |\n|---|---|---|---|\n");
