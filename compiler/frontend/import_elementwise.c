@@ -166,7 +166,8 @@ bool import_select(Import *c) {
     if (dtype_of(c, c->in[1]) != dtype_of(c, c->in[2])) return bad(c, "its alternatives have different types");
     if (import_row(c)->arg == 1 && rank_of(c, condition) == 1 && rank > 1) {
         Shape s = {.rank = rank};
-        for (int i = 0; i < rank; i++) s.dims[i] = i == 0 ? dim_of(c, condition, 0) : dim_const(1);
+        /* As many as the alternatives have rows, which the reshape checks: no broadcasting here. */
+        for (int i = 0; i < rank; i++) s.dims[i] = i == 0 ? dim_of(c, c->in[1], 0) : dim_const(1);
         condition = make_reshape(c, condition, &s);
     }
     return give(c, make_select(c, condition, c->in[1], c->in[2]));

@@ -235,6 +235,22 @@ static void constrain_gru(Constraints *c, const Node *n) {
     constrain_cell(c, n, 1, 3, 2);
 }
 
+/* Operands are what the step takes and gives; outputs have a row for each step. */
+static void constrain_recurrence(Constraints *c, const Node *n) {
+    const Region *r = region_at(c->g, n->regions[0]);
+    uint32_t states = (uint32_t)node_int(n, "states", 0), outputs = n->n_outputs - states;
+    for (uint32_t i = 1; i < r->params.len; i++) {
+        const Shape *param = &value_at(c->g, r->params.data[i])->shape;
+        same_dims(c, shape_in(c, n, i <= states ? i : i + outputs), param->dims);
+    }
+    for (uint32_t i = 0; i < n->n_outputs; i++) {
+        const Shape *result = &value_at(c->g, r->results.data[i])->shape, *before = shape_in(c, n, 1 + i);
+        bool is_state = i < states;
+        same_dims(c, result, before->dims + !is_state);
+        if (!is_state) equal(c, before->dims[0], node_attr(n, "steps")->v.dims[0]);
+    }
+}
+
 static ConstraintFn *const table[N_OPS] = {
 #define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = constrain_operands,
 #include "ir/scalar.def"
@@ -260,6 +276,7 @@ static ConstraintFn *const table[N_OPS] = {
     [OP_RESIZE] = constrain_resize,
     [OP_LSTM] = constrain_lstm,
     [OP_GRU] = constrain_gru,
+    [OP_RECURRENCE] = constrain_recurrence,
 };
 
 void node_constraints(Constraints *c, NodeId id) {

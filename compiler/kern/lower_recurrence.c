@@ -366,7 +366,11 @@ bool lower_recurrence(Lower *l, NodeId id) {
     for (uint32_t i = 0; i < n->n_inputs; i++) (void)lower_buffer(l, lower_node(l, id)->inputs[i]);
     for (uint32_t i = 1 + r.n_states; i < r.step->params.len; i++)
         l->buffer_of[r.step->params.data[i].i] = lower_buffer(l, lower_node(l, id)->inputs[i + r.n_outputs]);
-    for (uint32_t i = 0; i < r.step->nodes.len; i++) l->group_of[r.step->nodes.data[i].i] = INLINE;
+    for (uint32_t i = 0; i < r.step->nodes.len; i++) {
+        NodeId inner = r.step->nodes.data[i];
+        l->group_of[inner.i] = INLINE;
+        if (!lower_node(l, inner)->dead) lower_node_checks(l, inner); /* in front of the loop, whose sizes stay */
+    }
     Body *b = r.b = body_new(l, id, 0, "recurrence");
     ExprId turns = count_turns(&r);
     Stmt *first = load_states(&r);
