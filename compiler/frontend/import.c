@@ -171,6 +171,8 @@ static void declared_type(const TfGraph *tf, ModelInput *in) {
     const TfNode *n = &tf->main.nodes[in->tensor.node];
     const TfPort *port = find_port(tf->inputs, tf->n_inputs, in->name);
     in->dtype = port ? port->dtype : DTYPE_NONE;
+    if (is_placeholder(n))
+        in->dtype = tf_attr_type(n, "dtype", in->dtype); /* signatures may say another type: nobody checks */
     in->shape.rank = -1;
     if (port) in->shape = port->shape;
     if (in->dtype == DTYPE_NONE) in->dtype = guess_dtype(n, in->tensor.output);

@@ -42,13 +42,14 @@ sample) # samples/custom-op: every kind of artefact, without a build system and 
     ;;
 kernels) # what kernels see and give, compiled and by the reference evaluator
     library "$work/libops.so" "$source/test/exec/custom_ops.c"
+    outputs="--output described --output dealt --output counted"
     for how in "" --reference; do
-        "$tfoptc" run "$source/test/exec/custom.pbtxt" $how --op-library "$work/libops.so" --save "$work" >"$work/out" || fail "run $how"
+        "$tfoptc" run "$source/test/exec/custom.pbtxt" $how $outputs --op-library "$work/libops.so" --save "$work" >"$work/out" || fail "run $how"
         grep -q 'an_int=-7 b_float=2.5 c_bool=1 d_string=hello e_type=14 f_shape=2,-1 g_ints=1,2,3 h_floats=0.5,1.5 i_bools=1,0 j_strings=one,two k_types=1,17 l_shapes=1,4,-1 m_tensor=tensor of 3 x 1 n_empty= ' "$work/out_0.json" || fail "attributes $how: $(cat "$work/out_0.json")"
-        refused 1 "output 'counted' of run 2 differs" "$tfoptc" run "$source/test/exec/custom.pbtxt" $how --op-library "$work/libops.so" --repeat 2
+        refused 1 "output 'counted' of run 2 differs" "$tfoptc" run "$source/test/exec/custom.pbtxt" $how $outputs --op-library "$work/libops.so" --repeat 2
     done
-    (cd "$work" && "$tfoptc" verify "$source/test/exec/custom.pbtxt" --op-library libops.so --batch 7 >out) || fail "verify: $(cat "$work/out")"
-    "$tfoptc" inspect "$source/test/exec/custom.pbtxt" --op-library "$work/libops.so" | grep -q 'DescribeAttrs .*host.*libops.so' || fail "inspect"
+    (cd "$work" && "$tfoptc" verify "$source/test/exec/custom.pbtxt" $outputs --op-library libops.so --batch 7 >out) || fail "verify: $(cat "$work/out")"
+    "$tfoptc" inspect "$source/test/exec/custom.pbtxt" $outputs --op-library "$work/libops.so" | grep -q 'DescribeAttrs .*host.*libops.so' || fail "inspect"
     # the library goes before what tfoptc knows: an op that it refuses is replaced
     sed -n '/^node { name: "x"/,/} }$/p' "$source/samples/custom-op/model.pbtxt" >"$work/py.pbtxt"
     echo 'node { name: "y" op: "PyFunc" input: "x" attr { key: "token" value { s: "pyfunc_0" } } attr { key: "Tout" value { list { type: DT_FLOAT } } } attr { key: "by" value { f: 3 } } }' >>"$work/py.pbtxt"

@@ -65,14 +65,18 @@ static void reach_name(Report *r, Places *work, const char *tensor) {
     if (e) reach(r, work, 0, (uint32_t)e->value);
 }
 
-/* From what the user asked for, else the signature, else everything; and from what runs first. */
+/* From the outputs, and from what runs first; when the import failed, from what the user asked for, else the signature,
+   else everything. */
 static void reach_roots(Report *r, Places *work, const Options *o) {
     const TfGraph *tf = r->work->tf;
+    const Graph *g = r->work->original;
+    for (uint32_t i = 0; g && i < g->outputs.len; i++) reach_name(r, work, g->outputs.data[i].tensor);
+    for (uint32_t i = 0; i < tf->n_init_nodes; i++) reach_name(r, work, tf->init_nodes[i]);
+    for (uint32_t i = 0; i < o->init.len; i++) reach_name(r, work, o->init.data[i]);
+    if (g) return;
     for (uint32_t i = 0; i < o->outputs.len; i++) reach_name(r, work, o->outputs.data[i]);
     for (uint32_t i = 0; !o->outputs.len && i < tf->n_outputs; i++) reach_name(r, work, tf->outputs[i].tensor);
     for (uint32_t i = 0; !o->outputs.len && !tf->n_outputs && i < tf->main.n_nodes; i++) reach(r, work, 0, i);
-    for (uint32_t i = 0; i < tf->n_init_nodes; i++) reach_name(r, work, tf->init_nodes[i]);
-    for (uint32_t i = 0; i < o->init.len; i++) reach_name(r, work, o->init.data[i]);
 }
 
 static void find_reached(Report *r, const Options *o) {
