@@ -16,6 +16,7 @@ bool ref_gather(RefCall *c) {
     const size_t inner = (size_t)ref_product((int)axis + 1, in->rank, in->dims) * dtype_size(in->dtype);
     char *to = ref_data(out);
     if (ref_product(0, (int)batch_dims, indices->dims) != batches) return ref_error(c, "batch dimensions differ");
+    if (inner == 0) return true; /* nothing is read, wherever it lies */
     for (int64_t b = 0; b < batches; b++) {
         for (int64_t o = 0; o < outer; o++) {
             const char *from = (const char *)in->data + (size_t)((b * outer + o) * size) * inner;
@@ -47,6 +48,7 @@ bool ref_gather_nd(RefCall *c) {
     const int64_t cells = ref_product((int)batch_dims, (int)(batch_dims + depth), in->dims);
     const bool clamp = node_int(c->n, "clamp", 0) != 0;
     char *to = ref_data(&c->out[0]);
+    if (inner == 0) return true;
     for (int64_t b = 0; b < batches; b++) {
         for (int64_t i = 0; i < per_batch; i++, to += inner) {
             int64_t at = 0;
@@ -119,7 +121,7 @@ bool ref_scatter_nd(RefCall *c) {
     } else if (tensor_count(base)) {
         memcpy(to, base->data, tensor_bytes(base));
     }
-    for (int64_t r = 0; r < rows; r++) {
+    for (int64_t r = 0; r < rows && inner > 0; r++) {
         int64_t at = 0;
         for (int64_t k = 0; k < depth; k++) {
             const int64_t index = tensor_get_i64(indices, r * depth + k);

@@ -162,7 +162,7 @@ static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, c
         if (strcmp(node_string(n, "kind", ""), "prod") == 0) return (terms + 2) * narrow;
         return 2 * narrow + fmin(unit, 0x1p-23) * terms * most;
     default:
-        return 8 * fmax(narrow, fmin(unit, 0x1p-23) * terms * fmax(most, largest(out)));
+        return 8 * fmax(narrow, fmin(unit, 0x1p-23) * terms * most);
     }
 }
 
@@ -181,6 +181,7 @@ static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, T
             for (uint32_t k = 1; k < n->n_inputs; k++) most = fmax(most, largest(&in[k]));
         }
         if (takes_products(n)) most *= largest(&in[1]);
+        if (rounding == NORMALISED) most = fmax(most, largest(t));
         for (int64_t i = tensor_count(t); i-- > 0;) {
             double y = tensor_get_f64(t, i), d = deviation_at(n, rounding, in, t, i, terms, most, y);
             if (d > 0) tensor_set_f64(t, i, y + d * next_noise(noise));
