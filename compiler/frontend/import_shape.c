@@ -46,6 +46,28 @@ static bool may_be_rest(const Import *c, Dim d) {
     return min < 0;
 }
 
+/* Dims of the new shape of which any may turn out to be the rest: settled in a tensor and loaded, since said as
+   expressions of each other they grow without end. */
+static bool settle_rests(Import *c, Dim total, Shape *to) {
+    Dim settled[MAX_RANK];
+    int n = 0;
+    int64_t axis = 0;
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId one = make_scalar_int(c, DTYPE_S64, 1);
+    ValueId shape = make_cast(c, c->in[1], DTYPE_S64);
+    ValueId is_rest = make_binary(c, OP_LT, shape, zero);
+    ValueId known = make_select(c, is_rest, one, shape);
+    known = make_reduce(c, known, "prod", 1, &axis, false);
+    known = make_binary(c, OP_MAX, known, one);
+    ValueId elements = make_dims(c, DTYPE_S64, 0, 1, &total);
+    ValueId rest = make_binary(c, OP_FLOORDIV, elements, known);
+    ValueId resolved = make_select(c, is_rest, rest, shape);
+    if (!load_content(c, resolved, 0, settled, &n, MAX_RANK, "the new shape")) return false;
+    for (int i = 0; i < to->rank; i++)
+        if (!dim_is_const(to->dims[i]) && may_be_rest(c, to->dims[i])) to->dims[i] = settled[i];
+    return true;
+}
+
 bool import_reshape(Import *c) {
     DimTable *t = &c->g->dims;
     Shape to = {0};
@@ -78,7 +100,9 @@ bool import_reshape(Import *c) {
         may_be++;
         rests = dim_add(t, rests, dim_min(t, to.dims[i], dim_const(0)));
     }
-    if (may_be > 1 && !make_require(c, "at_most", dim_const(-1), rests)) return false;
+    if (may_be > 1)
+        return make_require(c, "at_most", dim_const(-1), rests) && settle_rests(c, total, &to) &&
+               give(c, make_reshape(c, c->in[0], &to));
     for (int i = 0; i < to.rank; i++) {
         if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i])) continue;
         Dim others = dim_const(1);
