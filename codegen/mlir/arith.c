@@ -2,6 +2,7 @@
    operations. Float operations carry `contract` only: no result may depend on NaNs, infinities or signed zeros being
    absent. */
 #include "codegen/mlir/build.h"
+#include <math.h>
 #include <string.h>
 
 /* ---- constants */
@@ -121,12 +122,18 @@ static EmitValue second_unless(Emit *e, EmitCompare compare, EmitValue a, EmitVa
     return emit_select(e, holds, a, b);
 }
 
+/* A constant, the same in all lanes, that is not NaN. */
+static bool is_number(EmitValue v) {
+    MlirAttribute a = constant_of(v);
+    return !mlirAttributeIsNull(a) && mlirAttributeIsAFloat(a) && !isnan(mlirFloatAttrGetValueDouble(a));
+}
+
 /* maximum and minimum that give NaN when an operand is NaN. x86: one instruction keeps a NaN of its second operand, so
-   that only the other operand needs a fix-up, and none when that is a constant. */
+   that only the other operand needs a fix-up, and none when that is a number. */
 static EmitValue extreme(Emit *e, EmitCompare compare, EmitValue a, EmitValue b) {
-    if (build_is_constant(a)) return second_unless(e, compare, a, b);
+    if (is_number(a)) return second_unless(e, compare, a, b);
     EmitValue result = second_unless(e, compare, b, a);
-    if (build_is_constant(b)) return result;
+    if (is_number(b)) return result;
     EmitValue nan = emit_compare(e, EMIT_FUNO, b, b);
     return emit_select(e, nan, b, result);
 }

@@ -1,4 +1,5 @@
-/* Stateless random numbers with parameters, and shuffles: TensorFlow's own for the same seed. Counts as sparse tensors. */
+/* Stateless random numbers with parameters, and shuffles: TensorFlow's own for the same seed. Counts as sparse tensors.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,8 +94,7 @@ static void test_shuffle(void **state) {
     int32_t values[8] = {0, 1, 2, 3, 4, 5, 6, 7}, algorithm = 1;
     TfoptTensor seeds = {.data = seed, .dtype = TFOPT_S64, .rank = 1, .dims = {2}};
     TfoptPhilox p = tfopt_philox_from_seed(&seeds);
-    uint64_t key = (uint64_t)p.key[1] << 32 | p.key[0],
-             counter[2] = {0, (uint64_t)p.counter[3] << 32 | p.counter[2]};
+    uint64_t key = (uint64_t)p.key[1] << 32 | p.key[0], counter[2] = {0, (uint64_t)p.counter[3] << 32 | p.counter[2]};
     Bench *b = begin();
     vector(b, TFOPT_S32, 8, values);
     vector(b, TFOPT_U64, 1, &key);
