@@ -181,11 +181,11 @@ bool ref_arg_reduce(RefCall *c) {
     return true;
 }
 
-/* log(exp(a) + exp(b)) without overflow. */
+/* log(exp(a) + exp(b)) without overflow; of two infinities NaN, as TensorFlow has it. */
 static double log_add_exp(double a, double b) {
     const double most = fmax(a, b), least = fmin(a, b);
     if (isnan(a) || isnan(b)) return NAN;
-    return isinf(most) && most < 0 ? most : isinf(least) && least > 0 ? least : most + log1p(exp(least - most));
+    return isinf(most) && most < 0 ? most : most + log1p(exp(least - most));
 }
 
 bool ref_cumulate(RefCall *c) {
