@@ -31,6 +31,12 @@ static TfoptComplex complex_log1p(TfoptComplex x) {
     return CMPLX(0.5 * log1p(a * (2 + a) + b * b), atan2(b, 1 + a));
 }
 
+/* The plain product: C's own recovers infinities from NaN, which vectors do not. */
+static TfoptComplex product(TfoptComplex x, TfoptComplex y) {
+    const double a = creal(x), b = cimag(x), c = creal(y), d = cimag(y);
+    return CMPLX(a * c - b * d, a * d + b * c);
+}
+
 /* Eigen's quotient: the divisor is scaled by its larger part, which makes dividing by zero and by infinity NaN. */
 static TfoptComplex complex_div(TfoptComplex x, TfoptComplex y) {
     const double larger = fmax(fabs(creal(y)), fabs(cimag(y))), a = creal(x), b = cimag(x), c = creal(y) / larger,
@@ -65,7 +71,7 @@ COMPLEX1(log, clog(x))
 COMPLEX1(log1p, complex_log1p(x))
 COMPLEX1(sqrt, csqrt(x))
 COMPLEX1(rsqrt, 1 / csqrt(x))
-COMPLEX1(square, x *x)
+COMPLEX1(square, product(x, x))
 COMPLEX1(reciprocal, complex_div(1, x))
 COMPLEX1(sin, csin(x))
 COMPLEX1(cos, ccos(x))
@@ -124,12 +130,12 @@ static int32_t binary(TfoptHostCall *call, TfoptComplex (*f)(TfoptComplex, Tfopt
         return binary(call, value_of_##name);                                                                          \
     }
 COMPLEX2(sub, x - y)
-COMPLEX2(mul, x *y)
+COMPLEX2(mul, product(x, y))
 COMPLEX2(div, complex_div(x, y))
 COMPLEX2(div_no_nan, y == 0 ? 0 : x / y)
-COMPLEX2(mul_no_nan, y == 0 ? 0 : x * y)
+COMPLEX2(mul_no_nan, y == 0 ? 0 : product(x, y))
 COMPLEX2(pow, complex_pow(x, y))
-COMPLEX2(squared_difference, (x - y) * conj(x - y))
+COMPLEX2(squared_difference, product(x - y, conj(x - y)))
 COMPLEX2(xdivy, x == 0 ? 0 : complex_div(x, y))
 COMPLEX2(xlogy, x == 0 ? 0 : x * clog(y))
 COMPLEX2(xlog1py, x == 0 ? 0 : x * complex_log1p(y))
