@@ -99,7 +99,7 @@ static double igammac_fraction(double a, double x) {
 static double igamma(double a, double x) {
     if (x == 0) return 0; /* whatever a is */
     if (isnan(a) || isnan(x) || x < 0 || a <= 0) return NAN;
-    if (isinf(a)) return isinf(x) ? NAN : 0;
+    if (isinf(a)) return 0;
     if (isinf(x)) return 1;
     return x > 1 && x > a ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
 }
@@ -140,6 +140,7 @@ static double zeta(double s, double q) {
         sum += term;
         if (fabs(term) < fabs(sum) * 1e-17) return sum;
     }
+    if (sum == 0) return 0; /* the order is infinite */
     sum += term * a / (s - 1) - 0.5 * term;
     double factor = 1, k = 0;
     for (int i = 0; i < 12; i++) {

@@ -91,6 +91,7 @@ case("RealDiv.complex_by_zero", lambda x, y: raw.RealDiv(x=x, y=y), np.resize(pa
 case("Pow.complex_zero", lambda x: raw.Pow(x=x, y=const(np.complex64(-2))), pairs)
 case("Log1p.complex_minus_one", lambda x: raw.Log1p(x=x), pairs)
 case("Zeta.infinite", lambda x: raw.Zeta(x=x, q=const(np.float32(np.inf))), np.float32([2, 3.5]))
+case("Zeta.infinite_order", lambda q: raw.Zeta(x=const(np.float32(np.inf)), q=q), np.float32([1, 1.5, 2]))
 case("Igamma.zero", lambda a: raw.Igamma(a=a, x=const(np.float32(0))), np.float32([0, 2]))
 case("Mean.of_no_integers", lambda x: raw.Mean(input=x, axis=const([0])), np.zeros([0, 3], np.int32))
 case("Unique.short_zeros", lambda x: list(raw.Unique(x=x)), np.float16([0, -0.0, 1, 0]))
