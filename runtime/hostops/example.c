@@ -1,15 +1,10 @@
 /* tf.Example: ParseExample in its three forms. The features of each example are found by one scan of its bytes, then
    each output is filled from where they lie. */
-#include "hostops/wire.h"
+#include "hostops/example.h"
 #include <string.h>
 
-typedef struct {
-    TfoptString key, bytes; /* of the Feature message; bytes.data NULL: absent */
-    int32_t dtype;
-} Feature;
-
 /* The list inside a Feature: its kind by the field's number. */
-static bool feature_list(TfoptString feature, int32_t *dtype, TfoptString *list) {
+bool tfopt_feature_list(TfoptString feature, int32_t *dtype, TfoptString *list) {
     static const int32_t types[4] = {TFOPT_INVALID, TFOPT_STRING, TFOPT_F32, TFOPT_S64};
     TfoptWire w = tfopt_wire(feature);
     TfoptField f;
@@ -24,7 +19,7 @@ static bool feature_list(TfoptString feature, int32_t *dtype, TfoptString *list)
 
 /* Calls for each value of a list: writes value i to element first + i of t when t has memory; returns the count, -1 for
  * bad bytes. */
-static int64_t read_list(TfoptString list, int32_t dtype, const TfoptTensor *t, int64_t first, int64_t room) {
+int64_t tfopt_read_list(TfoptString list, int32_t dtype, const TfoptTensor *t, int64_t first, int64_t room) {
     TfoptWire w = tfopt_wire(list);
     TfoptField f;
     int64_t n = 0;
@@ -60,7 +55,7 @@ static int64_t read_list(TfoptString list, int32_t dtype, const TfoptTensor *t, 
 }
 
 /* Finds the wanted features of one example. The last of equal keys counts. */
-static bool scan_example(TfoptString example, Feature *features, int32_t n) {
+static bool scan_example(TfoptString example, TfoptFeature *features, int32_t n) {
     TfoptWire top = tfopt_wire(example);
     TfoptField f;
     for (int32_t i = 0; i < n; i++) features[i].bytes.data = NULL;
@@ -88,22 +83,12 @@ static bool scan_example(TfoptString example, Feature *features, int32_t n) {
     return !top.bad;
 }
 
-/* The shape of everything that is asked for: keys in the order sparse, dense, ragged. */
-typedef struct {
-    int32_t n_sparse, n_dense, n_ragged;
-    Feature *features;
-    const TfoptTensor *defaults;      /* n_dense */
-    const int64_t *dense_shapes[256]; /* rank, then dims */
-    const TfoptTensor *serialized;
-    TfoptString *lists; /* [example][feature]; data NULL: absent */
-} Request;
-
-static int32_t wrong(TfoptHostCall *call, int64_t example, const Feature *f, const char *why) {
+int32_t tfopt_wrong_feature(TfoptHostCall *call, int64_t example, const TfoptFeature *f, const char *why) {
     return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Name: <unknown>, Feature: %.*s (example %lld): %s",
                            (int)(f->key.size < 80 ? f->key.size : 80), f->key.data, (long long)example, why);
 }
 
-static int32_t find_lists(TfoptHostCall *call, Request *r) {
+static int32_t find_lists(TfoptHostCall *call, TfoptRequest *r) {
     const int64_t n = tfopt_elements(r->serialized);
     const int32_t all = r->n_sparse + r->n_dense + r->n_ragged;
     r->lists = tfopt_call_zeroed(call, n * all + 1, sizeof *r->lists);
@@ -115,10 +100,13 @@ static int32_t find_lists(TfoptHostCall *call, Request *r) {
             int32_t dtype;
             TfoptString list = {"", 0};
             if (!r->features[k].bytes.data) continue;
-            if (!feature_list(r->features[k].bytes, &dtype, &list)) return wrong(call, e, &r->features[k], "bad bytes");
+            if (!tfopt_feature_list(r->features[k].bytes, &dtype, &list))
+                return tfopt_wrong_feature(call, e, &r->features[k], "bad bytes");
             if (dtype == TFOPT_INVALID) continue;
-            if (dtype != r->features[k].dtype) return wrong(call, e, &r->features[k], "Data types don't match.");
-            if (read_list(list, dtype, NULL, 0, 0) < 0) return wrong(call, e, &r->features[k], "bad bytes");
+            if (dtype != r->features[k].dtype)
+                return tfopt_wrong_feature(call, e, &r->features[k], "Data types don't match.");
+            if (tfopt_read_list(list, dtype, NULL, 0, 0) < 0)
+                return tfopt_wrong_feature(call, e, &r->features[k], "bad bytes");
             r->lists[e * all + k] = list;
         }
     }
@@ -126,28 +114,28 @@ static int32_t find_lists(TfoptHostCall *call, Request *r) {
 }
 
 /* Values of one sparse or ragged feature over all examples; counts[e] of each. */
-static int64_t count_values(const Request *r, int32_t k, int64_t *counts) {
+static int64_t count_values(const TfoptRequest *r, int32_t k, int64_t *counts) {
     const int64_t n = tfopt_elements(r->serialized);
     const int32_t all = r->n_sparse + r->n_dense + r->n_ragged;
     int64_t total = 0;
     for (int64_t e = 0; e < n; e++) {
         const TfoptString list = r->lists[e * all + k];
-        counts[e] = list.data ? read_list(list, r->features[k].dtype, NULL, 0, 0) : 0;
+        counts[e] = list.data ? tfopt_read_list(list, r->features[k].dtype, NULL, 0, 0) : 0;
         total += counts[e];
     }
     return total;
 }
 
-static void write_values(const Request *r, int32_t k, const TfoptTensor *out) {
+static void write_values(const TfoptRequest *r, int32_t k, const TfoptTensor *out) {
     const int64_t n = tfopt_elements(r->serialized);
     const int32_t all = r->n_sparse + r->n_dense + r->n_ragged;
     for (int64_t e = 0, at = 0; e < n; e++) {
         const TfoptString list = r->lists[e * all + k];
-        if (list.data) at += read_list(list, r->features[k].dtype, out, at, INT64_MAX);
+        if (list.data) at += tfopt_read_list(list, r->features[k].dtype, out, at, INT64_MAX);
     }
 }
 
-static int32_t write_sparse(TfoptHostCall *call, const Request *r, int32_t k, int64_t *counts) {
+static int32_t write_sparse(TfoptHostCall *call, const TfoptRequest *r, int32_t k, int64_t *counts) {
     const int64_t n = tfopt_elements(r->serialized), total = count_values(r, k, counts);
     const bool batch = r->serialized->rank > 0;
     const int64_t dims[2] = {total, batch ? 2 : 1};
@@ -172,7 +160,7 @@ static void copy_default(const TfoptTensor *out, int64_t at, const TfoptTensor *
     memcpy((char *)out->data + (size_t)at * size, (const char *)from->data + (size_t)i * size, size);
 }
 
-static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int64_t *counts) {
+static int32_t write_dense(TfoptHostCall *call, const TfoptRequest *r, int32_t d, int64_t *counts) {
     const int32_t k = r->n_sparse + d, all = r->n_sparse + r->n_dense + r->n_ragged, output = 3 * r->n_sparse + d;
     const int64_t n = tfopt_elements(r->serialized), *shape = r->dense_shapes[d];
     const bool batch = r->serialized->rank > 0, variable = shape[0] > 0 && shape[1] < 0;
@@ -190,13 +178,13 @@ static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int
     int64_t longest = 0;
     for (int64_t e = 0; e < n; e++) {
         if (variable && (inner == 0 || counts[e] % inner))
-            return wrong(call, e, &r->features[k], "Number of values is no multiple of the stride.");
+            return tfopt_wrong_feature(call, e, &r->features[k], "Number of values is no multiple of the stride.");
         if (counts[e] > longest) longest = counts[e];
         const bool absent = !r->lists[e * all + k].data;
         if (!variable && absent && tfopt_elements(&r->defaults[d]) == 0 && inner > 0)
-            return wrong(call, e, &r->features[k], "Feature is required but could not be found.");
+            return tfopt_wrong_feature(call, e, &r->features[k], "Feature is required but could not be found.");
         if (!variable && !absent && counts[e] != inner)
-            return wrong(call, e, &r->features[k], "Number of values is not that of the dense shape.");
+            return tfopt_wrong_feature(call, e, &r->features[k], "Number of values is not that of the dense shape.");
     }
     const int64_t length = variable ? longest : inner;
     if (variable) dims[batch] = longest / inner;
@@ -206,15 +194,15 @@ static int32_t write_dense(TfoptHostCall *call, const Request *r, int32_t d, int
     for (int64_t e = 0; e < n; e++) {
         const TfoptString list = r->lists[e * all + k];
         int64_t have = 0;
-        if (list.data) have = read_list(list, r->features[k].dtype, out, e * length, length);
-        if (have < length && n_default < 1) return wrong(call, e, &r->features[k], "no default value");
+        if (list.data) have = tfopt_read_list(list, r->features[k].dtype, out, e * length, length);
+        if (have < length && n_default < 1) return tfopt_wrong_feature(call, e, &r->features[k], "no default value");
         for (int64_t i = have; i < length; i++)
             copy_default(out, e * length + i, missing, n_default == 1 || variable ? 0 : i);
     }
     return TFOPT_OK;
 }
 
-static int32_t write_ragged(TfoptHostCall *call, const Request *r, int32_t g, int64_t *counts) {
+static int32_t write_ragged(TfoptHostCall *call, const TfoptRequest *r, int32_t g, int64_t *counts) {
     const int32_t k = r->n_sparse + r->n_dense + g, first = 3 * r->n_sparse + r->n_dense;
     const int64_t n = tfopt_elements(r->serialized), total = count_values(r, k, counts);
     if (!tfopt_output_1d(call, first + g, total) || !tfopt_output_1d(call, first + r->n_ragged + g, n + 1))
@@ -226,14 +214,14 @@ static int32_t write_ragged(TfoptHostCall *call, const Request *r, int32_t g, in
     return TFOPT_OK;
 }
 
-/* Finishes a request whose keys, counts and defaults are set: types come from the attributes, like the dense shapes. */
-static int32_t parse(TfoptHostCall *call, Request *r) {
-    const TfoptAttr *sparse = tfopt_call_attr(call, "sparse_types"), *dense = tfopt_call_attr(call, "Tdense"),
-                    *ragged = tfopt_call_attr(call, "ragged_value_types");
-    const TfoptAttr *shapes = tfopt_call_attr(call, "dense_shapes");
+int32_t tfopt_parse_request(TfoptHostCall *call, TfoptRequest *r, const TfoptExampleAttrs *attrs) {
+    const TfoptAttr *sparse = tfopt_call_attr(call, attrs->sparse_types),
+                    *dense = tfopt_call_attr(call, attrs->dense_types),
+                    *ragged = tfopt_call_attr(call, attrs->ragged_types);
+    const TfoptAttr *shapes = tfopt_call_attr(call, attrs->dense_shapes);
     const int32_t results = 3 * r->n_sparse + r->n_dense + 2 * r->n_ragged;
     if ((r->n_sparse && (!sparse || sparse->n != r->n_sparse)) || (r->n_dense && (!dense || dense->n != r->n_dense)) ||
-        (r->n_ragged && (!ragged || ragged->n != r->n_ragged)) || results != call->n_outputs || r->n_dense > 256 ||
+        (r->n_ragged && (!ragged || ragged->n != r->n_ragged)) || results > call->n_outputs || r->n_dense > 256 ||
         r->serialized->rank > 1 || r->serialized->dtype != TFOPT_STRING)
         return tfopt_invalid(call, "attributes and inputs do not fit");
     for (int32_t k = 0; k < r->n_sparse; k++) r->features[k].dtype = (int32_t)sparse->v.ints[k];
@@ -255,11 +243,19 @@ static int32_t parse(TfoptHostCall *call, Request *r) {
     return status;
 }
 
+/* ParseExample has no other results. */
+static int32_t parse(TfoptHostCall *call, TfoptRequest *r) {
+    static const TfoptExampleAttrs attrs = {"sparse_types", "Tdense", "ragged_value_types", "dense_shapes"};
+    if (3 * r->n_sparse + r->n_dense + 2 * r->n_ragged != call->n_outputs)
+        return tfopt_invalid(call, "attributes and inputs do not fit");
+    return tfopt_parse_request(call, r, &attrs);
+}
+
 /* (serialized, names, sparse_keys, dense_keys, ragged_keys, defaults…) */
 int32_t tfopt_host_parse_example_v2(TfoptHostCall *call) {
     if (call->n_inputs < 5) return tfopt_invalid(call, "inputs are missing");
     const TfoptTensor *keys = &call->inputs[2];
-    Request *r = tfopt_call_zeroed(call, 1, sizeof *r);
+    TfoptRequest *r = tfopt_call_zeroed(call, 1, sizeof *r);
     if (!r) return tfopt_no_memory(call);
     r->serialized = &call->inputs[0];
     r->n_sparse = (int32_t)tfopt_elements(&keys[0]);
@@ -278,7 +274,7 @@ int32_t tfopt_host_parse_example_v2(TfoptHostCall *call) {
 
 /* (serialized, names, sparse keys…, dense keys…, defaults…) */
 int32_t tfopt_host_parse_example(TfoptHostCall *call) {
-    Request *r = tfopt_call_zeroed(call, 1, sizeof *r);
+    TfoptRequest *r = tfopt_call_zeroed(call, 1, sizeof *r);
     if (!r) return tfopt_no_memory(call);
     r->serialized = &call->inputs[0];
     r->n_sparse = (int32_t)tfopt_call_int(call, "Nsparse", 0);
@@ -295,7 +291,7 @@ int32_t tfopt_host_parse_example(TfoptHostCall *call) {
 /* (serialized, defaults…); keys are attributes */
 int32_t tfopt_host_parse_single_example(TfoptHostCall *call) {
     const TfoptAttr *sparse = tfopt_call_attr(call, "sparse_keys"), *dense = tfopt_call_attr(call, "dense_keys");
-    Request *r = tfopt_call_zeroed(call, 1, sizeof *r);
+    TfoptRequest *r = tfopt_call_zeroed(call, 1, sizeof *r);
     if (!r) return tfopt_no_memory(call);
     r->serialized = &call->inputs[0];
     r->n_sparse = sparse && sparse->kind == TFOPT_ATTR_STRINGS ? sparse->n : 0;
