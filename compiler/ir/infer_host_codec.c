@@ -15,3 +15,11 @@ bool hostinfer_decode_image(Infer *c) {
 bool hostinfer_extract_jpeg_shape(Infer *c) {
     return host_arity(c, 1, 1) && host_vector(c, 0, node_type(c->n, "output_type", DTYPE_S32), dim_const(3));
 }
+
+/* [frames, height, width, 3] */
+bool hostinfer_decode_gif(Infer *c) {
+    Shape s = {.rank = 4, .dims = {[3] = dim_const(3)}};
+    if (!host_arity(c, 1, 1)) return false;
+    for (int i = 0; i < 3; i++) s.dims[i] = infer_fresh_dim(c, 0, i, 0, dim_const(HOST_ANY));
+    return host_set(c, 0, DTYPE_U8, &s);
+}

@@ -1,4 +1,4 @@
-/* Records: tf.Example from JSON, and sequences of features. */
+/* Records: tf.Example from JSON, sequences of features; a GIF. */
 #include "host_bench.h"
 
 static int32_t decode(Bench *b, const char *json) {
@@ -62,11 +62,31 @@ static void test_feature_lists_become_rows(void **state) {
     bench_free(b);
 }
 
+static void test_smallest_gif(void **state) {
+    (void)state;
+    static const char file[] = "GIF89a\1\0\1\0\200\0\0\11\10\7\377\377\377,\0\0\0\0\1\0\1\0\0\2\2\104\1\0;";
+    for (uint64_t cut = 0; cut < sizeof file - 1; cut++) {
+        Bench *b = bench_new();
+        TfoptString s = {file, sizeof file - 1 - cut};
+        input(b, TFOPT_STRING, 0, NULL, &s);
+        output(b, TFOPT_U8);
+        if (cut < 1) {
+            assert_int_equal(tfopt_host_decode_gif(&b->call), TFOPT_OK);
+            const uint8_t want[] = {9, 8, 7};
+            assert_memory_equal(b->outputs[0].data, want, sizeof want);
+        } else if (cut > 1) { /* without its trailer alone a frame is still whole */
+            assert_int_equal(tfopt_host_decode_gif(&b->call), TFOPT_INVALID_ARGUMENT);
+        }
+        bench_free(b);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example_from_json),
         cmocka_unit_test(test_bad_json_is_an_error),
         cmocka_unit_test(test_feature_lists_become_rows),
+        cmocka_unit_test(test_smallest_gif),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
