@@ -1,5 +1,5 @@
-/* loop_invariant: what a turn of a loop computes from values that no turn changes is computed once, before the loop, and
-   carried in as one more such value. Only what cannot fail goes, since the loop may not turn at all, and only where
+/* loop_invariant: what a turn of a loop computes from values that no turn changes is computed once, before the loop,
+   and carried in as one more such value. Only what cannot fail goes, since the loop may not turn at all, and only where
    reading the result is predicted to cost less than computing it: what kernels compute in passing stays.      needs:
    order, after control      keeps: shapes, order */
 #include "rewrite.h"
@@ -13,7 +13,7 @@ typedef struct {
     Graph *g;
     NodeId loop;
     RegionId body;
-    bool *invariant; /* per value of the body */
+    bool *invariant;  /* per value of the body */
     ValueId *outside; /* per value: what it is before the loop, once that is made */
     double cone_ns;   /* of what has been looked at for one result */
     double largest;   /* elements of the largest value that it starts from */
@@ -122,8 +122,8 @@ static ValueId compute_outside(Invariants *v, Rewriter *w, ValueId x, int depth)
         if (!inputs[i].i) return inputs[i];
     }
     ValueId made = insert_like(w, def, n_inputs, inputs);
-    bool fits = made.i && dtype_at(v->g, made) == dtype_at(v->g, x) &&
-                shape_equal(shape_at(v->g, made), shape_at(v->g, x));
+    bool fits =
+        made.i && dtype_at(v->g, made) == dtype_at(v->g, x) && shape_equal(shape_at(v->g, made), shape_at(v->g, x));
     return v->outside[x.i] = fits ? made : (ValueId){0};
 }
 

@@ -1,6 +1,8 @@
 /* Shape functions of the string families. */
 #include "ir/host_infer.h"
 
+#include <string.h>
+
 bool hostinfer_like_s32(Infer *c) {
     return host_arity(c, 1, 1) && host_like(c, 0, DTYPE_S32, 0);
 }
@@ -44,8 +46,27 @@ bool hostinfer_string_format(Infer *c) {
     return host_arity(c, 0, 1) && host_scalar(c, 0, DTYPE_STRING);
 }
 
+static bool is_encoding(Infer *c, const char *attr, bool written) {
+    static const char *const names[] = {
+#define ENCODING(name, code) name,
+#include "hostops/encodings.def"
+#undef ENCODING
+    };
+    const char *name = node_string(c->n, attr, "UTF-8");
+    for (size_t i = 0; !written && i < ARRAY_LEN(names); i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    if (written && (strcmp(name, "UTF-8") == 0 || strcmp(name, "UTF-16-BE") == 0 || strcmp(name, "UTF-32-BE") == 0))
+        return true;
+    return diag_unsupported(c->d, c->n->name, c->n->tf_op, "text in the encoding '%s' is not %s", name,
+                            written ? "written" : "read");
+}
+
+bool hostinfer_unicode_transcode(Infer *c) {
+    return hostinfer_same(c) && is_encoding(c, "input_encoding", false) && is_encoding(c, "output_encoding", true);
+}
+
 bool hostinfer_unicode_decode(Infer *c) {
-    if (!host_arity(c, 1, 2)) return false;
+    if (!host_arity(c, 1, 2) || !is_encoding(c, "input_encoding", false)) return false;
     const Dim rows = shape_elements(&c->g->dims, host_shape(c, 0));
     const Dim splits = dim_add(&c->g->dims, rows, dim_const(1));
     host_vector(c, 0, node_type(c->n, "Tsplits", DTYPE_S64), splits);

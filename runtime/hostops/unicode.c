@@ -14,14 +14,16 @@ typedef enum {
 } Encoding;
 
 static Encoding encoding_of(TfoptString name) {
-    static const char *const names[] = {"UTF-8",    "UTF-16-BE", "UTF-32-BE", "ISO-8859-1", "US-ASCII",
-                                        "UTF-16LE", "UTF-32LE",  "UTF-16BE",  "UTF-32BE",   "UTF8",
-                                        "ASCII",    "LATIN1",    "latin1",    "utf-8"};
-    static const Encoding values[] = {CODE_UTF8,     CODE_UTF16_BE, CODE_UTF32_BE, CODE_LATIN1,   CODE_ASCII,
-                                      CODE_UTF16_LE, CODE_UTF32_LE, CODE_UTF16_BE, CODE_UTF32_BE, CODE_UTF8,
-                                      CODE_ASCII,    CODE_LATIN1,   CODE_LATIN1,   CODE_UTF8};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (tfopt_string_equal(name, names[i])) return values[i];
+    static const struct {
+        const char *name;
+        Encoding value;
+    } rows[] = {
+#define ENCODING(name, code) {name, CODE_##code},
+#include "hostops/encodings.def"
+#undef ENCODING
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (tfopt_string_equal(name, rows[i].name)) return rows[i].value;
     }
     return CODE_UNKNOWN;
 }
