@@ -197,7 +197,7 @@ static ValueId rule_behind_pool(Rewriter *w, NodeId id) {
     if (strcmp(node_string(pool, "kind", ""), "max") != 0 || !def.i || rewrite_uses(w, pool->inputs[0]) != 1 ||
         !(op_info(f->op)->flags & OP_FLAG_EWISE) || growing_operand(w->g, f) != 0)
         return (ValueId){0};
-    if (op_info(f->op)->cost < CHEAP && is_from_contraction(w->g, pool->inputs[0], 0)) return (ValueId){0};
+    if (op_info(f->op)->cost < (double)CHEAP && is_from_contraction(w->g, pool->inputs[0], 0)) return (ValueId){0};
     ValueId inputs[2] = {f->inputs[0], f->n_inputs > 1 ? f->inputs[1] : (ValueId){0}};
     uint32_t n_inputs = f->n_inputs;
     rewrite_takes(w, pool->inputs[0]);

@@ -32,5 +32,10 @@ void infer_set(Infer *c, uint32_t i, DType dtype, const Shape *shape);
 /* The symbol of dim `dim` of result i: the one already there after an earlier inference, else a new one with these
  * bounds. */
 Dim infer_fresh_dim(Infer *c, uint32_t i, int dim, int64_t min, Dim max);
+/* Dims saturate where 64-bit elements of a tensor wrap around: a constant at the limits may be such a sum, and says
+   nothing of the element. */
+static inline bool infer_at_limit(Dim d) {
+    return dim_is_const(d) && (d.value == INT64_MAX || d.value == INT64_MIN);
+}
 bool infer_error(Infer *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #endif

@@ -44,7 +44,10 @@ bool infer_reduce(Infer *c) {
     if (!axes) infer_pass_content(c, 0);
     if (!content || !axes || !kinds[k].combine || (n == 0 && kinds[k].needs_element)) return true;
     Dim total = n ? content[0] : dim_const(kinds[k].empty);
-    for (int64_t i = 1; i < n; i++) total = kinds[k].combine(infer_dims(c), total, content[i]);
+    for (int64_t i = 1; i < n; i++) {
+        total = kinds[k].combine(infer_dims(c), total, content[i]);
+        if (infer_at_limit(total)) return true;
+    }
     infer_set_content(c, 1, &total);
     return true;
 }

@@ -139,6 +139,7 @@ static void scalar_content(Infer *c) {
     int64_t n = shape_count(&infer_out(c, 0)->shape), counts[3];
     const Dim *in[3];
     Dim elements[MAX_CONTENT];
+    bool is_sum = c->n->op == OP_ADD || c->n->op == OP_SUB || c->n->op == OP_MUL || c->n->op == OP_NEG;
     if (!fn || n < 0 || n > MAX_CONTENT || infer_out(c, 0)->shape.rank > 1) return;
     if (c->n->op == OP_CAST && infer_out(c, 0)->dtype == DTYPE_BOOL && infer_in(c, 0)->dtype != DTYPE_BOOL) return;
     for (uint32_t k = 0; k < c->n->n_inputs; k++)
@@ -146,7 +147,9 @@ static void scalar_content(Infer *c) {
     for (int64_t i = 0; i < n; i++) {
         Dim x[3];
         for (uint32_t k = 0; k < c->n->n_inputs; k++) x[k] = in[k][counts[k] == 1 ? 0 : i];
-        if (!fn(infer_dims(c), x, &elements[i])) return;
+        if (!fn(infer_dims(c), x, &elements[i]) || infer_at_limit(elements[i])) return;
+        for (uint32_t k = 0; is_sum && k < c->n->n_inputs; k++)
+            if (infer_at_limit(x[k])) return;
     }
     infer_set_content(c, n, elements);
 }

@@ -64,7 +64,8 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
     if (threads <= 1) return;
     double ns = 2.0 * (double)m * (double)n * (double)k * (double)batch / machine->gflops,
            stream = c->b_packed ? (double)n * (double)k * element / machine->l3_gbs : 0; /* of few rows */
-    int64_t wanted = least((int64_t)((ns > stream ? ns : stream) / MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD);
+    int64_t wanted =
+        least((int64_t)((ns > stream ? ns : stream) / (double)MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD);
     int64_t have = batch * ceil_div(m, block);
     if (have >= wanted) return;
     int64_t parts = ceil_div(wanted, have);
@@ -158,7 +159,8 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
     if (threads > 1) {
         double flops = 8.0 * (double)(rows * width * taps) * (double)g->filters *
                        (double)batch; /* bound by loads: count an operation four times */
-        units = most(1, least((int64_t)(flops / machine->gflops / MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD));
+        units = most(
+            1, least((int64_t)(flops / machine->gflops / (double)MIN_UNIT_NS), (int64_t)threads * UNITS_PER_THREAD));
     }
     c->unit_m = ceil_div(rows, most(1, ceil_div(units, batch))) * width;
     if (!dim_is_const(g->out[x])) c->unit_m = 0;

@@ -21,18 +21,18 @@ Split core_split(const TfoptSession *s, const TfoptStep *step, int64_t units) {
     if (threads > s->threads) threads = s->threads;
     if (threads > (double)units) threads = (double)units;
     if (threads < 2) return alone;
-    double chunks = ns / ((double)(int)threads * FORKS_PER_CHUNK * fork);
-    chunks = chunks < 1 ? 1 : chunks > MOST_CHUNKS ? MOST_CHUNKS : chunks;
-    return (Split){.threads = (int32_t)threads, .chunks = (int16_t)chunks, .wakes = ns >= WAKE_NS};
+    double chunks = ns / ((double)(int)threads * (double)FORKS_PER_CHUNK * fork);
+    chunks = chunks < 1 ? 1 : chunks > (double)MOST_CHUNKS ? (double)MOST_CHUNKS : chunks;
+    return (Split){.threads = (int32_t)threads, .chunks = (int16_t)chunks, .wakes = ns >= (double)WAKE_NS};
 }
 
 bool core_run_wakes(const TfoptSession *s) {
     const TfoptProgram *p = s->program;
     double ns = 0;
-    for (uint32_t i = 0; s->pool && i < p->n_steps && ns < WAKE_NS; i++) {
+    for (uint32_t i = 0; s->pool && i < p->n_steps && ns < (double)WAKE_NS; i++) {
         if (p->steps[i].kind != TFOPT_STEP_KERNEL || !p->steps[i].parallel) continue;
         int64_t units = core_dim(s, p->steps[i].units);
         if (core_split(s, &p->steps[i], units).threads > 1) ns += predicted_ns(&p->steps[i], units);
     }
-    return ns >= WAKE_NS;
+    return ns >= (double)WAKE_NS;
 }

@@ -56,7 +56,7 @@ static double poisson_sample(Source *s, double rate, double most) {
     if (rate < 10) {
         const double limit = exp(-rate);
         double product = 1;
-        for (double x = 0; x < MAX_TURNS; x++) {
+        for (double x = 0; x < (double)MAX_TURNS; x++) {
             product *= uniform(s);
             if (product <= limit && x <= most) return x;
         }
@@ -89,7 +89,7 @@ static double binomial_half(Source *s, double count, double p) {
     if (p == 0 || count == 0) return 0;
     if (count * p < 10) {
         double waited = 0;
-        for (double successes = 0; successes < MAX_TURNS; successes++) {
+        for (double successes = 0; successes < (double)MAX_TURNS; successes++) {
             waited += ceil(log(uniform(s)) / log1p(-p));
             if (waited > count) return successes;
         }
