@@ -117,7 +117,7 @@ static bool need_runtime(Arena *arena, const ObjectModel *m, const char *name, c
 
 /* Moves a finished file to where it was asked for, across file systems if need be. */
 static bool move_to(Arena *arena, const char *from, const char *to, bool executable, Diag *d) {
-    if (chmod(from, executable ? 0755 : 0644) == 0 && rename(from, to) == 0) return true;
+    if (file_is_replaceable(to) && chmod(from, executable ? 0755 : 0644) == 0 && rename(from, to) == 0) return true;
     FileMap map;
     if (!file_map(&map, arena, from, d)) return false;
     FileOut out;

@@ -71,22 +71,28 @@ bool file_is_directory(const char *path) {
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool file_is_replaceable(const char *path) {
+    struct stat st;
+    return lstat(path, &st) != 0 || S_ISREG(st.st_mode);
+}
+
 bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d) {
     *f = (FileOut){.path = arena_strdup(arena, path),
                    .temporary = arena_printf(arena, "%s.tmp-%d", path, (int)getpid())};
-    f->stream = fopen(f->temporary, "wb");
+    if (!file_is_replaceable(path)) f->temporary = NULL;
+    f->stream = fopen(f->temporary ? f->temporary : path, "wb");
     if (!f->stream) return diag_error(d, NULL, NULL, "cannot write %s: %s", path, strerror(errno));
     return true;
 }
 
 bool file_commit(FileOut *f, bool executable, Diag *d) {
     bool ok = !ferror(f->stream);
-    if (executable) ok = ok && fchmod(fileno(f->stream), 0755) == 0;
+    if (executable && f->temporary) ok = ok && fchmod(fileno(f->stream), 0755) == 0;
     ok = fclose(f->stream) == 0 && ok;
     f->stream = NULL;
-    if (ok && rename(f->temporary, f->path) == 0) return true;
+    if (ok && (!f->temporary || rename(f->temporary, f->path) == 0)) return true;
     diag_error(d, NULL, NULL, "cannot write %s: %s", f->path, strerror(errno));
-    unlink(f->temporary);
+    if (f->temporary) unlink(f->temporary);
     return false;
 }
 
@@ -94,7 +100,7 @@ void file_discard(FileOut *f) {
     if (!f->stream) return;
     fclose(f->stream);
     f->stream = NULL;
-    unlink(f->temporary);
+    if (f->temporary) unlink(f->temporary);
 }
 
 bool file_write(Arena *arena, const char *path, const void *data, size_t size, Diag *d) {

@@ -14,8 +14,11 @@ bool file_map(FileMap *f, Arena *arena, const char *path, Diag *d);
 void file_unmap(FileMap *f);
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
+/* Whether a rename may put a file there: nothing is there, or a file and no link, device or pipe. */
+bool file_is_replaceable(const char *path);
 
-/* A file being written: goes to a temporary name beside `path` and is renamed by file_commit. */
+/* A file being written: goes to a temporary name beside `path` and is renamed by file_commit; what is no plain file
+   (a link, a device, a pipe) is written through. */
 typedef struct {
     FILE *stream;
     char *path, *temporary;

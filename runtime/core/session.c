@@ -93,7 +93,10 @@ TfoptStatus tfopt_set_input(TfoptSession *s, int i, const void *data, int rank, 
     if (dims) {
         if (!input->has_dims || rank != port->rank || memcmp(dims, input->dims, (size_t)rank * sizeof *dims) != 0) {
             TfoptStatus status = check_dims(s, port, rank, dims);
-            if (status) return status;
+            if (status) { /* a run must not go on with the value before */
+                input->has_data = s->ready = false;
+                return status;
+            }
             memcpy(input->dims, dims, (size_t)rank * sizeof *dims);
             input->has_dims = true;
             s->bound = s->ready = false;

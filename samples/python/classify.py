@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Classifies the held-out digits with the compiled network. usage: classify.py DIGITS.so"""
+"""Classifies the held-out digits with the compiled network. usage: PYTHONPATH=<build>/python classify.py DIGITS.so"""
 import pathlib
 import sys
 
 import numpy as np
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tools/python"))
-import tfopt  # noqa: E402
+import tfopt
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 data = ROOT / "test/models/digits"
 images, labels = np.load(data / "test_images.npy"), np.load(data / "test_labels.npy")
 expected = np.load(data / "test_probabilities.npy")

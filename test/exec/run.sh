@@ -167,6 +167,11 @@ mistakes) # of the command line: a message and the exit code, and nothing is wri
     refuses 1 "cannot open" "$work/none.pb" -o "$work/x.o"
     refuses 1 "no such file\|No such file" "$model" -o "$work/none/x.o"
     refuses 2 "what kind of file" "$model" -o "$work/x.xyz"
+    mkfifo "$work/pipe"
+    cat "$work/pipe" >"$work/piped" &
+    "$tfoptc" "$model" -o "$work/pipe" --emit=asm --threads 0 || fail "a pipe"
+    wait
+    [ -p "$work/pipe" ] && [ -s "$work/piped" ] || fail "the pipe is not written through"
     refuses 2 "is the model itself" compile "$work/copy.pb" -o "$work/copy.pb" --emit=pb
     cmp -s "$model" "$work/copy.pb" || fail "the model is changed"
     refuses 2 "threads wants a whole number" "$model" -o "$work/x.o" --threads -3
@@ -184,6 +189,16 @@ mistakes) # of the command line: a message and the exit code, and nothing is wri
     refuses 2 "is no option of compile" "$model" -o "$work/x.o" --frobnicate
     refuses 1 "is no .npy file" run "$model" --input "image=$source/README.md"
     refuses 2 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
+    ;;
+python) # the loader and its sample, from the build tree and installed
+    python=python3
+    python3 -c "import numpy" 2>/dev/null || python=/usr/bin/python3 # where Debian's numpy is
+    $python -c "import numpy" 2>/dev/null || { echo "no numpy"; exit 77; }
+    compile "$work/digits.so"
+    PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$build/python $python "$source/samples/python/classify.py" "$work/digits.so" || fail "the sample"
+    head -c 20000 "$work/digits.so" >"$work/short.so"
+    "$tfoptc" run "$work/short.so" 2>"$work/err.txt" && fail "a truncated .so"
+    grep -q "cut short" "$work/err.txt" || fail "message: $(cat "$work/err.txt")"
     ;;
 size) # a model without host ops links none of them, no codec and no dlopen: its symbols and size
     compile "$work/digits.o" --threads 0

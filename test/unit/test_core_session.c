@@ -304,6 +304,7 @@ static void test_errors(void **state) {
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_OK);
     assert_int_equal(tfopt_session_new(m, NULL, &s), TFOPT_OK);
     assert_int_equal(tfopt_set_input(s, 0, eight, 1, (int64_t[]){5}), TFOPT_SHAPE_MISMATCH);
+    assert_int_not_equal(tfopt_run(s), TFOPT_OK); /* not with an older value */
     assert_int_equal(tfopt_set_input(s, 0, eight, 2, (int64_t[]){2, 2}), TFOPT_SHAPE_MISMATCH);
     assert_int_equal(tfopt_set_input(s, 0, NULL, 0, NULL), TFOPT_INVALID_ARGUMENT);
     assert_int_equal(tfopt_set_input(s, 1, eight, 0, NULL), TFOPT_INVALID_ARGUMENT);

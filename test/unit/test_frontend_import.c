@@ -408,6 +408,9 @@ static void test_stack_gives_back_in_reverse(void **state) {
     stack_graph(&none, "stack");
     assert_null(import(&none, "pop"));
     assert_true(says(&none, "pops from an empty stack"));
+    arena_free(w.arena);
+    arena_free(last.arena);
+    arena_free(none.arena);
 }
 
 static void test_table_has_no_doubles(void **state) {

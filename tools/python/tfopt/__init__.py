@@ -63,12 +63,11 @@ class Port:
 class Model:
     def __init__(self, path, threads=1):
         import os
-        self._library = ctypes.CDLL(os.path.abspath(path))
+        self._library = ctypes.CDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_runtime.so"))
         self._declare()
-        data = self._library.tfopt_model_data()
         self._model = ctypes.c_void_p()
-        self._check(self._library.tfopt_open_data(data, ctypes.byref(self._model)), lambda: self._library.tfopt_open_error())
-        info = data.contents
+        self._check(self._library.tfopt_open(os.fsencode(os.path.abspath(path)), ctypes.byref(self._model)), lambda: self._library.tfopt_open_error())
+        info = self._library.tfopt_model_info(self._model).contents
         self.inputs = [Port(info.inputs[i]) for i in range(info.n_inputs)]
         self.outputs = [Port(info.outputs[i]) for i in range(info.n_outputs)]
         self.threads = threads
@@ -76,8 +75,9 @@ class Model:
 
     def _declare(self):
         library, pointer = self._library, ctypes.c_void_p
-        library.tfopt_model_data.restype = ctypes.POINTER(_ModelData)
-        library.tfopt_open_data.argtypes = [ctypes.POINTER(_ModelData), ctypes.POINTER(pointer)]
+        library.tfopt_open.argtypes = [ctypes.c_char_p, ctypes.POINTER(pointer)]
+        library.tfopt_model_info.argtypes = [pointer]
+        library.tfopt_model_info.restype = ctypes.POINTER(_ModelData)
         library.tfopt_session_new.argtypes = [pointer, ctypes.POINTER(_SessionOptions), ctypes.POINTER(pointer)]
         library.tfopt_session_free.argtypes = [pointer]
         library.tfopt_pool_new.argtypes = [ctypes.c_int, ctypes.POINTER(pointer)]
