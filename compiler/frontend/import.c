@@ -443,6 +443,7 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     im->g->hash = tf->hash;
     im->g->signature = tf->signature ? tf->signature : "";
     map_init(&im->rows, arena);
+    map_init(&im->refused, arena);
     for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) CHECK(map_add(&im->rows, rows[i].name, i));
     import_find_effects(im);
 
@@ -454,10 +455,9 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     ok = choose_inputs(im, wanted, outputs.len, &inputs) && ok;
     TensorInput *overrides = NEW_ARRAY(arena, TensorInput, inputs.len + 1);
     bool from_signature = options->n_inputs == 0 && tf->n_inputs > 0;
-    if (!ok) return NULL;
-    if (!add_inputs(im, &inputs, from_signature, overrides)) {
-        TfInput *fed = NEW_ARRAY(arena, TfInput, inputs.len + 1);
-        for (uint32_t i = 0; i < inputs.len; i++) fed[i] = inputs.data[i].tensor;
+    TfInput *fed = NEW_ARRAY(arena, TfInput, inputs.len + 1);
+    for (uint32_t i = 0; i < inputs.len; i++) fed[i] = inputs.data[i].tensor;
+    if (!ok || !add_inputs(im, &inputs, from_signature, overrides)) {
         import_report_refused(im, wanted, outputs.len, fed, inputs.len);
         return NULL;
     }
@@ -468,5 +468,7 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     ok = run_init_nodes(im, s);
     for (uint32_t i = 0; i < outputs.len; i++) ok = add_output(im, s, &outputs.data[i]) && ok;
     if (!ok && d->n_errors == errors) BUG("import failed without a message");
-    return ok && d->n_errors == errors ? im->g : NULL;
+    if (ok && d->n_errors == errors) return im->g;
+    import_report_refused(im, wanted, outputs.len, fed, inputs.len); /* those behind what failed */
+    return NULL;
 }

@@ -76,6 +76,8 @@ const TfOpRow *tf_op_find(const char *name); /* NULL: unsupported */
 const TfOpRow *tf_op_table(uint32_t *out_n);
 /* Why an op type that no table has is refused (refused.def); NULL: it is not known at all. */
 const char *import_why_refused(const char *op);
+/* The same for an op that is not known: never NULL. */
+const char *import_why_unknown(const char *op);
 /* Whether a name fits a pattern in which * stands for any letters. */
 bool import_pattern_fits(const char *pattern, const char *name);
 /* Row i of refused.def: its pattern; NULL behind the last one. */

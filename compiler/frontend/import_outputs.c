@@ -99,12 +99,14 @@ void import_report_refused(Importer *im, const TfInput *wanted, uint32_t n_wante
     bool *needed = NEW_ARRAY(scratch, bool, body->n_nodes + 1);
     for (uint32_t i = 0; i < n_fed; i++) needed[fed[i].node] = true;
     for (uint32_t i = 0; i < n_wanted; i++) mark_needed(body, scratch, wanted[i].node, needed);
+    for (uint32_t i = 0; n_wanted == 0 && i < body->n_nodes; i++) needed[i] = true;
     for (uint32_t i = 0; i < n_fed; i++) needed[fed[i].node] = false;
     for (uint32_t i = 0; i < body->n_nodes; i++) {
         const TfNode *n = &body->nodes[i];
         if (!needed[i] || custom_op_find(im->tf->custom_ops, n->op) || import_function(im, n->op)) continue;
         const TfOpRow *row = tf_op_find(n->op);
-        const char *why = row || host_op_find(n->op) ? NULL : import_why_refused(n->op);
+        if (map_find(&im->refused, n->name)) continue;
+        const char *why = row || host_op_find(n->op) ? NULL : import_why_unknown(n->op);
         if (row && row->import == import_assign)
             why = "changes a variable when the model runs; a compiled model's variables are constants";
         if (why) diag_unsupported(im->d, n->name, n->op, "%s", why);

@@ -39,8 +39,13 @@ const char *import_why_refused(const char *op) {
 }
 
 bool import_unknown(Import *c) {
-    const char *why = import_why_refused(c->n->op);
-    if (why) return unsupported(c, "%s", why);
-    return unsupported(c, "this op type is not known to the compiler; --op-library can bring a shape function and a "
-                          "kernel for it");
+    map_add(&c->im->refused, c->n->name, 0);
+    return unsupported(c, "%s", import_why_unknown(c->n->op));
+}
+
+const char *import_why_unknown(const char *op) {
+    const char *why = import_why_refused(op);
+    return why ? why
+               : "this op type is not known to the compiler; --op-library can bring a shape function and a kernel for "
+                 "it";
 }

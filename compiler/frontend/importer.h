@@ -49,6 +49,7 @@ struct Importer {
     const ImportOptions *options;
     Diag *d;
     Map rows;            /* op type → index into tf_op_table */
+    Map refused;         /* names of nodes that were reported as unknown */
     VEC(ListInfo) lists; /* of list values; sorted by value */
     VEC(StackInfo) stacks;
     VEC(StatedShape) stated; /* of lists with contents: what their element shape was said to be */

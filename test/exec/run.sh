@@ -167,6 +167,14 @@ mistakes) # of the command line: a message and the exit code, and nothing is wri
     refuses 1 "cannot open" "$work/none.pb" -o "$work/x.o"
     refuses 1 "no such file\|No such file" "$model" -o "$work/none/x.o"
     refuses 2 "what kind of file" "$model" -o "$work/x.xyz"
+    cat >"$work/unknown.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: 4 } } } } }
+node { name: 'a' op: 'FooBar' input: 'x' }
+node { name: 'b' op: 'FFT7' input: 'a' }
+node { name: 'c' op: 'PyFunc' input: 'b' attr { key: 'Tout' value { list { type: DT_FLOAT } } } }
+GRAPH
+    for op in FooBar FFT7 "runs Python"; do refuses 3 "$op" "$work/unknown.pbtxt" -o "$work/x.o"; done # all of them at once
     mkfifo "$work/pipe"
     cat "$work/pipe" >"$work/piped" &
     "$tfoptc" "$model" -o "$work/pipe" --emit=asm --threads 0 || fail "a pipe"
