@@ -1,21 +1,8 @@
 /* import_projective: ImageProjectiveTransformV2 and V3: for every pixel of the result a place in the image is computed,
    mapped into it by the fill mode, and read from its nearest pixel or the four around it. */
-#include "frontend/importer.h"
+#include "frontend/import_arithmetic.h"
 
 #include <string.h>
-
-static ValueId add(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_ADD, a, b);
-}
-static ValueId sub(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_SUB, a, b);
-}
-static ValueId mul(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_MUL, a, b);
-}
-static ValueId number(Import *c, double v) {
-    return make_scalar(c, DTYPE_F32, v);
-}
 
 static ValueId size_of(Import *c, Dim d) {
     ValueId n = make_dims(c, DTYPE_S64, 0, 1, &d);

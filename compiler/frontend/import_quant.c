@@ -1,26 +1,10 @@
 /* import_quant: the ops that stand for quantisation in a float graph: FakeQuant… and QuantizeAndDequantize…, in the
    arithmetic of TensorFlow's kernels. */
-#include "frontend/importer.h"
+#include "frontend/import_arithmetic.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-static ValueId add(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_ADD, a, b);
-}
-static ValueId sub(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_SUB, a, b);
-}
-static ValueId mul(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_MUL, a, b);
-}
-static ValueId divide(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_DIV, a, b);
-}
-static ValueId number(Import *c, double v) {
-    return make_scalar(c, DTYPE_F32, v);
-}
 
 static ValueId round_half_up(Import *c, ValueId x) {
     ValueId half = make_like(c, x, 0.5);

@@ -1,32 +1,17 @@
 /* import_quantized: ops on integers that stand for floats by a range (min, max): QuantizeV2, Dequantize and the legacy
    Quantized… ops, in the arithmetic of TensorFlow's kernels. Ranges are ordinary f32 values, one for the tensor or one
    for each slice along an axis. */
-#include "frontend/importer.h"
+#include "frontend/import_arithmetic.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-static ValueId add(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_ADD, a, b);
-}
-static ValueId sub(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_SUB, a, b);
-}
-static ValueId mul(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_MUL, a, b);
-}
-static ValueId divide(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_DIV, a, b);
-}
 static ValueId least(Import *c, ValueId a, ValueId b) {
     return make_binary(c, OP_MIN, a, b);
 }
 static ValueId most(Import *c, ValueId a, ValueId b) {
     return make_binary(c, OP_MAX, a, b);
-}
-static ValueId number(Import *c, double v) {
-    return make_scalar(c, DTYPE_F32, v);
 }
 
 static double lowest(DType t) {

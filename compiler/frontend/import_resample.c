@@ -1,26 +1,10 @@
 /* import_resample: ScaleAndTranslate. Along each axis the result is a product with a matrix of kernel weights [out,
    in], computed here as scalar ops on index tensors; with constant scales the matrices fold away. */
-#include "frontend/importer.h"
+#include "frontend/import_arithmetic.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-static ValueId add(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_ADD, a, b);
-}
-static ValueId sub(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_SUB, a, b);
-}
-static ValueId mul(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_MUL, a, b);
-}
-static ValueId divide(Import *c, ValueId a, ValueId b) {
-    return make_binary(c, OP_DIV, a, b);
-}
-static ValueId number(Import *c, double v) {
-    return make_scalar(c, DTYPE_F32, v);
-}
 
 /* ((a x + b) x + c) x + d */
 static ValueId cubic(Import *c, ValueId x, const double *k) {

@@ -115,7 +115,7 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     }
     int argc = (int)argv.len;
     vec_push(arena, &argv, NULL);
-    *o = (Options){.command = c->mask, .threads = -1, .repeat = 1, .seed = 1, .rtol = 1e-4, .seconds = 2};
+    *o = (Options){.command = c->mask, .threads = -1, .repeat = 1, .seed = 1, .rtol = 2e-5, .seconds = 2};
     optind = 0; /* glibc: start over */
     opterr = 0;
     bool ok = true;
