@@ -84,7 +84,7 @@ static bool finish(Result *r, const Position *at, uint32_t a_buffer, ValueId b_v
     ValueId result = lower_group_result(l, b->node);
     uint32_t out_buffer = lower_result(l, result);
     int64_t pitch = l->pitch_of[result.i];
-    if (pitch) { /* rows go into a wider tensor */
+    if (pitch && dim_is(c->c_row, 0)) { /* rows go into a wider tensor; a phase of a transposed convolution knows */
         DimTable *t = &l->g->dims;
         Dim pixels = c->m;
         if (c->kind == CONTRACT_WINOGRAD) pixels = dim_mul(t, c->conv.out[0], c->conv.out[1]); /* m counts blocks */
@@ -416,8 +416,7 @@ static bool phases_apply(Lower *l, NodeId id) {
                *before = node_attr(node, "before");
     int spatial = lower_value(l, node->outputs[0])->shape.rank - 2;
     int64_t phases = 1;
-    if (w == NULL || spatial > 2 || node_int(node, "groups", 1) != 1 || l->pitch_of[lower_group_result(l, id).i] != 0)
-        return false;
+    if (w == NULL || spatial > 2 || node_int(node, "groups", 1) != 1) return false;
     for (int d = 0; d < spatial; d++) {
         if (w->dims[d] < strides->v.ints[d] || (dilations && dilations->v.ints[d] != 1) ||
             !dim_is_const(before->v.dims[d]))
@@ -470,7 +469,8 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
     Body *b = r.b;
     Contraction *c = b->k->contraction;
     int64_t taps = 1, channels = w->dims[spatial], filters = w->dims[spatial + 1],
-            pitch = l->pitch_of[node->inputs[0].i];
+            pitch = l->pitch_of[node->inputs[0].i], out_pitch = l->pitch_of[lower_group_result(l, id).i];
+    if (out_pitch == 0) out_pitch = channels;
     ConvGeometry g = {.rank = spatial, .groups = 1, .channels = filters, .filters = channels};
     Dim pixels_in = dim_const(1), pixels = dim_const(1), pixels_out = dim_const(1);
     Shape rows = {.rank = spatial};
@@ -486,7 +486,8 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
         pixels = dim_mul(t, pixels, g.out[d]);
         pixels_out = dim_mul(t, pixels_out, out->shape.dims[1 + d]);
     }
-    Dim width = out->shape.dims[spatial], channel_dim = dim_const(channels), row = dim_mul(t, width, channel_dim);
+    Dim width = out->shape.dims[spatial], channel_dim = dim_const(channels), pixel = dim_const(out_pitch),
+        row = dim_mul(t, width, pixel);
     *c = (Contraction){.kind = CONTRACT_CONV,
                        .a = dy->dtype,
                        .b = w->dtype,
@@ -497,7 +498,7 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
                        .k = dim_const(taps * filters),
                        .a_m = dim_const(pitch ? pitch : filters),
                        .a_k = dim_const(1),
-                       .c_m = dim_const(strides->v.ints[spatial - 1] * channels),
+                       .c_m = dim_const(strides->v.ints[spatial - 1] * out_pitch),
                        .c_n = dim_const(1),
                        .b_k = channel_dim,
                        .b_n = dim_const(1),
@@ -505,9 +506,9 @@ static bool phase_node(Lower *l, NodeId id, const int64_t *phase, bool *out_retr
                        .b_packed = true};
     c->acc = sum_type(c->a, out->dtype);
     c->a_batch = dim_mul(t, pixels_in, c->a_m);
-    c->c_batch = dim_mul(t, pixels_out, channel_dim);
+    c->c_batch = dim_mul(t, pixels_out, pixel);
     c->c_row = dim_mul(t, row, dim_const(spatial == 2 ? strides->v.ints[0] : 1));
-    c->c_offset = dim_const(phase[spatial - 1] * channels);
+    c->c_offset = dim_const(phase[spatial - 1] * out_pitch);
     if (spatial == 2) c->c_offset = dim_add(t, c->c_offset, dim_mul(t, row, dim_const(phase[0])));
     Position at = {.rank = rank, .has_at = true}, q = position_flat(spatial, r.m);
     position_unflatten(b, &rows, &q);
