@@ -5,8 +5,6 @@
 #include "codegen/cpu/contraction.h"
 #include "kern/contraction.h"
 
-enum { LOCAL_PANEL_BYTES = 32 * 1024, TRANSPOSE_ROWS = 4 };
-
 typedef struct {
     const Unit *unit;
     const Columns *columns;
@@ -168,11 +166,9 @@ static void pack_panel(Ctx *x, EmitValue from, Index apart, int64_t k, const Col
     }
 }
 
-static bool transposes_in_place(const Ctx *x) {
-    const Contraction *c = x->c;
-    return dim_is(c->b_k, 1) && !dim_is(c->b_n, 1) && dim_is_const(c->k) && is_power_of_two(x->lanes) &&
-           c->tile_m >= TRANSPOSE_ROWS && dtype_size(c->b) >= 4 &&
-           c->k.value * c->packed.nr * (int64_t)dtype_size(c->b) <= LOCAL_PANEL_BYTES;
+static bool transposes_in_place(const Ctx *x, const Gemm *g) {
+    return contraction_transposes_b(x->c) && offset_is_const(g->k) && is_power_of_two(x->lanes) &&
+           g->k.c <= contraction_local_k(x->c);
 }
 
 static void dense_columns(Ctx *x, Gemm *g) {
@@ -189,11 +185,13 @@ static void dense_columns(Ctx *x, Gemm *g) {
     Index offset = offset_times(x, entry, b_batch);
     Index across = offset_times(x, columns->n, b_n);
     offset = offset_add(x, offset, across);
+    Index deep = offset_times(x, g->k_first, b_k);
+    offset = offset_add(x, offset, deep);
     EmitValue base = offset_address(x, eval_buffer(x->eval, 1), c->b, offset);
     g->b = (TileB){.base = base, .k_stride = b_k, .n_stride = b_n, .mask = columns->mask};
-    if (!transposes_in_place(x)) return;
-    EmitValue local = emit_local(x->e, c->b, c->k.value * c->packed.nr);
-    pack_panel(x, base, b_n, c->k.value, columns, local);
+    if (!transposes_in_place(x, g)) return;
+    EmitValue local = emit_local(x->e, c->b, g->k.c * c->packed.nr);
+    pack_panel(x, base, b_n, g->k.c, columns, local);
     g->b = (TileB){.base = local, .k_stride = offset_const(c->packed.nr), .n_stride = offset_const(1)};
 }
 

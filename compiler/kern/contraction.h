@@ -30,6 +30,11 @@ Dim contraction_units(DimTable *dims, const Contraction *c);
    Between the pieces the sums wait in the output. */
 int64_t contraction_k_block(const Contraction *c);
 
+/* Whether a dense B whose columns are the runs of memory is worth turning, panel by panel, into the layout of a packed
+   one; and how many steps of k of such a panel stay in the nearest cache. */
+bool contraction_transposes_b(const Contraction *c);
+int64_t contraction_local_k(const Contraction *c);
+
 /* ---- winograd.c: whether a CONV that is filled in but for its schedule is better computed as WINOGRAD; then m and k
  * change as kern.h says. */
 bool winograd_pays(const Contraction *c, const Machine *m, int threads);

@@ -190,6 +190,18 @@ typedef struct {
 /* A variable for each dim of extent other than 1 (constant 0 for those): at[i]. */
 void nest_dim(Body *b, Nest *nest, Dim extent, bool reduced, ExprId *out_at);
 void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs);
+/* A nest whose innermost loop, which walks the result, strides through memory in a load that another loop would walk
+   (a transpose): both are cut into tiles of a cache line each way, so that every line is fetched once. nest_tile is
+   asked after nest_merge, with the same expressions (index and value of each result); it makes the nest the loops over
+   tiles and changes the expressions. False: nothing to gain, nothing changed. nest_tile_wrap puts the loops of one tile
+   around `inside`. */
+typedef struct {
+    Loop outer, inner;
+    ExprId outer_extent, inner_extent;
+    int64_t elements;
+} Tile;
+bool nest_tile(Body *b, Nest *nest, int n_exprs, ExprId *exprs, DType element, Tile *out);
+Stmt *nest_tile_wrap(Body *b, const Tile *tile, Stmt *inside);
 /* Puts the loops of [0, n) around `inside`, splitting the outer ones over units of at least the grain; `ns`: predicted
    time of one execution of `inside`. `vector`: the loop that is a vector loop, -1 none. Sets the body; *out_units the
    units. */

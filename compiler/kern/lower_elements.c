@@ -57,12 +57,20 @@ bool lower_elements_of(Lower *l, NodeId n, uint32_t n_outputs, const ValueId *ou
     }
     for (uint32_t i = 0; i < n_outputs; i++) params[i] = body_out(b, lower_result(l, outputs[i]));
     nest_merge(b, &nest, (int)n_outputs * 2, exprs);
-    Stmt *inside = stmt_fails(b);
-    for (uint32_t i = 0; i < n_outputs; i++)
-        inside = stmt_join(inside, stmt_store(b, params[i], exprs[2 * i], exprs[2 * i + 1]));
     Cost cost = body_cost(b, typical_elements(l, &nest), 1);
     double per_element = cost.ns / typical_elements(l, &nest);
     int vector = body_has_lanes(b) ? nest.n - 1 : -1;
+    Tile tile;
+    const bool tiled =
+        vector >= 0 && nest_tile(b, &nest, (int)n_outputs * 2, exprs, lower_value(l, outputs[0])->dtype, &tile);
+    Stmt *inside = stmt_fails(b);
+    for (uint32_t i = 0; i < n_outputs; i++)
+        inside = stmt_join(inside, stmt_store(b, params[i], exprs[2 * i], exprs[2 * i + 1]));
+    if (tiled) {
+        inside = nest_tile_wrap(b, &tile, inside);
+        per_element *= (double)tile.elements;
+        vector = -1;
+    }
     Dim units;
     b->k->body = nest_wrap(b, &nest, nest.n, inside, vector, per_element, &units);
     body_finish(b, units, cost);

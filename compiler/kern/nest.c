@@ -204,6 +204,70 @@ void nest_merge(Body *b, Nest *nest, int n_exprs, ExprId *exprs) {
     for (uint32_t i = 0; i < b->fails.len; i++) b->fails.data[i] = all[first + 2 * i + 1];
 }
 
+/* ---- tiles */
+
+/* The loop along which neighbours in memory lie for a load that strides through memory along loop v; -1: no such load,
+   or not worth a tile. */
+static int find_crossing(Body *b, const Nest *nest, int v, const CoefList *list) {
+    enum { LEAST = 8 };
+    if (lower_typical(b->l, nest->loops[v].extent) < LEAST) return -1;
+    for (uint32_t i = 0; i < list->len; i++) {
+        const Dim stride = list->data[i][nest->loops[v].var];
+        if (dim_is_const(stride) && stride.value < LEAST && stride.value > -LEAST) continue;
+        for (int u = 0; u < nest->n; u++)
+            if (u != v && dim_is(list->data[i][nest->loops[u].var], 1) && !nest->loops[u].reduced &&
+                lower_typical(b->l, nest->loops[u].extent) >= LEAST)
+                return u;
+    }
+    return -1;
+}
+
+/* Variable of a loop inside of `loop`, which becomes the loop over blocks of `size`. */
+static Loop cut_loop(Body *b, Loop *loop, int64_t size, ExprId *map, ExprId *out_extent) {
+    DimTable *t = &b->l->g->dims;
+    const Dim whole = loop->extent;
+    Loop inner = {dim_const(size), b->k->n_vars, false};
+    ExprId within = expr_var(b->l->arena, b->k, inner.var), block = expr_var(b->l->arena, b->k, loop->var);
+    ExprId length = index_int(b, size), base = index_mul(b, block, length);
+    map[loop->var] = index_add(b, base, within);
+    loop->extent = dim_ceildiv(t, whole, size);
+    *out_extent = length;
+    if (dim_is_const(whole) && whole.value % size == 0) return inner;
+    ExprId end = index_dim(b, whole), left = index_sub(b, end, base);
+    *out_extent = index_min(b, left, length);
+    return inner;
+}
+
+bool nest_tile(Body *b, Nest *nest, int n_exprs, ExprId *exprs, DType element, Tile *out) {
+    enum { LINE_BYTES = 64 };
+    Arena *scratch = b->l->scratch;
+    CoefList list = {0};
+    bool *pinned = NEW_ARRAY(scratch, bool, b->k->n_vars), *seen = NEW_ARRAY(scratch, bool, b->k->exprs.len);
+    for (int i = 1; i < n_exprs; i += 2) collect(b, exprs[i], seen, &list, pinned);
+    const int v = nest->n - 1, u = v < 1 ? -1 : find_crossing(b, nest, v, &list);
+    if (u < 0 || nest->n + 2 > MAX_LOOPS) return false;
+    const int64_t size = LINE_BYTES / (int64_t)dtype_size(element);
+    const Loop across = nest->loops[u];
+    for (int i = u; i + 1 < v; i++) nest->loops[i] = nest->loops[i + 1];
+    nest->loops[v - 1] = across;
+    ExprId *map = NEW_ARRAY(scratch, ExprId, b->k->n_vars + 2);
+    out->outer = cut_loop(b, &nest->loops[v - 1], size, map, &out->outer_extent);
+    out->inner = cut_loop(b, &nest->loops[v], size, map, &out->inner_extent);
+    out->elements = size * size;
+    Substitute s = {b, map, NEW_ARRAY(scratch, uint32_t, b->k->exprs.len)};
+    for (int i = 0; i < n_exprs; i++) exprs[i] = substitute(&s, exprs[i]);
+    for (uint32_t i = 0; i < b->fails.len; i++) b->fails.data[i] = substitute(&s, b->fails.data[i]);
+    return true;
+}
+
+Stmt *nest_tile_wrap(Body *b, const Tile *tile, Stmt *inside) {
+    inside = nest_for(b, &tile->inner, FOR_VECTOR, inside);
+    inside->extent = tile->inner_extent;
+    inside = nest_for(b, &tile->outer, FOR_SERIAL, inside);
+    inside->extent = tile->outer_extent;
+    return inside;
+}
+
 /* ---- loops and units */
 
 Stmt *nest_for(Body *b, const Loop *loop, ForMode mode, Stmt *inside) {

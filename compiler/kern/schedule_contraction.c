@@ -79,9 +79,21 @@ static void choose_units(Contraction *c, const Machine *machine, int threads, in
     c->unit_n = columns_per_unit(n, nr, parts);
 }
 
+bool contraction_transposes_b(const Contraction *c) {
+    enum { FEWEST_ROWS = 4 }; /* that a transposed panel serves */
+    return c->kind == CONTRACT_GEMM && !c->b_packed && dim_is(c->b_k, 1) && !dim_is(c->b_n, 1) &&
+           c->tile_m >= FEWEST_ROWS && dtype_size(c->b) >= 4;
+}
+
+int64_t contraction_local_k(const Contraction *c) {
+    enum { LOCAL_PANEL_BYTES = 32 * 1024 };
+    return LOCAL_PANEL_BYTES / (c->packed.nr * (int64_t)dtype_size(c->b));
+}
+
 int64_t contraction_k_block(const Contraction *c) {
     enum { LONGEST = 1536, FEWEST_ROWS = 24 };
     int64_t k = dim_is_const(c->k) ? c->k.value : 0;
+    if (contraction_transposes_b(c) && dim_is(c->c_n, 1) && k > contraction_local_k(c)) return contraction_local_k(c);
     bool pays = c->kind == CONTRACT_GEMM && c->b_packed && k > LONGEST && dim_is(c->c_n, 1) &&
                 (!dim_is_const(c->m) || c->m.value >= FEWEST_ROWS);
     if (!pays) return k;
