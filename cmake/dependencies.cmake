@@ -33,7 +33,7 @@ if(NOT PROTOC_C)
 endif()
 tfopt_need_library(snappy snappy-c.h snappy libsnappy-dev)
 tfopt_need_library(openblas cblas.h openblas libopenblas-dev)
-find_library(LAPACKE_LIBRARY lapacke)
+tfopt_need_library(lapacke lapacke.h lapacke liblapacke-dev)
 tfopt_need_library(jansson jansson.h jansson libjansson-dev)
 tfopt_need_library(zip zip.h zip libzip-dev) # .npz files
 # Image codecs of the host functions: only models that decode images link them.

@@ -2,6 +2,7 @@
    else the function allocates lives until the node is done, or, where a result holds strings, until the run is. */
 #include "ir/custom.h"
 #include "ref/ref_internal.h"
+#include "ref/ref_lapack.h"
 #include <string.h>
 
 _Static_assert((int)DTYPE_VARIANT == (int)TFOPT_VARIANT, "dtype.def and TfoptDtype agree");
@@ -97,6 +98,7 @@ bool ref_host(RefCall *c) {
     if (!s && none.state && none.free_state) none.free_state(none.state);
     if (status != TFOPT_OK) return ref_error(c, "%s", call.error[0] ? call.error : "the host operation failed");
     if (n->host->op && !check_custom(c, out)) return false;
+    ref_lapack(n->host, &call);
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         if (!out[i].data) BUG("host op %s left result %u without data", n->host->name, i);
         c->out[i] = (Tensor){.dtype = (DType)out[i].dtype, .rank = out[i].rank, .data = out[i].data};

@@ -129,7 +129,7 @@ void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v
     }
     int64_t rank = 0;
     for (int64_t k = 0; k < n; k++) {
-        if (s[k] > 0 && s[k] > s[0] * 1e-300) {
+        if (s[k] > s[0] * 4e-16 * (double)m) { /* below that the column is rounding: no direction */
             rank = k + 1;
             for (int64_t i = 0; i < m; i++) a[i * n + k] /= s[k];
         }
