@@ -34,31 +34,29 @@ bool lower_scan(Lower *l, NodeId n) {
     ExprId step = expr_var(l->arena, b->k, along.var);
     ExprId last = index_add(b, index_dim(b, along.extent), index_int(b, -1));
     at.at[axis] = reverse ? index_sub(b, last, step) : step;
+    /* Sums are kept in f32 at least, but each step is rounded to the element's type, as TensorFlow does. */
     DType type = dtype_is_float(in->dtype) && dtype_info(in->dtype)->bits < 32 ? DTYPE_F32 : in->dtype;
     uint32_t acc = body_acc(b, type);
     ExprId value = body_value(b, node->inputs[0], &at);
-    value = body_cast(b, value, type);
-    ExprId current = expr_acc(l->arena, b->k, acc);
-    ExprId result = body_cast(b, current, in->dtype);
+    ExprId current = body_cast(b, expr_acc(l->arena, b->k, acc), in->dtype);
     Stmt *fails = stmt_fails(b);
     uint32_t param;
     ExprId index, stored;
-    if (!body_epilogue(b, node->outputs[0], &at, result, &param, &index, &stored)) return lower_alone(l, n);
+    if (!body_epilogue(b, node->outputs[0], &at, current, &param, &index, &stored)) return lower_alone(l, n);
     ExprId first = is_sum       ? body_number(b, type, 0)
                    : is_product ? body_number(b, type, 1)
                                 : expr_float(l->arena, b->k, type, -INFINITY);
-    Stmt *update, *keep = NULL;
+    Stmt *keep = NULL;
     if (exclusive) { /* the result may lie where the operand does: what is stored must not be read again */
         uint32_t element = body_acc(b, type);
-        keep = stmt_acc(b, element, value);
-        value = expr_acc(l->arena, b->k, element);
+        keep = stmt_acc(b, element, body_cast(b, value, type));
+        value = body_cast(b, expr_acc(l->arena, b->k, element), in->dtype);
     }
-    if (is_sum || is_product) {
-        update = stmt_update(b, acc, is_sum ? OP_ADD : OP_MUL, value);
-    } else {
-        update = stmt_update(b, acc, OP_SELECT, log_add_exp(b, type, current, value));
-        update->pred = expr_int(l->arena, b->k, DTYPE_BOOL, 1);
-    }
+    ExprId joined = is_sum || is_product
+                        ? body_scalar(b, is_sum ? OP_ADD : OP_MUL, in->dtype, current, value, (ExprId){0})
+                        : log_add_exp(b, in->dtype, current, value);
+    Stmt *update = stmt_update(b, acc, OP_SELECT, body_cast(b, joined, type));
+    update->pred = expr_int(l->arena, b->k, DTYPE_BOOL, 1);
     Stmt *store = stmt_store(b, param, index, stored), *rest = stmt_fails(b);
     Stmt *turn = exclusive ? stmt_join(stmt_join(fails, keep), stmt_join(stmt_join(rest, store), update))
                            : stmt_join(stmt_join(fails, update), stmt_join(rest, store));

@@ -181,13 +181,30 @@ bool ref_arg_reduce(RefCall *c) {
     return true;
 }
 
-/* log(exp(a) + exp(b)) without overflow; of two infinities NaN, as TensorFlow has it. */
-static double log_add_exp(double a, double b) {
-    const double most = fmax(a, b), least = fmin(a, b);
-    if (isnan(a) || isnan(b)) return NAN;
-    return isinf(most) && most < 0 ? most : most + log1p(exp(least - most));
+/* A float type's nearest value. */
+static double rounded(DType t, double v) {
+    switch (t) {
+    case DTYPE_F64:
+        return v;
+    case DTYPE_F16:
+        return (double)f16_to_f32(f32_to_f16((float)v));
+    case DTYPE_BF16:
+        return (double)bf16_to_f32(f32_to_bf16((float)v));
+    default:
+        return (double)(float)v;
+    }
 }
 
+/* log(exp(a) + exp(b)) without overflow, each operation rounded to t; of two infinities NaN, as TensorFlow has it. */
+static double log_add_exp(DType t, double a, double b) {
+    const double most = fmax(a, b), least = fmin(a, b);
+    if (isnan(a) || isnan(b)) return NAN;
+    if (isinf(most) && most < 0) return most;
+    const double power = rounded(t, exp(rounded(t, least - most)));
+    return rounded(t, most + rounded(t, log1p(power)));
+}
+
+/* Scans round every step to the element type, as TensorFlow's do. */
 bool ref_cumulate(RefCall *c) {
     const Tensor *in = &c->in[0];
     Tensor *out = &c->out[0];
@@ -213,7 +230,7 @@ bool ref_cumulate(RefCall *c) {
                 const uint64_t before_u = u;
                 if (is_float) {
                     const double x = w == WIDE_F32 ? (double)((const float *)data)[at] : ((const double *)data)[at];
-                    f = prod ? f * x : lse ? log_add_exp(f, x) : f + x;
+                    f = rounded(in->dtype, prod ? f * x : lse ? log_add_exp(in->dtype, f, x) : f + x);
                     const double y = exclusive ? before_f : f;
                     if (w == WIDE_F32)
                         ((float *)result)[at] = (float)y;
