@@ -167,6 +167,35 @@ static bool is_parsed_as_examples(const TfGraph *tf, TfInput t) {
     return false;
 }
 
+/* Element k of an integer constant; -1: it is none, or has no such element. */
+static int64_t constant_element(const TfGraph *tf, TfInput t, int64_t k) {
+    const TfNode *n = &tf->main.nodes[t.node];
+    const TfAttr *value = strcmp(n->op, "Const") == 0 ? tf_attr(n, "value") : NULL;
+    const bool is_int = value && value->kind == TF_ATTR_TENSOR && dtype_is_int(value->v.tensor.dtype);
+    return is_int && k < tensor_count(&value->v.tensor) ? tensor_get_i64(&value->v.tensor, k) : -1;
+}
+
+/* Where t is reshaped to [any number, a, b, …]: a · b …, the elements of one row of it; else 0. */
+static int64_t reshaped_row(const TfGraph *tf, TfInput t) {
+    for (uint32_t i = 0; i < tf->main.n_nodes; i++) {
+        const TfNode *n = &tf->main.nodes[i];
+        if (strcmp(n->op, "Reshape") != 0 || n->n_inputs != 2 || n->inputs[0].node != t.node ||
+            n->inputs[0].output != t.output)
+            continue;
+        const TfNode *dims = &tf->main.nodes[n->inputs[1].node];
+        const bool packed = strcmp(dims->op, "Pack") == 0;
+        const int64_t first = constant_element(tf, packed && dims->n_inputs ? dims->inputs[0] : n->inputs[1], 0);
+        int64_t row = 1, k = 1, d;
+        for (; (d = !packed                       ? constant_element(tf, n->inputs[1], k)
+                    : k < (int64_t)dims->n_inputs ? constant_element(tf, dims->inputs[k], 0)
+                                                  : -1) > 0;
+             k++)
+            if (__builtin_mul_overflow(row, d, &row)) return 0;
+        if (k > 1 && first == -1 && (!packed || k == (int64_t)dims->n_inputs)) return row;
+    }
+    return 0;
+}
+
 static void declared_type(const TfGraph *tf, ModelInput *in) {
     const TfNode *n = &tf->main.nodes[in->tensor.node];
     const TfPort *port = find_port(tf->inputs, tf->n_inputs, in->name);
@@ -223,7 +252,9 @@ static void resolve_rank(Importer *im, ModelInput *in) {
         in->shape.rank = o->value.rank;
         for (int k = 0; k < o->value.rank; k++) in->shape.dims[k] = -1;
     } else if (im->options->guess_ranks) {
-        in->shape = (TfShape){.rank = in->looks_scalar ? 0 : 1, .dims = {-1}};
+        const int64_t row = reshaped_row(im->tf, in->tensor);
+        in->shape =
+            row ? (TfShape){.rank = 2, .dims = {-1, row}} : (TfShape){.rank = in->looks_scalar ? 0 : 1, .dims = {-1}};
         diag_note(im->d, in->name, NULL, "the rank of this input is unknown; taken to be %d", in->shape.rank);
     }
 }

@@ -168,7 +168,8 @@ static bool makes_own_output(const Node *n) {
 static bool prepare_output(RefCall *c, uint32_t i) {
     const Value *v = value_at(c->g, c->n->outputs[i]);
     Tensor *t = &c->out[i];
-    *t = (Tensor){.dtype = v->dtype, .rank = v->shape.rank};
+    const bool own_type = ref_keeps_types(c->n);
+    *t = (Tensor){.dtype = own_type ? v->dtype : ref_exact_dtype(c->session, v->dtype), .rank = v->shape.rank};
     if (makes_own_output(c->n)) return true;
     CHECK(v->shape.rank >= 0);
     for (int k = 0; k < t->rank; k++) t->dims[k] = ref_dim(c, v->shape.dims[k]);
@@ -198,7 +199,8 @@ static bool eval_node(RefSession *s, NodeId id) {
         CHECK(slot->set);
         s->in[id.i][i] = slot->t;
     }
-    const bool own = makes_own_output(n);
+    const bool own = makes_own_output(n), converts = s->exact && ref_keeps_types(n);
+    if (converts) ref_exact_operands(s, n, s->in[id.i]);
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         if (!prepare_output(&c, i)) return false;
         RefSlot *slot = &s->slots[n->outputs[i].i];
@@ -223,6 +225,7 @@ static bool eval_node(RefSession *s, NodeId id) {
                     slot->owner = ref_slot_share(source).owner;
             }
         }
+        if (converts) ref_exact_result(s, slot);
         if (own && !bind_shape(s, &value_at(g, n->outputs[i])->shape, &slot->t, n->name, "the result")) return false;
     }
     arena_reset(s->scratch);
@@ -343,6 +346,10 @@ void ref_keep_all(RefSession *s, bool keep) {
     s->keep_all = keep;
 }
 
+void ref_set_exact(RefSession *s, bool exact) {
+    s->exact = exact;
+}
+
 void ref_observe(RefSession *s, RefObserveFn *observe, void *env) {
     s->observe = observe;
     s->observe_env = env;
@@ -385,6 +392,7 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
         const Value *v = value_at(g, root->params.data[i]);
         const char *name = i < g->inputs.len ? g->inputs.data[i].name : v->name;
         args[i] = (RefSlot){.t = inputs[i], .set = true};
+        if (s->exact) ref_exact_result(s, &args[i]);
         if (inputs[i].dtype != v->dtype)
             good = diag_error(d, name, NULL, "input is %s where %s is declared", dtype_info(inputs[i].dtype)->text,
                               dtype_info(v->dtype)->text);
@@ -396,6 +404,7 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
         good = check_shape(s, &v->shape, &inputs[i], i < g->inputs.len ? g->inputs.data[i].name : v->name);
     }
     good = good && ref_run_region(s, g->root, args, results);
+    for (uint32_t i = 0; i < root->params.len; i++) ref_slot_release(s, &args[i]);
     for (uint32_t i = 0; good && i < root->results.len; i++) {
         outputs[i] = copy_to_arena(arena, &results[i].t);
         ref_slot_release(s, &results[i]);

@@ -40,6 +40,9 @@ double ref_time_ns(const RefSession *s, NodeId n);
  * computed. */
 void ref_keep_all(RefSession *s, bool keep);
 const Tensor *ref_value(const RefSession *s, ValueId v);
+/* From now on every float value is computed in f64, whatever its type (integers, strings and complex numbers as they
+   are); float outputs are f64. How far such a run is from a plain one is what rounding does to the answers. */
+void ref_set_exact(RefSession *s, bool exact);
 /* Has every node that computes (no constants, views, host functions) shown to `observe` once its outputs are there; it
  * may change them. For tests that ask how far an error would spread. */
 typedef void RefObserveFn(void *env, const Graph *g, NodeId n, const Tensor *in, Tensor *out);

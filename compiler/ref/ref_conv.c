@@ -107,30 +107,33 @@ static int64_t band_rows(const Geometry *g, Wide w, int64_t k) {
 }
 
 /* One filter per channel group of one: y[f] += x[f / multiplier] * w[f]. */
-static void depthwise(const Geometry *g, const float *image, const float *weights, float *out) {
-    const int64_t multiplier = g->filters / g->channels;
-    for (int64_t row = 0; row < g->out[0] * g->out[1]; row++) {
-        const int64_t d = row / g->out[1], h = row % g->out[1];
-        for (int64_t x = 0; x < g->out[2]; x++, out += g->filters) {
-            memset(out, 0, (size_t)g->filters * sizeof(float));
-            for (int64_t kd = 0; kd < g->kernel[0]; kd++) {
-                for (int64_t kh = 0; kh < g->kernel[1]; kh++) {
-                    for (int64_t kx = 0; kx < g->kernel[2]; kx++) {
-                        int64_t pd, ph, px;
-                        if (!tap(g, 0, d, kd, &pd) || !tap(g, 1, h, kh, &ph) || !tap(g, 2, x, kx, &px)) continue;
-                        const float *from = image + ((pd * g->in[1] + ph) * g->in[2] + px) * g->channels;
-                        const float *w = weights + ((kd * g->kernel[1] + kh) * g->kernel[2] + kx) * g->filters;
-                        if (multiplier == 1) {
-                            for (int64_t f = 0; f < g->filters; f++) out[f] += from[f] * w[f];
-                        } else {
-                            for (int64_t f = 0; f < g->filters; f++) out[f] += from[f / multiplier] * w[f];
-                        }
-                    }
-                }
-            }
-        }
+#define DEPTHWISE(name, REAL)                                                                                          \
+    static void name(const Geometry *g, const void *image, const void *weights, void *result) {                        \
+        const int64_t multiplier = g->filters / g->channels;                                                           \
+        REAL *out = result;                                                                                            \
+        for (int64_t row = 0; row < g->out[0] * g->out[1]; row++) {                                                    \
+            const int64_t d = row / g->out[1], h = row % g->out[1];                                                    \
+            for (int64_t x = 0; x < g->out[2]; x++, out += g->filters) {                                               \
+                memset(out, 0, (size_t)g->filters * sizeof *out);                                                      \
+                for (int64_t t = 0; t < g->kernel[0] * g->kernel[1] * g->kernel[2]; t++) {                             \
+                    const int64_t kx = t % g->kernel[2], kh = t / g->kernel[2] % g->kernel[1],                         \
+                                  kd = t / g->kernel[2] / g->kernel[1];                                                \
+                    int64_t pd, ph, px;                                                                                \
+                    if (!tap(g, 0, d, kd, &pd) || !tap(g, 1, h, kh, &ph) || !tap(g, 2, x, kx, &px)) continue;          \
+                    const REAL *from = (const REAL *)image + ((pd * g->in[1] + ph) * g->in[2] + px) * g->channels;     \
+                    const REAL *w = (const REAL *)weights + t * g->filters;                                            \
+                    if (multiplier == 1) {                                                                             \
+                        for (int64_t f = 0; f < g->filters; f++) out[f] += from[f] * w[f];                             \
+                    } else {                                                                                           \
+                        for (int64_t f = 0; f < g->filters; f++) out[f] += from[f / multiplier] * w[f];                \
+                    }                                                                                                  \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
     }
-}
+DEPTHWISE(depthwise_f32, float)
+DEPTHWISE(depthwise_f64, double)
+#undef DEPTHWISE
 
 bool ref_conv(RefCall *c) {
     const Tensor *x = &c->in[0], *weights = &c->in[1];
@@ -150,7 +153,7 @@ bool ref_conv(RefCall *c) {
     bool direct = g.groups == 1 && taps == 1;
     for (int i = 0; i < 3; i++) direct = direct && g.stride[i] == 1 && g.before[i] == 0 && g.in[i] == g.out[i];
     const int64_t rows = g.out[0] * g.out[1], band = band_rows(&g, w, k);
-    char *matrix = direct || (per_group == 1 && w == WIDE_F32)
+    char *matrix = direct || (per_group == 1 && g.groups > 1 && (w == WIDE_F32 || w == WIDE_F64))
                        ? NULL
                        : arena_alloc(c->arena, (size_t)((band < rows ? band : rows) * g.out[2] * k + 8) * size);
     for (int64_t n = 0; n < g.images; n++) {
@@ -161,7 +164,7 @@ bool ref_conv(RefCall *c) {
             continue;
         }
         if (!matrix) {
-            depthwise(&g, (const float *)(const void *)image, (const float *)(const void *)pw, (float *)(void *)out);
+            (w == WIDE_F32 ? depthwise_f32 : depthwise_f64)(&g, image, pw, out);
             continue;
         }
         for (int64_t group = 0; group < g.groups; group++) {

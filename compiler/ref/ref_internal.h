@@ -39,7 +39,7 @@ struct RefSession {
     int64_t *symbols;
     RefBuffer *all, *free_lists[REF_SIZE_CLASSES];
     int threads;
-    bool keep_all;
+    bool keep_all, exact;
     RefObserveFn *observe; /* or NULL */
     void *observe_env;
     Diag *d;
@@ -69,6 +69,17 @@ static inline void *ref_data(Tensor *t) {
 /* Row-major strides in elements. */
 void ref_strides(int rank, const int64_t *dims, int64_t *strides);
 int64_t ref_product(int from, int to, const int64_t *dims);
+
+/* ---- ref_exact.c
+   The type in which values of type t are held. */
+DType ref_exact_dtype(const RefSession *s, DType t);
+/* Whether a node's operands and results have the graph's own types in the exact mode, too. */
+bool ref_keeps_types(const Node *n);
+/* A float tensor becomes one of type `to`, its elements in `data`; other tensors stay. */
+void ref_convert_floats(Tensor *t, DType to, void *data);
+/* The operands of such a node, converted into scratch memory, and one of its results, into a block of its own. */
+void ref_exact_operands(RefSession *s, const Node *n, Tensor *in);
+void ref_exact_result(RefSession *s, RefSlot *slot);
 
 /* ---- ref_convert.c: every numeric dtype is computed in one of four types */
 typedef enum { WIDE_F32, WIDE_F64, WIDE_S64, WIDE_U64, WIDE_NONE } Wide;

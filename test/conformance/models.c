@@ -1,9 +1,9 @@
 /* models: real graphs with TensorFlow's own answers (../shared/models: frozen, real, trained) through reference and
-   compiled code. usage: models FOLDER… [--reference] [--cpu NAME] [--threads N] [--filter TEXT] [-v] FOLDER holds
-   MODEL/model.json. A float output passes when every |got-want| <= max(8 * tf_float64_max_abs_diff, 2e-5 * max|want|),
-   or 1e-4 * max|want| where that figure is missing; integers and strings are equal. Detections whose neighbouring
-   scores differ by less than that may swap places: rows of outputs with a common length are matched as sets. Closes
-   with "N passed, N failed". */
+   compiled code. usage: models FOLDER… [--reference | --exact] [--cpu NAME] [--threads N] [--filter TEXT] [-v] FOLDER
+   holds MODEL/model.json. --exact: the reference in f64, which says how far TensorFlow itself is from that. A float
+   output passes when every |got-want| <= max(8 * tf_float64_max_abs_diff, 2e-5 * max|want|), or 1e-4 * max|want| where
+   that figure is missing; integers and strings are equal. Detections whose neighbouring scores differ by less than that
+   may swap places (compare_rankings). Closes with "N passed, N failed". */
 #include "commands.h"
 
 #include "ref/ref.h"
@@ -19,7 +19,7 @@
 typedef struct {
     const char *cpu, *filter;
     int threads;
-    bool reference, verbose;
+    bool reference, exact, verbose;
 } Settings;
 
 typedef struct {
@@ -36,55 +36,31 @@ static double largest(const Tensor *t) {
     return m;
 }
 
-/* ---- detections: row r of every output with dims [1, n, …] is one detection */
-
-static bool row_matches(const Expected *e, const Tensor *got, uint32_t n_outputs, int64_t n, int64_t a, int64_t b) {
-    for (uint32_t i = 0; i < n_outputs; i++) {
-        const Tensor *w = &e[i].want;
-        if (w->rank < 2 || w->dims[1] != n) continue;
-        int64_t width = tensor_count(w) / n;
-        for (int64_t k = 0; k < width; k++)
-            if (!(fabs(tensor_get_f64(&got[i], a * width + k) - tensor_get_f64(w, b * width + k)) <= e[i].limit))
-                return false;
-    }
-    return true;
-}
-
-static bool match_rows(const Expected *e, const Tensor *got, uint32_t n_outputs, uint32_t of) {
-    const Tensor *w = &e[of].want;
-    if (w->rank < 2 || w->dims[0] != 1 || w->dims[1] > 10000 || !dtype_is_float(w->dtype)) return false;
-    int64_t n = w->dims[1];
-    Arena *scratch = arena_new();
-    bool *used = NEW_ARRAY(scratch, bool, n + 1), ok = true;
-    for (int64_t a = 0; ok && a < n; a++) {
-        ok = false;
-        for (int64_t b = 0; !ok && b < n; b++) {
-            if (used[b] || !row_matches(e, got, n_outputs, n, a, b)) continue;
-            used[b] = ok = true;
-        }
-    }
-    arena_free(scratch);
-    return ok;
-}
-
 /* ---- one set of inputs and outputs */
 
 static bool judge(const char *title, const Expected *e, const Tensor *got, const json_t *outputs, const Settings *s) {
+    const uint32_t n = (uint32_t)json_array_size(outputs);
+    Arena *scratch = arena_new();
+    Comparison *c = NEW_ARRAY(scratch, Comparison, n + 1);
+    Tensor *want = NEW_ARRAY(scratch, Tensor, n + 1);
     bool all = true;
-    uint32_t n = (uint32_t)json_array_size(outputs);
     for (uint32_t i = 0; i < n; i++) {
-        Comparison c = compare_tensors(&got[i], &e[i].want, 0, e[i].limit);
-        bool as_set = !c.ok && c.same_type && match_rows(e, got, n, i);
-        const char *name = json_string_value(json_object_get(json_array_get(outputs, i), "name"));
-        if (!c.ok && !as_set) all = false;
-        if (s->verbose || (!c.ok && !as_set))
-            printf("    %-44s %-30s %s  difference %.3g, allowed %.3g, largest %.3g\n", title, name,
-                   c.ok          ? "ok"
-                   : as_set      ? "ok as a set"
-                   : c.same_type ? "WRONG"
-                                 : "WRONG SHAPE",
-                   c.max_difference, c.limit, c.max_want);
+        want[i] = e[i].want;
+        c[i] = compare_tensors(&got[i], &want[i], 0, e[i].limit);
     }
+    compare_rankings(c, got, want, n);
+    for (uint32_t i = 0; i < n; i++) {
+        all = all && c[i].ok;
+        if (s->verbose || !c[i].ok)
+            printf("    %-44s %-30s %s  difference %.3g, allowed %.3g, largest %.3g\n", title,
+                   json_string_value(json_object_get(json_array_get(outputs, i), "name")),
+                   c[i].as_set      ? "ok as a set"
+                   : c[i].ok        ? "ok"
+                   : c[i].same_type ? "WRONG"
+                                    : "WRONG SHAPE",
+                   c[i].max_difference, c[i].limit, c[i].max_want);
+    }
+    arena_free(scratch);
     return all;
 }
 
@@ -146,6 +122,7 @@ static bool open_subject(Subject *x, const char *graph, const json_t *model, con
     if (s->reference) {
         if (!common_compile_options(&c, &o, arena, d) || !compile_import(&x->work, &c, d)) return false;
         x->reference = ref_open(x->work.original);
+        ref_set_exact(x->reference, s->exact);
         int64_t *limits;
         graph_ports(x->work.original, &x->in, &x->out, &limits, arena);
         x->n_in = x->work.original->inputs.len;
@@ -179,7 +156,9 @@ static bool run_case(Subject *x, const char *title, const char *directory, const
     }
     for (size_t i = 0; i < json_array_size(outputs); i++)
         if (!read_expected(&e[i], json_array_get(outputs, i), directory, arena, d)) return false;
-    return run_subject(x, in, got, arena, d) && judge(title, e, got, outputs, s);
+    if (!run_subject(x, in, got, arena, d)) return false;
+    for (size_t i = 0; s->exact && i < json_array_size(outputs); i++) got[i] = cast_to(got[i], e[i].want.dtype, arena);
+    return judge(title, e, got, outputs, s);
 }
 
 static bool run_model(const char *directory, const Settings *s) {
@@ -230,6 +209,8 @@ int main(int argc, char **argv) {
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--reference") == 0)
             s.reference = true;
+        else if (strcmp(argv[i], "--exact") == 0)
+            s.reference = s.exact = true;
         else if (strcmp(argv[i], "-v") == 0)
             s.verbose = true;
         else if (strcmp(argv[i], "--cpu") == 0 && i + 1 < argc)

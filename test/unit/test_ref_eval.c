@@ -103,6 +103,26 @@ static void test_wrong_input_shape_is_reported(void **state) {
     arena_free(f.arena);
 }
 
+static void test_exact_mode_computes_in_f64(void **state) {
+    (void)state;
+    Fixture f = start();
+    Graph *g = binary_graph(&f, OP_ADD, DTYPE_F32);
+    const Tensor in[2] = {tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1e8f, 1, 0.1f, INFINITY}),
+                          tensor_f32(f.arena, 1, (int64_t[]){4}, (float[]){1, 0x1p-40f, 0.2f, 1})};
+    Tensor plain, exact;
+    RefSession *s = ref_open(g);
+    assert_true(ref_run(s, in, &plain, f.arena, &f.d));
+    ref_set_exact(s, true);
+    assert_true(ref_run(s, in, &exact, f.arena, &f.d));
+    ref_close(s);
+    assert_int_equal(plain.dtype, DTYPE_F32);
+    assert_int_equal(exact.dtype, DTYPE_F64);
+    assert_true(tensor_get_f64(&plain, 0) == 1e8 && tensor_get_f64(&exact, 0) == 1e8 + 1);
+    assert_true(tensor_get_f64(&plain, 1) == 1 && tensor_get_f64(&exact, 1) == 1 + 0x1p-40);
+    assert_true(tensor_get_f64(&exact, 2) == (double)0.1f + (double)0.2f && isinf(tensor_get_f64(&exact, 3)));
+    arena_free(f.arena);
+}
+
 /* x*2 while the counter is below 20000: blocks are used again, so this needs the memory of two iterations. */
 static void test_long_loop_in_bounded_memory(void **state) {
     (void)state;
@@ -145,11 +165,9 @@ static void test_long_loop_in_bounded_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integer_division),
-        cmocka_unit_test(test_division_by_zero_is_reported),
-        cmocka_unit_test(test_maximum_keeps_nan),
-        cmocka_unit_test(test_wrong_input_shape_is_reported),
-        cmocka_unit_test(test_long_loop_in_bounded_memory),
+        cmocka_unit_test(test_integer_division),           cmocka_unit_test(test_division_by_zero_is_reported),
+        cmocka_unit_test(test_maximum_keeps_nan),          cmocka_unit_test(test_wrong_input_shape_is_reported),
+        cmocka_unit_test(test_exact_mode_computes_in_f64), cmocka_unit_test(test_long_loop_in_bounded_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

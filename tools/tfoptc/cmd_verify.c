@@ -1,5 +1,6 @@
 /* verify: compiled against the reference evaluation of the unoptimised graph, or against files; output by output. Exit
-   4 on a mismatch.
+   4 on a mismatch. A float output may differ by 2e-5 of its largest value, or by eight times what rounding does to it:
+   the reference is evaluated in f64 as well, its distance from the graph's own types is that figure.
    --layers makes every named tensor an output of both: node by node, and the first that differs is named.
  */
 #include "commands.h"
@@ -7,6 +8,7 @@
 #include "ref/ref.h"
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint32_t n, const Options *o, Arena *arena,
@@ -29,27 +31,77 @@ static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint
     return true;
 }
 
-static void print_comparison(const char *name, const Comparison *c, const Tensor *got, const Tensor *want,
-                             const Options *o, json_t *list) {
+typedef struct {
+    const char **names;
+    Tensor *got, *want;
+    double *rounding; /* of the reference: how far it is from one in f64 */
+    Comparison *comparisons;
+    uint32_t n;
+} Outputs;
+
+static void print_comparison(const Outputs *a, uint32_t i, const Options *o, json_t *list) {
+    const Comparison *c = &a->comparisons[i];
+    const Tensor *got = &a->got[i], *want = &a->want[i];
     if (o->json) {
-        json_array_append_new(list, json_pack("{s:s, s:b, s:f, s:f, s:f}", "name", name, "ok", c->ok, "max_difference",
+        json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:f, s:f, s:f, s:f}", "name", a->names[i], "ok", c->ok,
+                                              "as_set", c->as_set, "max_difference",
                                               c->max_difference < 1e300 ? c->max_difference : 1e300, "limit", c->limit,
-                                              "max_want", c->max_want));
+                                              "max_want", c->max_want, "rounding", a->rounding[i]));
         return;
     }
     if (o->quiet && c->ok) return;
     if (!c->same_type) {
-        printf("%-40s FAIL  ", name);
+        printf("%-40s FAIL  ", a->names[i]);
         printf("%s of rank %d, expected %s of rank %d, or other dims\n", dtype_info(got->dtype)->tf_name, got->rank,
                dtype_info(want->dtype)->tf_name, want->rank);
         return;
     }
-    printf("%-40s %s  max difference %.3g  allowed %.3g  largest %.3g", name, c->ok ? "ok  " : "FAIL",
-           c->max_difference, c->limit, c->max_want);
+    printf("%-40s %s  max difference %.3g  allowed %.3g  largest %.3g  rounding %.3g", a->names[i],
+           c->ok ? "ok  " : "FAIL", c->max_difference, c->limit, c->max_want, a->rounding[i]);
+    if (c->as_set) printf("  (rows of equal score in another order)");
     if (!c->ok && dtype_info(want->dtype)->class_ != CLASS_BYTES)
         printf("  at [%" PRId64 "]: %.9g, expected %.9g", c->worst, tensor_get_f64(got, c->worst),
                tensor_get_f64(want, c->worst));
     putchar('\n');
+}
+
+/* The reference's answers, and what rounding does to each of them. That the graph cannot be evaluated in f64 is no
+   failure: an index computed from a float may be out of range there. */
+static bool evaluate_reference(const Graph *g, const Tensor *inputs, Tensor *answers, double *rounding, bool exact_too,
+                               Arena *arena, Diag *d) {
+    const uint32_t n = g->outputs.len;
+    RefSession *s = ref_open(g);
+    const bool ok = ref_run(s, inputs, answers, arena, d);
+    ref_close(s);
+    if (!ok || !exact_too) return ok;
+    Tensor *exact = NEW_ARRAY(arena, Tensor, n + 1);
+    Diag quiet;
+    diag_init(&quiet, arena, "the reference in f64");
+    s = ref_open(g);
+    ref_set_exact(s, true);
+    if (ref_run(s, inputs, exact, arena, &quiet)) compare_rounding(rounding, exact, answers, n);
+    ref_close(s);
+    return true;
+}
+
+/* Compares what is given; true when all agree. *out_first: the first layer that differs. */
+static bool compare_all(const Outputs *a, uint32_t n_outputs, const char **out_first, const Options *o, json_t *list) {
+    enum { ROUNDING_FACTOR = 8 };
+    bool same = true;
+    for (uint32_t i = 0; i < a->n; i++) {
+        a->comparisons[i] = compare_tensors(&a->got[i], &a->want[i], o->rtol, o->atol);
+        Comparison *c = &a->comparisons[i];
+        if (c->same_type && dtype_is_float(a->want[i].dtype))
+            c->limit = fmax(c->limit, ROUNDING_FACTOR * a->rounding[i]);
+        c->ok = c->same_type && c->max_difference <= c->limit;
+    }
+    compare_rankings(a->comparisons, a->got, a->want, a->n);
+    for (uint32_t i = 0; i < a->n; i++) {
+        print_comparison(a, i, o, list);
+        if (!a->comparisons[i].ok && i >= n_outputs && !*out_first) *out_first = a->names[i];
+        same = same && a->comparisons[i].ok;
+    }
+    return same;
 }
 
 ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
@@ -69,7 +121,8 @@ ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
             graph_ports(work.original, &graph_in, &graph_out, &limits, arena);
         }
         Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1), *got = NEW_ARRAY(arena, Tensor, n_out + 1),
-               *want = NEW_ARRAY(arena, Tensor, n_out + 1);
+               *want = NEW_ARRAY(arena, Tensor, n_out + 1), *reference = NEW_ARRAY(arena, Tensor, n_out + 1);
+        double *rounding = NEW_ARRAY(arena, double, n_out + 1);
         bool *given = NEW_ARRAY(arena, bool, n_out + 1);
         ok = values_make(inputs, in, n_in, limits, o, arena, d) &&
              expected_files(want, given, out, n_out, o, arena, d) && loaded_run(l, inputs, got, arena, d);
@@ -77,24 +130,22 @@ ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
             ok = diag_usage(d, "%s is compiled: say what to compare it with, --expect NAME=FILE", o->model);
         if (ok && is_compiled && o->layers)
             ok = diag_usage(d, "--layers needs the model itself, %s is compiled", o->model);
-        if (ok && !is_compiled && (!o->expect.len || o->layers)) {
-            RefSession *s = ref_open(work.original);
-            Tensor *reference = NEW_ARRAY(arena, Tensor, n_out + 1);
-            ok = ref_run(s, inputs, reference, arena, d);
-            for (uint32_t i = 0; ok && i < n_out; i++) {
-                if (given[i] || (o->expect.len && !o->layers)) continue;
-                want[i] = reference[i];
-                given[i] = true;
-            }
-            ref_close(s);
-        }
+        const bool own_tolerance = o->has_rtol || o->has_atol;
+        if (ok && !is_compiled && (!o->expect.len || o->layers || !own_tolerance))
+            ok = evaluate_reference(work.original, inputs, reference, rounding, !own_tolerance, arena, d);
+        Outputs all = {.names = NEW_ARRAY(arena, const char *, n_out + 1),
+                       .got = NEW_ARRAY(arena, Tensor, n_out + 1),
+                       .want = NEW_ARRAY(arena, Tensor, n_out + 1),
+                       .rounding = NEW_ARRAY(arena, double, n_out + 1),
+                       .comparisons = NEW_ARRAY(arena, Comparison, n_out + 1)};
         for (uint32_t i = 0; ok && i < n_out; i++) {
-            if (!given[i]) continue;
-            Comparison c = compare_tensors(&got[i], &want[i], o->rtol, o->atol);
-            print_comparison(out[i].name, &c, &got[i], &want[i], o, list);
-            if (!c.ok && i >= work.n_outputs && !first) first = out[i].name;
-            same = same && c.ok;
+            if (!given[i] && o->expect.len && !o->layers) continue;
+            all.names[all.n] = out[i].name;
+            all.got[all.n] = got[i];
+            all.want[all.n] = given[i] ? want[i] : reference[i];
+            all.rounding[all.n++] = rounding[i];
         }
+        same = ok && compare_all(&all, work.n_outputs, &first, o, list);
         loaded_close(l);
     }
     if (directory) file_remove_tree(directory);

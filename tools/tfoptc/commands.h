@@ -121,8 +121,14 @@ bool measure_reference(Measurement *m, const Graph *g, double seconds, const Ten
 typedef struct {
     bool same_type;
     double max_difference, max_want, limit; /* limit: what was allowed */
-    int64_t worst;                          /* index of the largest excess, -1 without elements */
-    bool ok;
+    int64_t worst;                          /* index of the largest difference, -1 without elements */
+    bool ok, as_set;                        /* as_set: ok, but rows of equal score have changed places */
 } Comparison;
 Comparison compare_tensors(const Tensor *got, const Tensor *want, double rtol, double atol);
+/* The n outputs of one run, after each was compared: those that failed, but lie beside scores that rank, and differ
+   only in the order of rows whose neighbouring scores differ by no more than the scores may, become ok. */
+void compare_rankings(Comparison *c, const Tensor *got, const Tensor *want, uint32_t n);
+/* out[i]: what rounding does to float output i: its largest finite difference from an evaluation in f64; 0 where that
+   has another shape. Rows of a ranked list count by the nearest row of the other. */
+void compare_rounding(double *out, const Tensor *exact, const Tensor *want, uint32_t n);
 #endif
