@@ -218,6 +218,88 @@ bool import_conv_transpose(Import *c) {
     return give(c, conv_end(c, &w, y));
 }
 
+/* Gradient of a convolution to its filter, (images, filter_sizes, gradient) -> [K…, C, F]: the convolution of the
+   images by the gradient, in which batch and channels have changed places, strides and dilations too. Of a depthwise
+   one each channel is a group of its own. Conv3DBackpropFilter brings a filter instead of its sizes. */
+bool import_filter_gradient(Import *c) {
+    Window w;
+    ValueId dy = c->in[2];
+    ValueId x = c->in[0];
+    const TfOpRow *row = import_row(c);
+    int spatial = row->arg;
+    bool depthwise = row->text && strcmp(row->text, "depthwise") == 0;
+    if (!conv_begin(c, spatial, &w, &dy)) return false;
+    if (rank_of(c, x) != spatial + 2) return bad(c, "the images have rank %d, need %d", rank_of(c, x), spatial + 2);
+    if (w.channels_first) x = make_channels_last(c, x);
+    Dim sizes[MAX_RANK];
+    int n = 0;
+    if (row->text && !depthwise) {
+        Shape like = shape_copy(c, c->in[1]);
+        n = like.rank;
+        memcpy(sizes, like.dims, sizeof sizes);
+    } else if (!load_content(c, c->in[1], 1, sizes, &n, 5, "filter_sizes")) {
+        return false;
+    }
+    if (n != spatial + 2) return bad(c, "filter_sizes has %d entries, needs %d", n, spatial + 2);
+    int64_t kernel[3];
+    for (int i = 0; i < spatial; i++) {
+        if (!dim_is_const(sizes[i])) return unsupported(c, "the filter's size is known only at run time");
+        if (sizes[i].value < 1 || sizes[i].value > INT32_MAX) return bad(c, "the filter is empty");
+        kernel[i] = sizes[i].value;
+    }
+    Shape s = shape_copy(c, x);
+    Shape g = shape_copy(c, dy);
+    Dim channels = s.dims[spatial + 1];
+    int64_t groups = depthwise && dim_is_const(channels) ? channels.value : 1;
+    if (depthwise && !dim_is_const(channels)) return unsupported(c, "the number of channels must be known");
+    if (!depthwise && !dim_equal(sizes[spatial], channels))
+        return unsupported(c, "grouped convolutions have no gradient here");
+    if (failed(x) || !window_pads(c, &w, &s.dims[1], kernel) || !make_require(c, "equal", s.dims[0], g.dims[0]))
+        return false;
+    int64_t perm[MAX_RANK];
+    for (int i = 0; i < spatial + 2; i++) perm[i] = i;
+    /* the gradient is the filter: [S'…, N, F] */
+    for (int i = 0; i < spatial; i++) perm[i] = i + 1;
+    perm[spatial] = 0;
+    ValueId filter = make_transpose(c, dy, perm);
+    /* channels are the batch: [C, S…, N]; of a depthwise one they are the groups: [1, S…, C * N] */
+    for (int i = 0; i < spatial; i++) perm[i + (depthwise ? 0 : 1)] = i + 1;
+    perm[depthwise ? spatial : 0] = spatial + 1;
+    perm[spatial + 1] = 0;
+    ValueId images = make_transpose(c, x, perm);
+    if (depthwise) {
+        Shape grouped = {.rank = 4, .dims = {dim_const(1), s.dims[1], s.dims[2], d_mul(c, s.dims[0], channels)}};
+        images = make_reshape(c, images, &grouped);
+    }
+    Window turned = w;
+    for (int i = 0; i < spatial; i++) {
+        turned.strides[i] = w.dilations[i];
+        turned.dilations[i] = w.strides[i];
+        /* what the windows reach; pixels beyond it were never looked at, and make taps that are cut off again */
+        Dim steps = dim_mul(&c->g->dims, d_sub(c, g.dims[1 + i], dim_const(1)), dim_const(w.strides[i]));
+        Dim reach = d_add(c, steps, dim_const((kernel[i] - 1) * w.dilations[i] + 1));
+        Dim missing = d_sub(c, d_sub(c, reach, s.dims[1 + i]), w.before[i]);
+        turned.after[i] = dim_max(&c->g->dims, missing, dim_const(0));
+    }
+    Attr attrs[5];
+    ValueId inputs[] = {images, filter};
+    Shape taps = shape_copy(c, filter);
+    if (failed(images) || failed(filter)) return false;
+    if (!shape_is_const(&taps)) return unsupported(c, "the size of the gradient is known only at run time");
+    uint32_t n_attrs = window_attrs(c, &turned, groups, attrs);
+    ValueId y = import_node(c, OP_CONV, 2, inputs, n_attrs, attrs);
+    for (int i = 0; i < spatial; i++) y = make_slice_axis(c, y, i + 1, dim_const(0), sizes[i]);
+    if (failed(y)) return false;
+    if (depthwise) {
+        Shape out = {.rank = 4, .dims = {sizes[0], sizes[1], channels, sizes[3]}};
+        return give(c, make_reshape(c, y, &out));
+    }
+    for (int i = 0; i < spatial; i++) perm[i] = i + 1;
+    perm[spatial] = 0;
+    perm[spatial + 1] = spatial + 1;
+    return give(c, make_transpose(c, y, perm));
+}
+
 /* ---- pooling */
 
 static ValueId pool(Import *c, const Window *w, ValueId x, const char *kind, const int64_t *kernel) {

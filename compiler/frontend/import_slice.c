@@ -266,9 +266,18 @@ bool import_strided_slice(Import *c) {
     return give(c, make_reshape(c, x, &to));
 }
 
-/* TensorStridedSliceUpdate (input, begin, end, strides, value): strides of one; the value is written over the slice. */
+/* TensorStridedSliceUpdate (input, begin, end, strides, value): the value is written over the slice. StridedSliceGrad
+   (arg 1) brings a shape instead of the input, which is zeros. */
 bool import_strided_slice_update(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
+    ValueId base = c->in[0];
+    if (import_row(c)->arg == 1) {
+        s.rank = 0;
+        if (!load_content(c, c->in[0], 0, s.dims, &s.rank, MAX_RANK, "shape")) return false;
+        ValueId zero = make_zero(c, dtype_of(c, c->in[4]));
+        base = make_broadcast(c, zero, &s);
+        if (failed(base)) return false;
+    }
     int64_t masks[5];
     int64_t strides[32];
     Dim begin[32] = {{0, 0}};
@@ -297,7 +306,7 @@ bool import_strided_slice_update(Import *c) {
         Dim begins[MAX_RANK];
         for (int i = 0; i < s.rank; i++) begins[i] = p.dims[i].begin;
         ValueId at = make_dims(c, DTYPE_S64, 1, s.rank, begins);
-        ValueId inputs[] = {c->in[0], update, at};
+        ValueId inputs[] = {base, update, at};
         return give(c, import_node(c, OP_DYNAMIC_UPDATE, 3, inputs, 0, NULL));
     }
     /* with strides: scattered, element by element */
@@ -313,7 +322,7 @@ bool import_strided_slice_update(Import *c) {
         parts[i] = make_expand(c, at, column.rank);
     }
     ValueId indices = make_concat(c, (uint32_t)s.rank, parts, s.rank);
-    return give(c, make_scatter(c, c->in[0], indices, update, "update"));
+    return give(c, make_scatter(c, base, indices, update, "update"));
 }
 
 /* Slice(x, begin, size); a size of -1 is the rest. A begin that is computed at run time becomes a dynamic slice. */

@@ -1,4 +1,5 @@
-/* Shape functions of the family codec: [height, width, channels], channels known where the attribute says them. */
+/* Shape functions of the family codec: images are [height, width, channels], channels known where the attribute says
+   them; what is encoded is a string. */
 #include "ir/host_infer.h"
 
 bool hostinfer_decode_image(Infer *c) {
@@ -22,4 +23,20 @@ bool hostinfer_decode_gif(Infer *c) {
     if (!host_arity(c, 1, 1)) return false;
     for (int i = 0; i < 3; i++) s.dims[i] = infer_fresh_dim(c, 0, i, 0, dim_const(HOST_ANY));
     return host_set(c, 0, DTYPE_U8, &s);
+}
+
+bool hostinfer_encode_jpeg(Infer *c) {
+    return host_arity(c, 1, 1) && host_rank(c, 0, 3) && host_scalar(c, 0, DTYPE_STRING);
+}
+
+/* One string for each image. */
+bool hostinfer_encode_png(Infer *c) {
+    if (!host_arity(c, 1, 1) || !host_rank_at_least(c, 0, 3)) return false;
+    Shape s = *host_shape(c, 0);
+    s.rank -= 3;
+    return host_set(c, 0, DTYPE_STRING, &s);
+}
+
+bool hostinfer_encode_wav(Infer *c) {
+    return host_arity(c, 2, 1) && host_rank(c, 0, 2) && host_scalar(c, 0, DTYPE_STRING);
 }

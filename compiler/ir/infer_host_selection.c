@@ -34,6 +34,20 @@ bool hostinfer_combined_non_max_suppression(Infer *c) {
     return host_vector(c, 3, DTYPE_S32, batch);
 }
 
+/* Results: boxes, classes and scores of the detections, all of them on a batch of one, and their number. */
+bool hostinfer_tflite_detection(Infer *c) {
+    if (!host_arity(c, 3, 4) || !host_rank(c, 0, 3) || !host_rank(c, 1, 3) || !host_rank(c, 2, 2)) return false;
+    const int64_t most = node_int(c->n, "max_detections", 0), classes = node_int(c->n, "max_classes_per_detection", 1);
+    if (most < 0 || classes < 1 || most > INT32_MAX || classes > INT32_MAX)
+        return infer_error(c, "max_detections or max_classes_per_detection is out of range");
+    const Dim one = dim_const(1), n = dim_const(most * classes);
+    const Shape boxes = {.rank = 3, .dims = {one, n, dim_const(4)}};
+    host_set(c, 0, DTYPE_F32, &boxes);
+    host_matrix(c, 1, DTYPE_F32, one, n);
+    host_matrix(c, 2, DTYPE_F32, one, n);
+    return host_vector(c, 3, DTYPE_F32, one);
+}
+
 bool hostinfer_where(Infer *c) {
     if (!host_arity(c, 1, 1)) return false;
     const Dim most = shape_elements(&c->g->dims, host_shape(c, 0));

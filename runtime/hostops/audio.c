@@ -1,5 +1,6 @@
-/* Audio front ends: DecodeWav, AudioSpectrogram, Mfcc; and the greedy CTC decoder at their other end. */
+/* Audio front ends: DecodeWav, EncodeWav, AudioSpectrogram, Mfcc; and the greedy CTC decoder at their other end. */
 #include "hostops/complex.h"
+#include "hostops/text.h"
 #include <math.h>
 #include <string.h>
 
@@ -49,6 +50,45 @@ int32_t tfopt_host_decode_wav(TfoptHostCall *call) {
         }
     }
     *out_rate = (int32_t)rate;
+    return TFOPT_OK;
+}
+
+static void add_little_endian(TfoptText *t, uint32_t v, int n) {
+    for (int i = 0; i < n; i++) tfopt_text_char(t, (char)(v >> (8 * i) & 0xff));
+}
+
+/* (audio [samples, channels], sample_rate): 16-bit PCM */
+int32_t tfopt_host_encode_wav(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0];
+    if (t->rank != 2 || t->dtype != TFOPT_F32) return tfopt_invalid(call, "audio must be 2-dimensional float32");
+    if (tfopt_elements(&call->inputs[1]) != 1) return tfopt_invalid(call, "sample_rate must be a scalar");
+    const int64_t rate = tfopt_int_at(&call->inputs[1], 0), samples = t->dims[0], channels = t->dims[1];
+    if (rate <= 0) return tfopt_invalid(call, "sample_rate must be positive");
+    if (channels < 1 || channels > UINT16_MAX) return tfopt_invalid(call, "channels must be in [1, 65535]");
+    if (samples < 1 || samples > (UINT32_MAX - 36) / (2 * channels) || rate * channels > UINT32_MAX / 2)
+        return tfopt_invalid(call, "audio is empty or too long for a WAV file");
+    const uint32_t bytes = (uint32_t)(samples * channels * 2);
+    TfoptString *out = tfopt_output_scalar(call, 0);
+    if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
+    tfopt_text_add(&text, "RIFF", 4);
+    add_little_endian(&text, bytes + 36, 4);
+    tfopt_text_add(&text, "WAVEfmt ", 8);
+    add_little_endian(&text, 16, 4);
+    add_little_endian(&text, 1, 2);
+    add_little_endian(&text, (uint32_t)channels, 2);
+    add_little_endian(&text, (uint32_t)rate, 4);
+    add_little_endian(&text, (uint32_t)(rate * channels * 2), 4);
+    add_little_endian(&text, (uint32_t)(channels * 2), 2);
+    add_little_endian(&text, 16, 2);
+    tfopt_text_add(&text, "data", 4);
+    add_little_endian(&text, bytes, 4);
+    for (int64_t i = 0; i < samples * channels; i++) {
+        const float v = roundf(((const float *)t->data)[i] * 32768.0f);
+        add_little_endian(&text, (uint32_t)(int32_t)fminf(fmaxf(v, -32768.0f), 32767.0f), 2);
+    }
+    if (text.failed) return tfopt_no_memory(call);
+    *out = tfopt_text_take(&text);
     return TFOPT_OK;
 }
 

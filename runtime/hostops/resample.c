@@ -1,5 +1,6 @@
-/* Resampling of images: ResizeBicubic, ResizeArea, CropAndResize, with TensorFlow's index arithmetic in float. */
-#include "hostops/host.h"
+/* Resampling of images: ResizeBicubic and its gradient, ResizeArea, CropAndResize, with TensorFlow's index arithmetic
+ * in float. */
+#include "hostops/gradient.h"
 #include <float.h>
 #include <math.h>
 
@@ -95,6 +96,38 @@ int32_t tfopt_host_resize_bicubic(TfoptHostCall *call) {
                                p[r->index[2] * row] * r->weight[2] + p[r->index[3] * row] * r->weight[3];
                     }
                     *out++ = v[0] * c->weight[0] + v[1] * c->weight[1] + v[2] * c->weight[2] + v[3] * c->weight[3];
+                }
+            }
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* (gradient [b,h,w,c] f32, images): what came back is spread on the sixteen pixels that it was made from */
+int32_t tfopt_host_resize_bicubic_gradient(TfoptHostCall *call) {
+    const TfoptTensor *given = &call->inputs[0], *images = &call->inputs[1];
+    if (given->rank != 4 || images->rank != 4 || given->dims[0] != images->dims[0] || given->dims[3] != images->dims[3])
+        return tfopt_invalid(call, "the gradient and the images do not fit");
+    if (!tfopt_gradient_zeros(call, 0, images)) return tfopt_no_memory(call);
+    const TfoptTensor *out = &call->outputs[0];
+    const int64_t h = images->dims[1], w = images->dims[2], channels = images->dims[3], gh = given->dims[1],
+                  gw = given->dims[2];
+    if (tfopt_elements(out) == 0 || tfopt_elements(given) == 0) return TFOPT_OK;
+    const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0,
+               half_pixel = tfopt_call_int(call, "half_pixel_centers", 0) != 0;
+    const CubicTap *rows = cubic_taps(call, h, gh, align_corners, half_pixel),
+                   *columns = cubic_taps(call, w, gw, align_corners, half_pixel);
+    const float *g = tfopt_as_f32(call, given);
+    if (!rows || !columns || !g) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < given->dims[0] * gh; i++) {
+        const CubicTap *r = &rows[i % gh];
+        for (int64_t j = 0; j < gw; j++) {
+            const CubicTap *c = &columns[j];
+            for (int64_t k = 0; k < channels; k++, g++) {
+                for (int tap = 0; tap < 16; tap++) {
+                    const int64_t y = i / gh * h + r->index[tap / 4], at = (y * w + c->index[tap % 4]) * channels + k;
+                    const float v = *g * r->weight[tap / 4] * c->weight[tap % 4];
+                    tfopt_set_real(out, at, tfopt_real_at(out, at) + (double)v);
                 }
             }
         }

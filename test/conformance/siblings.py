@@ -1,0 +1,137 @@
+"""Makes siblings.tar.xz: cases of op types that tfops.tar.xz lacks, though their families are in it: encoders of what is decoded, gradients of
+layers, further forms of an op. Needs TensorFlow; run by hand: python siblings.py."""
+import os
+
+from case_writer import Suite, np, strings, tf
+
+raw, const = tf.raw_ops, tf.constant
+suite = Suite(os.path.join(os.path.dirname(os.path.abspath(__file__)), "siblings.tar.xz"))
+case = suite.case
+random = np.random.default_rng(1)
+f32 = np.float32
+
+
+def normal(*shape, dtype=f32):
+    return random.standard_normal(shape).astype(dtype)
+
+
+# ---- encoders
+picture = (np.add.outer(np.arange(21) * 9, np.arange(27) * 7)[..., None] * [1, 3, 2] % 256).astype(np.uint8)
+noise = random.integers(0, 256, [13, 17, 3]).astype(np.uint8)
+for name, attrs in {
+    "default": {}, "quality": {"quality": 30}, "progressive": {"progressive": True}, "optimised": {"optimize_size": True},
+    "no_downsampling": {"chroma_downsampling": False}, "density": {"density_unit": "cm", "x_density": 11, "y_density": 7},
+    "metadata": {"xmp_metadata": "<x/>"}, "rgb": {"format": "rgb"}, "worst": {"quality": 0}, "best": {"quality": 100},
+}.items():
+    case("EncodeJpeg." + name, lambda x: raw.EncodeJpeg(image=x, **attrs), noise if name in ("worst", "best") else picture)
+case("EncodeJpeg.gray", lambda x: raw.EncodeJpeg(image=x, format="grayscale"), picture[..., :1])
+case("EncodeJpegVariableQuality.50", lambda x, q: raw.EncodeJpegVariableQuality(images=x, quality=q), picture, np.int32(50))
+for channels in (1, 2, 3, 4):
+    image = np.concatenate([picture, noise[:1, :1, :1].repeat(21, 0).repeat(27, 1)], 2)[..., :channels]
+    case(f"EncodePng.{channels}", lambda x: raw.EncodePng(image=x), image)
+    case(f"EncodePng.{channels}_wide", lambda x: raw.EncodePng(image=x), image.astype(np.uint16) * 251)
+case("EncodePng.batch", lambda x: raw.EncodePng(image=x, compression=9), np.stack([picture, picture // 2])[None])
+case("EncodePng.stored", lambda x: raw.EncodePng(image=x, compression=0), noise)
+case("EncodeWav.stereo", lambda x, r: raw.EncodeWav(audio=x, sample_rate=r), f32([[0, 0.5], [-1, 1], [2, -2], [1e-5, -0.3]]), np.int32(16000))
+
+# ---- gradients of windows
+ones = [1, 2, 2, 1]
+image = random.integers(-3, 4, [2, 5, 7, 3]).astype(f32)  # with ties
+for padding in ("SAME", "VALID"):
+    attrs = {"ksize": [1, 3, 2, 1], "strides": ones, "padding": padding}
+    y = raw.MaxPool(input=image, **attrs).numpy()
+    case("MaxPoolGrad." + padding, lambda x, y, g: raw.MaxPoolGrad(orig_input=x, orig_output=y, grad=g, **attrs), image, y, normal(*y.shape))
+    case("MaxPoolGradGrad." + padding, lambda x, y, g: raw.MaxPoolGradGrad(orig_input=x, orig_output=y, grad=g, **attrs), image, y, normal(*image.shape))
+    case("MaxPoolGradV2." + padding, lambda x, y, g: raw.MaxPoolGradV2(orig_input=x, orig_output=y, grad=g, ksize=[1, 3, 2, 1], strides=ones,
+         padding=padding), image.astype(np.float64), y.astype(np.float64), normal(*y.shape, dtype=np.float64))
+    case("AvgPoolGrad." + padding, lambda g: raw.AvgPoolGrad(orig_input_shape=image.shape, grad=g, **attrs), normal(*y.shape))
+    case("AvgPoolGrad.half_" + padding, lambda g: raw.AvgPoolGrad(orig_input_shape=image.shape, grad=g, **attrs), normal(*y.shape, dtype=np.float16),
+         rtol=2e-3, atol=2e-3)
+    volume = random.integers(-3, 4, [2, 4, 5, 3, 2]).astype(f32)
+    attrs3 = {"ksize": [1, 2, 3, 2, 1], "strides": [1, 2, 1, 2, 1], "padding": padding}
+    z = raw.MaxPool3D(input=volume, **attrs3).numpy()
+    case("MaxPool3DGrad." + padding, lambda x, y, g: raw.MaxPool3DGrad(orig_input=x, orig_output=y, grad=g, **attrs3), volume, z, normal(*z.shape))
+    case("AvgPool3DGrad." + padding, lambda g: raw.AvgPool3DGrad(orig_input_shape=volume.shape, grad=g, **attrs3), normal(*z.shape))
+    where, places = raw.MaxPoolWithArgmax(input=image, **attrs)
+    case("MaxPoolGradWithArgmax." + padding, lambda x, g, a: raw.MaxPoolGradWithArgmax(input=x, grad=g, argmax=a, **attrs), image, normal(*y.shape),
+         places.numpy())
+    case("MaxPool3DGradGrad." + padding, lambda x, y, g: raw.MaxPool3DGradGrad(orig_input=x, orig_output=y, grad=g, **attrs3), volume, z,
+         normal(*volume.shape))
+    dilation = {"strides": ones, "rates": [1, 1, 2, 1], "padding": padding}
+    kernel = normal(2, 2, 3)
+    d = raw.Dilation2D(input=image, filter=kernel, **dilation).numpy()
+    case("Dilation2DBackpropInput." + padding, lambda x, f, g: raw.Dilation2DBackpropInput(input=x, filter=f, out_backprop=g, **dilation), image, kernel,
+         normal(*d.shape))
+    case("Dilation2DBackpropFilter." + padding, lambda x, f, g: raw.Dilation2DBackpropFilter(input=x, filter=f, out_backprop=g, **dilation), image, kernel,
+         normal(*d.shape))
+for overlapping in (False, True):
+    pooled, rows, columns = raw.FractionalMaxPool(value=image, pooling_ratio=[1, 1.4, 1.7, 1], overlapping=overlapping, seed=3, seed2=4, deterministic=True)
+    case(f"FractionalMaxPoolGrad.{overlapping}", lambda x, y, g, r, c: raw.FractionalMaxPoolGrad(orig_input=x, orig_output=y, out_backprop=g,
+         row_pooling_sequence=r, col_pooling_sequence=c, overlapping=overlapping), image, pooled.numpy(), normal(*pooled.shape), rows.numpy(), columns.numpy())
+    case(f"FractionalAvgPoolGrad.{overlapping}", lambda g, r, c: raw.FractionalAvgPoolGrad(orig_input_tensor_shape=np.int64(image.shape), out_backprop=g,
+         row_pooling_sequence=r, col_pooling_sequence=c, overlapping=overlapping), normal(*pooled.shape), rows.numpy(), columns.numpy())
+
+# ---- gradients of images
+for corners, centers in ((False, False), (True, False), (False, True)):
+    attrs = {"align_corners": corners, "half_pixel_centers": centers}
+    mark = "corners" if corners else "centers" if centers else "plain"
+    case("ResizeBilinearGrad." + mark, lambda g, x: raw.ResizeBilinearGrad(grads=g, original_image=x, **attrs), normal(2, 6, 5, 3), normal(2, 4, 7, 3))
+    case("ResizeBicubicGrad." + mark, lambda g, x: raw.ResizeBicubicGrad(grads=g, original_image=x, **attrs), normal(2, 6, 5, 3), normal(2, 4, 7, 3))
+    case("ResizeNearestNeighborGrad." + mark, lambda g: raw.ResizeNearestNeighborGrad(grads=g, size=[4, 7], **attrs), normal(2, 6, 5, 3))
+boxes = f32([[0, 0, 1, 1], [0.2, 0.9, 0.7, 0.1], [-0.3, 0.1, 1.2, 0.6]])
+for method in ("bilinear", "nearest"):
+    case("CropAndResizeGradImage." + method, lambda g, b, i: raw.CropAndResizeGradImage(grads=g, boxes=b, box_ind=i, image_size=[2, 5, 6, 2], T=tf.float32,
+         method=method), normal(3, 3, 4, 2), boxes, np.int32([1, 0, 1]))
+case("CropAndResizeGradBoxes.bilinear", lambda g, x, b, i: raw.CropAndResizeGradBoxes(grads=g, image=x, boxes=b, box_ind=i), normal(3, 3, 4, 2),
+     normal(2, 5, 6, 2), boxes, np.int32([1, 0, 1]))
+case("CropAndResizeGradBoxes.one_pixel", lambda g, x, b, i: raw.CropAndResizeGradBoxes(grads=g, image=x, boxes=b, box_ind=i), normal(3, 1, 1, 2),
+     random.integers(0, 255, [2, 5, 6, 2]).astype(np.uint8), boxes, np.int32([1, 0, 1]))
+for mode in ("REFLECT", "SYMMETRIC"):
+    case("MirrorPadGrad." + mode, lambda g: raw.MirrorPadGrad(input=g, paddings=[[1, 2], [0, 3], [2, 0]], mode=mode), normal(6, 7, 5))
+x = normal(2, 2, 3, 9)
+case("LRNGrad.plain", lambda g, x, y: raw.LRNGrad(input_grads=g, input_image=x, output_image=y, depth_radius=2, bias=1.5, alpha=0.3, beta=0.7),
+     normal(*x.shape), x, raw.LRN(input=x, depth_radius=2, bias=1.5, alpha=0.3, beta=0.7).numpy())
+
+# ---- gradients of layers
+for padding, strides in (("SAME", [2, 1]), ("VALID", [2, 3])):
+    attrs = {"strides": [1, *strides, 1], "padding": padding}
+    image, kernel = normal(2, 9, 8, 3), normal(3, 2, 3, 4)
+    y = tf.nn.conv2d(image, kernel, strides, padding).numpy()
+    mark = f"{padding}_{strides[0]}{strides[1]}"
+    case("Conv2DBackpropFilter." + mark, lambda x, g: raw.Conv2DBackpropFilter(input=x, filter_sizes=kernel.shape, out_backprop=g, **attrs), image,
+         normal(*y.shape), atol=1e-5)
+    attrs["strides"] = [1, strides[0], strides[0], 1]
+    kernel = normal(3, 2, 3, 2)
+    y = raw.DepthwiseConv2dNative(input=image, filter=kernel, **attrs).numpy()
+    case("DepthwiseConv2dNativeBackpropFilter." + mark, lambda x, g: raw.DepthwiseConv2dNativeBackpropFilter(input=x, filter_sizes=kernel.shape,
+         out_backprop=g, **attrs), image, normal(*y.shape), atol=1e-5)
+volume, kernel = normal(2, 5, 4, 6, 2), normal(2, 3, 2, 2, 3)
+y = raw.Conv3D(input=volume, filter=kernel, strides=[1, 2, 1, 2, 1], padding="SAME").numpy()
+case("Conv3DBackpropFilterV2.SAME", lambda x, g: raw.Conv3DBackpropFilterV2(input=x, filter_sizes=kernel.shape, out_backprop=g, strides=[1, 2, 1, 2, 1],
+     padding="SAME"), volume, normal(*y.shape), atol=1e-5)
+for training in (False, True):
+    for name, half in (("FusedBatchNormGrad", False), ("FusedBatchNormGradV2", True), ("FusedBatchNormGradV3", False)):
+        op, dtype = getattr(raw, name), np.float16 if half else f32
+        more = {"reserve_space_3": f32(0)} if name == "FusedBatchNormGradV3" else {}
+        case(f"{name}.{'training' if training else 'frozen'}_{dtype.__name__}", lambda g, x, s, m, v: list(op(y_backprop=g, x=x, scale=s,
+             reserve_space_1=m, reserve_space_2=v, is_training=training, epsilon=0.01, **more)), normal(2, 3, 4, 5, dtype=dtype), normal(2, 3, 4, 5, dtype=dtype),
+             normal(5), normal(5), np.abs(normal(5)), rtol=2e-3 if half else 1e-5, atol=1e-2 if half else 1e-5)
+x = f32([[-7, -6, -1, 0], [0.3, 2, 6.02, 9]])
+case("FakeQuantWithMinMaxArgsGradient.plain", lambda g, x: raw.FakeQuantWithMinMaxArgsGradient(gradients=g, inputs=x), normal(2, 4), x)
+for low, high in ((-1.03, 2.1), (0, 0), (0.5, 3)):
+    case(f"FakeQuantWithMinMaxVarsGradient.{low}", lambda g, x, a, b: list(raw.FakeQuantWithMinMaxVarsGradient(gradients=g, inputs=x, min=a, max=b,
+         num_bits=6, narrow_range=True)), normal(2, 4), x, f32(low), f32(high))
+case("FakeQuantWithMinMaxVarsPerChannelGradient.plain", lambda g, x, a, b: list(raw.FakeQuantWithMinMaxVarsPerChannelGradient(gradients=g, inputs=x, min=a,
+     max=b)), normal(2, 4), x, f32([-1, 0, 0, 0.5]), f32([1, 0, 5, 3]))
+case("QuantizeAndDequantizeV4Grad.plain", lambda g, x, a, b: list(raw.QuantizeAndDequantizeV4Grad(gradients=g, input=x, input_min=a, input_max=b)),
+     normal(2, 4), x, f32(-1), f32(2))
+case("QuantizeAndDequantizeV4Grad.axis", lambda g, x, a, b: list(raw.QuantizeAndDequantizeV4Grad(gradients=g, input=x, input_min=a, input_max=b, axis=1)),
+     normal(2, 4), x, f32([-1, 0, 1, 2]), f32([1, 2, 7, 8]))
+case("StridedSliceGrad.steps", lambda g: raw.StridedSliceGrad(shape=[4, 5, 3], begin=[3, 1, 0], end=[0, 5, 0], strides=[-2, 1, 1], dy=g, end_mask=1,
+     shrink_axis_mask=4), normal(2, 4))
+case("StridedSliceGrad.plain", lambda g: raw.StridedSliceGrad(shape=[4, 5], begin=[1, 0], end=[3, 0], strides=[1, 1], dy=g, end_mask=2), normal(2, 5))
+for k, (a, b) in enumerate((([2, 1, 3], [5, 1]), ([1, 2], [1, 2]), ([], [3, 1]), ([1], [1, 1]), ([1, 2, 1], [1, 1, 3]))):
+    case(f"BroadcastGradientArgs.{k}", lambda a, b: list(raw.BroadcastGradientArgs(s0=a, s1=b)), np.int32(a), np.int32(b))
+case("BroadcastGradientArgs.symbols", lambda x, y: list(raw.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(y))), normal(3, 1, 2), normal(3, 4, 1),
+     shapes=[[-1, 1, 2], [-1, 4, 1]])
+suite.close()
