@@ -11,7 +11,8 @@ static TfoptDimRef port_dim(const Program *p, Dim d) {
 
 static const char *describe_ports(DataWriter *w, const Program *p, bool inputs) {
     const Port *ports = inputs ? p->g->inputs.data : p->g->outputs.data;
-    uint32_t n = inputs ? p->g->inputs.len : p->g->outputs.len;
+    uint32_t n_named = inputs ? p->g->inputs.len : p->g->outputs.len;
+    uint32_t n = inputs ? n_named : region_at(p->g, p->g->root)->results.len; /* dims of outputs behind the outputs */
     const uint32_t *buffers = inputs ? p->input_buffers : p->output_buffers;
     TfoptPort *out = NEW_ARRAY(w->arena, TfoptPort, n + 1);
     DataPointer *pointers = NEW_ARRAY(w->arena, DataPointer, 3 * n + 1);
@@ -21,10 +22,12 @@ static const char *describe_ports(DataWriter *w, const Program *p, bool inputs) 
         for (int d = 0; d < b->shape.rank; d++) dims[d] = port_dim(p, b->shape.dims[d]);
         const char *dims_label =
             data_emit(w, data_label(w, "dims"), dims, (size_t)b->shape.rank * sizeof *dims, NULL, 0);
-        out[i] = (TfoptPort){.dtype = (int32_t)b->dtype, .rank = b->shape.rank, .buffer = buffers[i]};
+        const Port none = {.name = "", .tensor = ""}, *port = i < n_named ? &ports[i] : &none;
+        out[i] = (TfoptPort){
+            .dtype = (int32_t)b->dtype, .rank = b->shape.rank, .buffer = buffers[i], .dims_output = port->dims};
         size_t at = i * sizeof *out;
-        pointers[3 * i] = (DataPointer){at + offsetof(TfoptPort, name), data_string(w, ports[i].name), 0};
-        pointers[3 * i + 1] = (DataPointer){at + offsetof(TfoptPort, node), data_string(w, ports[i].tensor), 0};
+        pointers[3 * i] = (DataPointer){at + offsetof(TfoptPort, name), data_string(w, port->name), 0};
+        pointers[3 * i + 1] = (DataPointer){at + offsetof(TfoptPort, node), data_string(w, port->tensor), 0};
         pointers[3 * i + 2] = (DataPointer){at + offsetof(TfoptPort, dims), dims_label, 0};
     }
     return data_emit(w, data_label(w, inputs ? "inputs" : "outputs"), out, n * sizeof *out, pointers, 3 * n);
@@ -79,6 +82,7 @@ bool object_describe(Arena *arena, LlvmUnit *u, const ObjectModel *m, const char
                            .n_inputs = first->g->inputs.len,
                            .n_outputs = first->g->outputs.len,
                            .n_programs = m->n_programs};
+    data.n_dims_outputs = region_at(first->g, first->g->root)->results.len - data.n_outputs;
     const DataPointer pointers[] = {
         {offsetof(TfoptModelData, name), data_string(&w, m->name), 0},
         {offsetof(TfoptModelData, signature), data_string(&w, first->g->signature ? first->g->signature : ""), 0},

@@ -62,6 +62,8 @@ static const char *why_untyped(Arena *arena, const Program *p) {
         for (uint32_t i = 0; i < n; i++)
             if (!c_type(p->buffers.data[buffers[i]].dtype)) return "it has inputs or outputs that are no numbers";
     }
+    for (uint32_t i = 0; i < p->g->outputs.len; i++)
+        if (p->g->outputs.data[i].dims) return "the rank of an output depends on data";
     const bool *set = symbols_set_by_steps(arena, p);
     for (uint32_t i = 0; i < p->buffers.len; i++) {
         if (p->buffers.data[i].kind == BUFFER_POOL) return "sizes in it depend on data";
@@ -113,7 +115,10 @@ static void print_ports(const Program *p, Str *out) {
             str_printf(out, "     %s %u  ", side ? "output" : "input ", i);
             print_name(side ? p->g->outputs.data[i].name : p->g->inputs.data[i].name, out);
             str_add(out, "  ");
-            print_shape(p, b, out);
+            if (side && p->g->outputs.data[i].dims)
+                str_printf(out, "%s, of a rank that only running tells", dtype_info(b->dtype)->text);
+            else
+                print_shape(p, b, out);
             str_add(out, "\n");
         }
     }

@@ -63,6 +63,9 @@ static void add_layers(Graph *g, Arena *arena) {
     Map last;
     map_init(&last, arena);
     Region *root = region_at(g, g->root);
+    uint32_t n_outputs = g->outputs.len, n_dims = root->results.len - n_outputs;
+    ValueId *dims = arena_memdup(arena, root->results.data + n_outputs, sizeof(ValueId) * (n_dims + 1));
+    root->results.len = n_outputs;
     for (int pass = 0; pass < 2; pass++) {
         for (uint32_t i = 0; i < root->nodes.len; i++) {
             const Node *n = node_at(g, root->nodes.data[i]);
@@ -78,11 +81,14 @@ static void add_layers(Graph *g, Arena *arena) {
                         map_add(&last, value->name, v.i);
                 } else if (map_get(&last, value->name, 0) == v.i) {
                     vec_push(g->arena, &root->results, v);
-                    vec_push(g->arena, &g->outputs, (Port){value->name, value->name, value->dtype});
+                    vec_push(g->arena, &g->outputs, (Port){value->name, value->name, value->dtype, 0});
                 }
             }
         }
     }
+    for (uint32_t i = 0; i < n_outputs; i++) /* dims of outputs stay behind all of them */
+        if (g->outputs.data[i].dims) g->outputs.data[i].dims += g->outputs.len - n_outputs;
+    for (uint32_t i = 0; i < n_dims; i++) vec_push(g->arena, &root->results, dims[i]);
 }
 
 static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *d) {

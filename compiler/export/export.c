@@ -254,20 +254,31 @@ static uint32_t output_of(const char *tensor) {
     return colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
 }
 
+/* An output whose rank only running tells: its elements get their dims. */
+static void give_dims(Exporter *e, const Region *root, uint32_t i) {
+    const uint32_t dims = e->g->outputs.data[i].dims;
+    if (!dims) return;
+    const ValueId v = root->results.data[i];
+    const char *inputs[] = {e->names[v.i], e->names[root->results.data[dims].i]};
+    e->names[v.i] =
+        export_typed(e, export_fresh(e, "dims"), "Reshape", value_at(e->g, v)->dtype, "Tshape", DTYPE_S64, 2, inputs);
+}
+
 /* Outputs keep their tensors' names: an Identity named like the node, or an IdentityN where the model names a later
    output of it. What the model does not name in between repeats one that it does. */
 static void export_outputs(Exporter *e, const Region *root) {
     Map done;
     map_init(&done, e->arena);
     for (uint32_t i = 0; i < root->params.len; i++) map_add(&done, e->names[root->params.data[i].i], 0);
-    for (uint32_t i = 0; i < root->results.len; i++) {
+    for (uint32_t i = 0; i < e->g->outputs.len; i++) give_dims(e, root, i);
+    for (uint32_t i = 0; i < e->g->outputs.len; i++) {
         const char *tensor = e->g->outputs.data[i].tensor, *colon = strrchr(tensor, ':');
         const char *name = colon ? arena_strndup(e->arena, tensor, (size_t)(colon - tensor)) : tensor;
         if (!map_add(&done, name, 0)) continue;
         const char *inputs[MAX_OUTPUT + 1] = {NULL};
         int types[MAX_OUTPUT + 1], count = 0;
         DType t = DTYPE_NONE;
-        for (uint32_t k = i; k < root->results.len; k++) {
+        for (uint32_t k = i; k < e->g->outputs.len; k++) {
             const char *other = e->g->outputs.data[k].tensor;
             size_t n = strcspn(other, ":");
             uint32_t at = output_of(other);

@@ -308,6 +308,7 @@ bool export_host(Exporter *e, const Node *n, const ExportRow *row) {
             return export_unsupported(e, n, "TensorFlow fills tables in a run of their own");
     }
     if (n->n_outputs == 0) return export_unsupported(e, n, "it has an effect and no result");
+    if (n->host->name[0] == '_') return export_unsupported(e, n, "it is a form of the op that TensorFlow lacks");
     const char *name = export_result(e, n);
     for (uint32_t i = 1; i < n->n_outputs; i++) e->names[n->outputs[i].i] = arena_printf(e->arena, "%s:%u", name, i);
     NodeWriter w = node_begin(&e->w, name, n->host->name, (int)n->n_inputs, inputs);

@@ -381,7 +381,7 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         const char *tensor = arena_printf(g->arena, "%s:%u", n->name, in->tensor.output);
         overrides[i].tensor = in->tensor;
         overrides[i].value = graph_add_param(g, g->root, in->dtype, &shape, in->tensor.output ? tensor : n->name);
-        vec_push(g->arena, &g->inputs, (Port){arena_strdup(g->arena, in->name), tensor, in->dtype});
+        vec_push(g->arena, &g->inputs, (Port){arena_strdup(g->arena, in->name), tensor, in->dtype, 0});
     }
     return check_bounds(im, &symbols) && ok;
 }
@@ -443,8 +443,20 @@ static bool add_output(Importer *im, Scope *s, const ModelOutput *out) {
                                 out->name);
     vec_push(g->arena, &region_at(g, g->root)->results, v);
     const char *tensor = arena_printf(g->arena, "%s:%u", n->name, out->tensor.output);
-    vec_push(g->arena, &g->outputs, (Port){arena_strdup(g->arena, out->name), tensor, dtype});
+    vec_push(g->arena, &g->outputs, (Port){arena_strdup(g->arena, out->name), tensor, dtype, 0});
     return true;
+}
+
+/* The dims of outputs whose rank only running tells, behind all outputs. */
+static void add_output_dims(Importer *im) {
+    Graph *g = im->g;
+    Region *root = region_at(g, g->root);
+    for (uint32_t i = 0; i < g->outputs.len; i++) {
+        const AnyRank *any = any_rank_find(im, root->results.data[i]);
+        if (!any) continue;
+        g->outputs.data[i].dims = root->results.len;
+        vec_push(g->arena, &root->results, any->dims);
+    }
 }
 
 /* ---- the whole */
@@ -499,7 +511,10 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     ok = run_init_nodes(im, s);
     for (uint32_t i = 0; i < outputs.len; i++) ok = add_output(im, s, &outputs.data[i]) && ok;
     if (!ok && d->n_errors == errors) BUG("import failed without a message");
-    if (ok && d->n_errors == errors) return im->g;
+    if (ok && d->n_errors == errors) {
+        add_output_dims(im);
+        return im->g;
+    }
     import_report_refused(im, wanted, outputs.len, fed, inputs.len); /* those behind what failed */
     return NULL;
 }

@@ -53,6 +53,42 @@ bool import_truncate_div(Import *c) {
 
 /* Equal and NotEqual with incompatible_shape_error=false: shapes that do not broadcast are simply not equal, a scalar
  * answer. */
+static bool compare(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
+    return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
+}
+
+/* Shapes that only running tells and that need not fit: then the result is a scalar. Two branches. */
+static bool equal_where_shapes_fit(Import *c, const Shape *a, const Shape *b) {
+    ValueId fits = make_scalar_int(c, DTYPE_BOOL, 1);
+    ValueId one = make_scalar_int(c, DTYPE_S64, 1);
+    for (int i = 0; i < a->rank && i < b->rank; i++) {
+        ValueId x = make_dims(c, DTYPE_S64, 0, 1, &a->dims[a->rank - 1 - i]);
+        ValueId y = make_dims(c, DTYPE_S64, 0, 1, &b->dims[b->rank - 1 - i]);
+        ValueId same = make_binary(c, OP_EQ, x, y);
+        ValueId x_is_one = make_binary(c, OP_EQ, x, one);
+        ValueId y_is_one = make_binary(c, OP_EQ, y, one);
+        same = make_binary(c, OP_OR, same, make_binary(c, OP_OR, x_is_one, y_is_one));
+        fits = make_binary(c, OP_AND, fits, same);
+    }
+    Passed passed;
+    Branch branches[2];
+    if (failed(fits) || !region_pass(c, 2, c->in, &passed)) return false;
+    passed.inputs[0] = fits;
+    for (int i = 0; i < 2; i++) {
+        Import inside = *c;
+        ValueId *in = NEW_ARRAY(c->im->arena, ValueId, 2);
+        inside.in = in;
+        inside.out = branches[i].results = NEW_ARRAY(c->im->arena, ValueId, 1);
+        inside.r = branches[i].region = graph_add_region(c->g, (NodeId){0});
+        region_receive(c, &passed, inside.r, NULL, in);
+        if (i == 0 ? !compare(&inside)
+                   : !give(&inside, make_scalar_int(&inside, DTYPE_BOOL, import_row(c)->arg == OP_NE)))
+            return false;
+    }
+    return branches_join(c, OP_IF, &passed, 2, branches, 1);
+}
+
 bool import_equal(Import *c) {
     if (!same_types(c)) return false;
     bool tolerant = attr_i(c, "incompatible_shape_error", 1) == 0;
@@ -64,12 +100,9 @@ bool import_equal(Import *c) {
     for (int i = 0; tolerant && i < a.rank && i < b.rank; i++) {
         Dim x = a.dims[a.rank - 1 - i];
         Dim y = b.dims[b.rank - 1 - i];
-        if (!dim_equal(x, y) && !dim_is(x, 1) && !dim_is(y, 1))
-            return unsupported(
-                c, "whether its operands' shapes fit, which decides the result's rank, is known only at run time");
+        if (!dim_equal(x, y) && !dim_is(x, 1) && !dim_is(y, 1)) return equal_where_shapes_fit(c, &a, &b);
     }
-    if (needs_host(c)) return import_host_generic(c);
-    return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
+    return compare(c);
 }
 
 /* x where the condition holds, else zero of the type; NaN in the unused branch does no harm. */

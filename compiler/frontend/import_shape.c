@@ -114,6 +114,36 @@ bool import_reshape(Import *c) {
     return give(c, make_reshape(c, c->in[0], &to));
 }
 
+/* ParseTensor: its bytes say the rank. */
+bool import_parse_tensor(Import *c) {
+    if (failed(import_host(c, "_ParseTensor", c->n_in, c->in, 2))) return false;
+    c->n_out = 1;
+    return give(c, any_rank_register(c, c->out[0], c->out[1], ANY_RANK_ALL));
+}
+
+/* All dims of 1 go, which only running tells: a value of run-time rank. */
+static bool squeeze_unknown(Import *c, const Shape *s) {
+    uint32_t ranks = 0;
+    int least = 0;
+    for (int i = 0; i < s->rank; i++) {
+        int64_t min;
+        int64_t max;
+        dim_range(&c->g->dims, s->dims[i], &min, &max);
+        least += min > 1 || max < 1;
+    }
+    for (int r = least; r <= s->rank; r++) ranks |= 1u << r;
+    ValueId x = any_rank_of(c, c->in[0]);
+    ValueId dims = make_dims(c, DTYPE_S64, 1, s->rank, s->dims);
+    ValueId one = make_scalar_int(c, DTYPE_S64, 1);
+    ValueId kept = make_binary(c, OP_NE, dims, one);
+    kept = import_host(c, "Where", 1, &kept, 1);
+    c->n_out = 1;
+    if (failed(kept)) return false;
+    kept = make_squeeze(c, kept, 1);
+    dims = make_gather(c, dims, kept, 0, 0, false);
+    return give(c, any_rank_register(c, x, dims, ranks));
+}
+
 bool import_squeeze(Import *c) {
     int n = 0;
     const int64_t *axes = attr_list(c, "squeeze_dims", &n);
@@ -132,11 +162,7 @@ bool import_squeeze(Import *c) {
         int64_t max;
         dim_range(&c->g->dims, s.dims[i], &min, &max);
         drop[i] = dim_is(s.dims[i], 1);
-        if (!dim_is_const(s.dims[i]) && min <= 1 && max >= 1)
-            return unsupported(c,
-                               "dimension %d is unknown: whether it is squeezed away would change the rank; give its "
-                               "size with --input or its lower bound",
-                               i);
+        if (!dim_is_const(s.dims[i]) && min <= 1 && max >= 1) return squeeze_unknown(c, &s);
     }
     Shape to = {0};
     for (int i = 0; i < s.rank; i++)

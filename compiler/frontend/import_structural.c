@@ -187,6 +187,8 @@ ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId
 
 bool import_custom(Import *c, const HostOp *host) {
     uint32_t errors = c->d->n_errors;
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (any_rank_find(c->im, c->in[i])) return unsupported(c, "the rank of input %u is known only at run time", i);
     import_host_row(c, host, c->n_in, c->in, tf_output_count(c->n));
     return c->d->n_errors == errors;
 }

@@ -141,7 +141,8 @@ static bool load_elements(Import *c, ValueId id, int64_t min, int64_t n, Dim *ou
     }
     const Node *def = v->def.i ? node_at(c->g, v->def) : NULL;
     if (def && depth < 8 &&
-        (def->op == OP_RESHAPE || (def->op == OP_CAST && dtype_is_int(value_at(c->g, def->inputs[0])->dtype))))
+        (def->op == OP_RESHAPE || (def->op == OP_CAST && dtype_is_int(value_at(c->g, def->inputs[0])->dtype))) &&
+        shape_count(&value_at(c->g, def->inputs[0])->shape) == n)
         return load_elements(c, def->inputs[0], min, n, out, what, depth + 1);
     if (!def || depth >= 8 || def->op != OP_CONCAT || node_int(def, "axis", 0) != 0)
         return load_symbols(c, id, min, n, out, what);

@@ -180,14 +180,14 @@ static bool dispatch(Import *c) {
     const TfFunction *f;
     const HostOp *custom = custom_op_find(c->im->tf->custom_ops, c->n->op); /* goes before our own */
     if (custom) return import_custom(c, custom);
-    if (row) {
-        if (c->n_in < row->min_inputs) return bad(c, "has %u inputs, needs %u", c->n_in, row->min_inputs);
+    if (row && c->n_in < row->min_inputs) return bad(c, "has %u inputs, needs %u", c->n_in, row->min_inputs);
+    if (!row && (f = import_function(c->im, c->n->op))) return import_inlined(c, f);
+    if (row || host_op_find(c->n->op)) {
+        ImportFn *import = row ? row->import : import_host_generic;
         bool done = false;
-        if (!import_run_time_axes(c, row->import, &done)) return false;
-        return done || row->import(c);
+        if (!import_any_rank(c, import, &done) || (!done && !import_run_time_axes(c, import, &done))) return false;
+        return done || import(c);
     }
-    if ((f = import_function(c->im, c->n->op))) return import_inlined(c, f);
-    if (host_op_find(c->n->op)) return import_host_generic(c);
     return import_unknown(c);
 }
 

@@ -27,6 +27,13 @@ typedef struct {
     TfShape element;
 } StatedShape;
 
+/* A value whose rank only running tells (import_any_rank.c): it is the elements in a row, beside it go its dims. */
+typedef struct {
+    uint32_t value; /* ValueId.i */
+    ValueId dims;   /* an s64 vector */
+    uint32_t ranks; /* bit r: its rank may be r */
+} AnyRank;
+
 /* A TF1 stack: what was pushed and not popped yet, in the region that made it. */
 typedef struct {
     uint32_t handle, region;
@@ -48,9 +55,10 @@ struct Importer {
     const TfGraph *tf;
     const ImportOptions *options;
     Diag *d;
-    Map rows;            /* op type → index into tf_op_table */
-    Map refused;         /* names of nodes that were reported as unknown */
-    VEC(ListInfo) lists; /* of list values; sorted by value */
+    Map rows;               /* op type → index into tf_op_table */
+    Map refused;            /* names of nodes that were reported as unknown */
+    VEC(ListInfo) lists;    /* of list values; sorted by value */
+    VEC(AnyRank) any_ranks; /* sorted by value */
     VEC(StackInfo) stacks;
     VEC(StatedShape) stated; /* of lists with contents: what their element shape was said to be */
     VEC(SharedTable) shared_tables;
@@ -105,10 +113,55 @@ const TfFunction *import_function(const Importer *im, const char *name);
 bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args,
                  ValueId *results);
 
-/* ---- import_control.c: values that a region makes again instead of being passed: constants, known sizes, lists
- * without contents */
+/* ---- import_region.c */
+/* Where the graph stood, so that a try can be taken back. */
+typedef struct {
+    uint32_t nodes, values, regions, stated;
+} Mark;
+Mark region_mark(const Import *c);
+void region_take_back(Import *c, Mark m);
+/* The second value by which a ragged list or a value of run-time rank is known; {0}: it is a single one. */
+ValueId companion_of(const Importer *im, ValueId v);
+/* Says of v and its companion what is known of `like`; v. */
+ValueId companion_adopt(Import *c, ValueId like, ValueId v, ValueId companion);
+/* Values that a region makes again instead of being passed: constants, known sizes, lists without contents. */
 bool region_can_remake(const Import *c, ValueId v);
 ValueId region_remake(Import *c, RegionId r, ValueId v);
+/* What branches are given. */
+typedef struct {
+    uint32_t n;
+    ValueId *values;
+    bool *remade;    /* per value: made again inside */
+    ValueId *inputs; /* of the node: [0] is left for its selector */
+    uint32_t n_inputs;
+} Passed;
+bool region_pass(Import *c, uint32_t n, const ValueId *values, Passed *out);
+/* The values inside of region r, of which this makes the parameters. names may be NULL. */
+void region_receive(Import *c, const Passed *passed, RegionId r, const char *const *names, ValueId *inside);
+
+/* ---- import_branch.c */
+typedef struct {
+    RegionId region;
+    ValueId *results;
+} Branch;
+const TfFunction *import_function_attr(Import *c, const char *attr);
+bool import_function_fits(Import *c, const TfFunction *f, uint32_t n_args);
+ValueId import_truth(Import *c, ValueId v);
+/* The node that runs one of the branches; sets c->out. Their results may differ in shape and rank. */
+bool branches_join(Import *c, OpId op, const Passed *passed, uint32_t n, Branch *branches, uint32_t n_results);
+
+/* ---- import_any_rank.c */
+#define ANY_RANK_ALL 0x1ffu /* ranks that are followed: 0 to 8 */
+AnyRank *any_rank_find(const Importer *im, ValueId v);
+/* Says that `elements` has the dims that `dims` holds. */
+ValueId any_rank_register(Import *c, ValueId elements, ValueId dims, uint32_t ranks);
+/* The value as one of run-time rank. */
+ValueId any_rank_of(Import *c, ValueId v);
+/* As a value of this rank; the run fails where it has another one. */
+ValueId any_rank_fix(Import *c, ValueId v, int rank);
+/* An op some operand of which has a run-time rank, or a length that decides about ranks; *out_done: it was such an op
+   and is imported. */
+bool import_any_rank(Import *c, ImportFn *import, bool *out_done);
 
 /* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and
  * is imported */

@@ -94,6 +94,8 @@ typedef struct {
     const char *name;   /* signature key, or the tensor's name */
     const char *tensor; /* "node:0" in the source graph */
     DType dtype;        /* for messages; the same as the value's */
+    uint32_t dims;      /* of an output whose rank only running tells: its value is the elements in a row, and this is
+                           the number of the root's result, behind all outputs, that holds its dims; 0: an ordinary one */
 } Port;
 
 typedef struct Graph {

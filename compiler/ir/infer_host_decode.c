@@ -69,9 +69,8 @@ bool hostinfer_decode_csv(Infer *c) {
     return true;
 }
 
-/* The rank of a parsed tensor is in its bytes: known only where they are constant. */
+/* The rank of a parsed tensor is in its bytes: its elements in a row, and its dims. */
 bool hostinfer_parse_tensor(Infer *c) {
-    if (!host_arity(c, 1, 1)) return false;
-    return diag_unsupported(c->d, c->n->name, c->n->tf_op,
-                            "the rank of the tensor that it parses is known only at run time");
+    if (!host_arity(c, 1, 2) || !host_rank(c, 0, 0)) return false;
+    return host_unknown(c, 0, node_type(c->n, "out_type", DTYPE_F32), 1) && host_unknown(c, 1, DTYPE_S64, 1);
 }

@@ -242,6 +242,12 @@ static bool parse_symbol(Parser *p) {
     return true;
 }
 
+/* Whether the elements of `value`, in a row, may have the dims that `dims` holds. */
+static bool is_dims(const Graph *g, ValueId value, ValueId dims) {
+    const Value *d = value_at(g, dims);
+    return value_at(g, value)->shape.rank == 1 && d->shape.rank == 1 && d->dtype == DTYPE_S64;
+}
+
 static bool parse_ports(Parser *p) {
     Graph *g = p->l.g;
     size_t n;
@@ -257,6 +263,11 @@ static bool parse_ports(Parser *p) {
         if (at >= n_values)
             return lex_error(&p->l, "there are more %s names than values", is_input ? "input" : "output");
         port.dtype = value_at(g, values[at])->dtype;
+        int64_t dims = 0;
+        if (!is_input && lex_accept_word(&p->l, "dims") && !lex_int(&p->l, &dims)) return false;
+        if (dims < 0 || dims >= n_values || (dims && !is_dims(g, values[at], values[dims])))
+            return lex_error(&p->l, "result %lld holds no dims", (long long)dims);
+        port.dims = (uint32_t)dims;
         if (is_input)
             vec_push(g->arena, &g->inputs, port);
         else

@@ -254,6 +254,7 @@ static void print_port(Printer *p, const char *what, const Port *port) {
     print_text(p->out, port->name ? port->name : "");
     str_add(p->out, " ");
     print_text(p->out, port->tensor ? port->tensor : "");
+    if (port->dims) str_printf(p->out, " dims %u", port->dims);
     str_add(p->out, "\n");
 }
 

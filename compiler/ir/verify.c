@@ -107,7 +107,14 @@ void graph_verify(const Graph *g, Stage stage) {
     verify_region(&v, g->root);
     if (g->inputs.len && g->inputs.len != root->params.len)
         BUG("verify: %u input names for %u parameters", g->inputs.len, root->params.len);
-    if (g->outputs.len && g->outputs.len != root->results.len)
+    uint32_t n_dims = 0;
+    for (uint32_t i = 0; i < g->outputs.len; i++) {
+        if (!g->outputs.data[i].dims) continue;
+        n_dims++;
+        if (g->outputs.data[i].dims < g->outputs.len || g->outputs.data[i].dims >= root->results.len)
+            BUG("verify: output %u has its dims in result %u", i, g->outputs.data[i].dims);
+    }
+    if (g->outputs.len && g->outputs.len + n_dims != root->results.len)
         BUG("verify: %u output names for %u results", g->outputs.len, root->results.len);
     arena_free(scratch);
 }

@@ -376,6 +376,17 @@ static Tensor copy_to_arena(Arena *arena, const Tensor *t) {
     return out;
 }
 
+/* An output whose rank only running tells gets its dims. */
+static bool give_dims(RefSession *s, Tensor *t, const Tensor *dims, const char *name) {
+    const int64_t n = tensor_count(t);
+    if (dims->dims[0] > MAX_RANK)
+        return diag_error(s->d, name, NULL, "this output has %lld dimensions", (long long)dims->dims[0]);
+    t->rank = (int)dims->dims[0];
+    for (int i = 0; i < t->rank; i++) t->dims[i] = tensor_get_i64(dims, i);
+    return tensor_count(t) == n ||
+           diag_error(s->d, name, NULL, "the dimensions of this output do not fit its elements");
+}
+
 bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d) {
     const Graph *g = s->g;
     const Region *root = region_at(g, g->root);
@@ -405,10 +416,13 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
     }
     good = good && ref_run_region(s, g->root, args, results);
     for (uint32_t i = 0; i < root->params.len; i++) ref_slot_release(s, &args[i]);
-    for (uint32_t i = 0; good && i < root->results.len; i++) {
+    const uint32_t n_outputs = g->outputs.len ? g->outputs.len : root->results.len;
+    for (uint32_t i = 0; good && i < n_outputs; i++) {
         outputs[i] = copy_to_arena(arena, &results[i].t);
-        ref_slot_release(s, &results[i]);
+        const uint32_t dims = i < g->outputs.len ? g->outputs.data[i].dims : 0;
+        good = !dims || give_dims(s, &outputs[i], &results[dims].t, g->outputs.data[i].name);
     }
+    for (uint32_t i = 0; good && i < root->results.len; i++) ref_slot_release(s, &results[i]);
     return good;
 }
 

@@ -97,7 +97,7 @@ static int64_t plan_arena(TfoptSession *s, uint32_t *out_n) {
 
 /* Outputs lie behind the plan: they must survive the run. Their sizes are known (HOME_OUTPUT). Returns the end. */
 static int64_t add_outputs(TfoptSession *s, int64_t end) {
-    for (uint32_t i = 0; i < s->data->n_outputs; i++) {
+    for (uint32_t i = 0; i < core_n_outputs(s->data); i++) {
         uint32_t b = s->data->outputs[i].buffer;
         if (s->typed || s->program->buffers[b].kind == TFOPT_BUFFER_VIEW || s->roots[b].home != HOME_OUTPUT) continue;
         int64_t bytes = aligned(core_dim(s, s->program->buffers[b].bytes));
@@ -169,7 +169,7 @@ TfoptStatus core_bind_memory(TfoptSession *s) {
         core_set_pointer(s, s->plan[i].buffer, s->arena + s->plan[i].offset);
     }
     int64_t end = plan_bytes;
-    for (uint32_t i = 0; i < s->data->n_outputs; i++) {
+    for (uint32_t i = 0; i < core_n_outputs(s->data); i++) {
         uint32_t b = s->data->outputs[i].buffer;
         if (p->buffers[b].kind == TFOPT_BUFFER_VIEW || s->roots[b].home != HOME_OUTPUT) continue;
         s->outputs[i].own_offset = (uint64_t)end;
@@ -199,7 +199,7 @@ TfoptStatus core_prepare(TfoptSession *s) {
         s->roots[port->buffer].capacity = core_dim(s, s->program->buffers[port->buffer].bytes);
         core_set_pointer(s, port->buffer, (void *)(uintptr_t)s->inputs[i].data);
     }
-    for (uint32_t i = 0; i < s->data->n_outputs; i++) {
+    for (uint32_t i = 0; i < core_n_outputs(s->data); i++) {
         const OutputPort *port = &s->outputs[i];
         uint32_t b = s->data->outputs[i].buffer;
         int64_t bytes = core_dim(s, s->program->buffers[b].bytes);

@@ -151,6 +151,11 @@ uint64_t core_dtype_bytes(int32_t dtype); /* of an element; 0 for a number that 
  * first it lacks. */
 bool core_cpu_has(const char *features, char missing[64]);
 
+/* Outputs with those, behind them, that hold the dims of others. */
+static inline uint32_t core_n_outputs(const TfoptModelData *data) {
+    return data->n_outputs + data->n_dims_outputs;
+}
+
 /* model.c */
 TfoptStatus core_model_check(const TfoptModelData *data, const TfoptProgram **out, char *why, size_t why_bytes);
 char *core_open_error(void); /* this thread's text of ERROR_TEXT bytes */

@@ -41,7 +41,7 @@ size_t core_layout(TfoptSession *s, void *memory) {
     s->ending = carve(&c, p->n_steps, sizeof *s->ending);
     s->set_values = carve(&c, p->n_dim_sets, sizeof *s->set_values);
     s->inputs = carve(&c, s->data->n_inputs, sizeof *s->inputs);
-    s->outputs = carve(&c, s->data->n_outputs, sizeof *s->outputs);
+    s->outputs = carve(&c, core_n_outputs(s->data), sizeof *s->outputs);
     uint32_t host_args = widest_host_step(p);
     s->tensors = carve(&c, host_args, sizeof *s->tensors);
     s->host_states = carve(&c, host_args ? p->n_steps : 0, sizeof *s->host_states);
@@ -204,7 +204,7 @@ void core_tables(TfoptSession *s) {
     flag_steps(s);
     list_endings(s);
     list_ops(s);
-    for (uint32_t i = 0; i < s->data->n_outputs; i++)
+    for (uint32_t i = 0; i < core_n_outputs(s->data); i++)
         if (s->program->buffers[s->data->outputs[i].buffer].kind != TFOPT_BUFFER_OUTPUT) s->copies_outputs = true;
     if (s->copies_outputs) s->straight = false;
     for (uint32_t b = 0; b < s->program->n_buffers; b++)

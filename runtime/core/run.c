@@ -92,7 +92,7 @@ TfoptStatus core_run_block(TfoptSession *s, uint32_t block) {
 /* Outputs that are no buffers of their own (an input, a constant or a part of something passed on) go to the caller's
  * memory. */
 static TfoptStatus copy_outputs(TfoptSession *s) {
-    for (uint32_t i = 0; i < s->data->n_outputs; i++) {
+    for (uint32_t i = 0; i < core_n_outputs(s->data); i++) {
         const TfoptPort *port = &s->data->outputs[i];
         if (!s->outputs[i].data || s->program->buffers[port->buffer].kind == TFOPT_BUFFER_OUTPUT) continue;
         int64_t bytes = core_dim(s, s->program->buffers[port->buffer].bytes);

@@ -131,11 +131,24 @@ TfoptStatus tfopt_set_output(TfoptSession *s, int i, void *data, size_t bytes) {
     return TFOPT_OK;
 }
 
+/* The rank and dims that the run has found for an output. */
+static bool take_dims(const TfoptSession *s, const TfoptPort *port, TfoptTensor *out) {
+    const int64_t rank = core_dim(s, port->dims[0]), *dims = core_pointer(s, port->buffer);
+    int64_t n = 1;
+    if (rank > TFOPT_MAX_RANK || (rank > 0 && !dims)) return false;
+    for (int64_t d = 0; d < rank; d++) n = dims[d] < 0 ? -1 : core_mul(n, dims[d]);
+    if (n != out->dims[0]) return false;
+    out->rank = (int32_t)rank;
+    for (int64_t d = 0; d < rank; d++) out->dims[d] = dims[d];
+    return true;
+}
+
 TfoptStatus tfopt_get_output(const TfoptSession *s, int i, TfoptTensor *out) {
     if (i < 0 || (uint32_t)i >= s->data->n_outputs || !s->bound) return TFOPT_INVALID_ARGUMENT;
     const TfoptPort *port = &s->data->outputs[i];
     *out = (TfoptTensor){.dtype = port->dtype, .rank = port->rank};
     for (int32_t d = 0; d < port->rank; d++) out->dims[d] = core_dim(s, port->dims[d]);
+    if (port->dims_output && !take_dims(s, &s->data->outputs[port->dims_output], out)) return TFOPT_SHAPE_MISMATCH;
     out->data = s->copies_outputs && s->outputs[i].data ? s->outputs[i].data : core_pointer(s, port->buffer);
     return TFOPT_OK;
 }

@@ -290,8 +290,13 @@ int32_t tfopt_host_parse_tensor(TfoptHostCall *call) {
     }
     if (w.bad) return tfopt_invalid(call, "Could not parse `serialized` as TensorProto");
     if (type != proto_types[dtype]) return tfopt_invalid(call, "Type mismatch between parsed tensor and dtype");
-    char *out = tfopt_host_output(call, 0, rank, dims);
-    if (!out) return tfopt_no_memory(call);
+    int64_t count = 1;
+    for (int32_t i = 0; i < rank; i++)
+        if (__builtin_mul_overflow(count, dims[i], &count)) return tfopt_no_memory(call);
+    char *out = tfopt_output_1d(call, 0, count);
+    int64_t *out_dims = tfopt_output_1d(call, 1, rank);
+    if (!out || !out_dims) return tfopt_no_memory(call);
+    memcpy(out_dims, dims, (size_t)rank * sizeof *dims);
     const TfoptTensor *t = &call->outputs[0];
     const int64_t n = tfopt_elements(t), numbers = n * (dtype == TFOPT_C64 || dtype == TFOPT_C128 ? 2 : 1);
     const uint64_t size = tfopt_dtype_bytes(dtype);

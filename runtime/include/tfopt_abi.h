@@ -5,7 +5,7 @@
 #define TFOPT_ABI_H
 #include <stdint.h>
 
-#define TFOPT_ABI_VERSION 2u
+#define TFOPT_ABI_VERSION 3u
 #define TFOPT_ABI_MAGIC 0x54504f46u /* "FOPT" */
 #define TFOPT_MAX_RANK 12
 
@@ -258,7 +258,8 @@ typedef struct {
     int32_t dtype, rank;
     const TfoptDimRef *dims; /* slots of program 0; the same in all programs */
     uint32_t buffer;         /* its buffer, the same number in all programs */
-    uint32_t pad;
+    uint32_t dims_output;    /* of an output whose rank only running tells: its buffer holds the elements in a row, and
+                                this output, behind all that are named, its dims (s64); 0: an ordinary one */
 } TfoptPort;
 
 typedef struct {
@@ -271,7 +272,8 @@ typedef struct {
     uint64_t graph_hash;
     const TfoptPort *inputs, *outputs;
     const TfoptProgram *const *programs; /* best instructions first */
-    uint32_t n_inputs, n_outputs, n_programs, pad;
+    uint32_t n_inputs, n_outputs, n_programs;
+    uint32_t n_dims_outputs; /* behind the n_outputs that are the model's */
 } TfoptModelData;
 
 /* Memory that the tables of a session take, at most; a typed call (<name>_run) keeps them in front of the arena. */

@@ -91,7 +91,7 @@ void ops_doc(FILE *out) {
         if (map_add(&seen, rows[i].name, i))
             lines[n++] = (DocLine){rows[i].name, "imported", classes_of(&rows[i], arena)};
     for (uint32_t i = 0; i < n_host; i++)
-        if (map_add(&seen, host[i].name, i))
+        if (host[i].name[0] != '_' && map_add(&seen, host[i].name, i)) /* _: a form of ours */
             lines[n++] = (DocLine){host[i].name, arena_printf(arena, "host, %s", host[i].family), ""};
     qsort(lines, n, sizeof *lines, compare_lines);
     fprintf(

@@ -28,14 +28,14 @@ class _String(ctypes.Structure):
 
 class _Port(ctypes.Structure):
     _fields_ = [("name", ctypes.c_char_p), ("node", ctypes.c_char_p), ("dtype", ctypes.c_int32), ("rank", ctypes.c_int32),
-                ("dims", ctypes.POINTER(ctypes.c_int64)), ("buffer", ctypes.c_uint32), ("pad", ctypes.c_uint32)]
+                ("dims", ctypes.POINTER(ctypes.c_int64)), ("buffer", ctypes.c_uint32), ("dims_output", ctypes.c_uint32)]
 
 
 class _ModelData(ctypes.Structure):
     _fields_ = [("magic", ctypes.c_uint32), ("abi_version", ctypes.c_uint32), ("name", ctypes.c_char_p), ("signature", ctypes.c_char_p),
                 ("compiler_version", ctypes.c_char_p), ("target", ctypes.c_char_p), ("precision", ctypes.c_char_p), ("graph_hash", ctypes.c_uint64),
                 ("inputs", ctypes.POINTER(_Port)), ("outputs", ctypes.POINTER(_Port)), ("programs", ctypes.c_void_p), ("n_inputs", ctypes.c_uint32),
-                ("n_outputs", ctypes.c_uint32), ("n_programs", ctypes.c_uint32), ("pad", ctypes.c_uint32)]
+                ("n_outputs", ctypes.c_uint32), ("n_programs", ctypes.c_uint32), ("n_dims_outputs", ctypes.c_uint32)]
 
 
 class _SessionOptions(ctypes.Structure):
