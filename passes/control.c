@@ -236,7 +236,8 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
          *seen = NEW_ARRAY(u->scratch, bool, g->nodes.len);
     NodeId *stack = NEW_ARRAY(u->scratch, NodeId, g->nodes.len);
     for (uint32_t i = 0; i < count; i++)
-        live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i));
+        live[i] = is_used(uses, n->outputs[i]) || is_used(uses, loop_param(g, n, LOOP_CONDITION, i)) ||
+                  !shape_equal(shape_at(g, n->inputs[i]), shape_at(g, n->outputs[i])); /* it sets symbols */
     /* What sets symbols or fills tables is needed although no value leads to it: it keeps what it reads. */
     const Region *body_region = region_at(g, n->regions[LOOP_BODY]);
     for (uint32_t i = 0; i < body_region->nodes.len; i++) {
@@ -252,17 +253,13 @@ static bool remove_unused(Unit *u, NodeId id, const uint32_t *uses) {
             mark_params(g, loop_next(g, n, i), seen, live, stack);
         }
     }
-    /* Sizes of results may come from values that nobody reads: a loop that sets symbols keeps what it carries. */
     bool changed = false;
     for (uint32_t i = count; i-- > 0;) {
         n = node_at(g, id);
-        if (live[i] || n->n_inputs == 1 || !shape_equal(shape_at(g, n->inputs[i]), shape_at(g, n->outputs[i])))
-            continue;
+        if (live[i] || n->n_inputs == 1) continue;
         for (uint32_t r = 0; r < 2; r++) remove_param(g, n->regions[r], i);
         Region *body = region_at(g, n->regions[LOOP_BODY]);
-        ValueId next = body->results.data[i];
         remove_at(body->results.data, &body->results.len, i);
-        (void)next;
         remove_at(node_at(g, id)->inputs, &node_at(g, id)->n_inputs, i);
         remove_output(g, id, i);
         rewrite_record(u, "control", "carried for nobody", node_at(g, id)->name, 0, 0);

@@ -83,9 +83,15 @@ bool import_reshape(Import *c) {
         if (!dim_is(to.dims[i], -1)) known = dim_mul(t, known, to.dims[i]);
     }
     if (n_rest > 1) return bad(c, "the new shape has more than one -1");
-    if (dim_is(known, 0)) {
+    if (dim_is(known, 0)) { /* of nothing, the rest is what the other sizes leave */
+        Dim elements = dim_const(1);
+        Dim others = dim_const(1);
+        for (int i = 0; i < from.rank; i++) elements = dim_mul(t, elements, dim_max(t, from.dims[i], dim_const(1)));
         for (int i = 0; i < to.rank; i++)
-            if (dim_is(to.dims[i], -1)) to.dims[i] = dim_const(0);
+            if (!dim_is(to.dims[i], -1)) others = dim_mul(t, others, dim_max(t, to.dims[i], dim_const(1)));
+        Dim rest = dim_floordiv(t, elements, others);
+        for (int i = 0; i < to.rank; i++)
+            if (dim_is(to.dims[i], -1)) to.dims[i] = rest;
         return give(c, make_reshape(c, c->in[0], &to));
     }
     if (n_rest == 1) {

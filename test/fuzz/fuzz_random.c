@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     Random r = {.data = data, .size = size, .state = size};
     Case c = {.settings = {.cpu = "x86-64-v3", .level = 3}};
     bool tensorflow = random_chance(&r, 50);
-    if (tensorflow ? random_tf_graph(w, arena, &r, c.inputs) : random_graph(w, arena, &r)) {
+    if (tensorflow ? random_tf_graph(w, arena, &r, c.inputs, NEW(arena, TfMaker)) : random_graph(w, arena, &r)) {
         c.g = w->g;
         c.n_bindings = w->n_symbols ? N_BINDINGS : 1;
         for (int b = 0; b < c.n_bindings && !tensorflow; b++) c.inputs[b] = random_inputs(w, b, arena);

@@ -41,7 +41,8 @@ void settings_print(const Settings *s, Str *out) {
 
 /* ---- building */
 
-static Graph *rewritten(const Case *c, const Machine *machine, const char *stop_after, Arena *arena, Diag *d) {
+static Graph *rewritten(const Case *c, const Machine *machine, const char *stop_after, Arena *arena, Diag *d,
+                        Coverage *fired) {
     PassOptions options = {
         .level = c->settings.level, .skip = c->settings.skip, .stop_after = stop_after, .fold_limit = 64 << 20};
     Unit u = {.g = graph_copy(arena, c->g),
@@ -51,6 +52,7 @@ static Graph *rewritten(const Case *c, const Machine *machine, const char *stop_
               .scratch = arena_new(),
               .d = d};
     passes_run(&u);
+    for (uint32_t i = 0; fired && i < u.rewrites.len; i++) cover_pass(fired, u.rewrites.data[i].pass);
     arena_free(u.scratch);
     return u.g;
 }
@@ -63,7 +65,7 @@ static bool compile_case(Case *c, LlvmUnit *unit, const char *name, const char *
     const char *triple = llvm_default_triple(arena), *own = arena_printf(arena, "%s/%s", folder, name);
     const IsaRow *isa = isa_find(arena, c->settings.cpu, triple, d);
     if (!isa) return false;
-    Graph *g = rewritten(c, machine_of(isa), NULL, arena, d);
+    Graph *g = rewritten(c, machine_of(isa), NULL, arena, d, &c->coverage);
     LowerOptions lower = {.threads = c->settings.threads, .max_memory = (int64_t)1 << 32};
     c->program = d->n_errors ? NULL : program_build(arena, g, machine_of(isa), isa, &lower, d);
     if (!c->program) return false;
@@ -84,7 +86,7 @@ void print_code(const Case *c, Str *out) {
     Diag d;
     diag_init(&d, arena, NULL);
     const IsaRow *isa = isa_find(arena, c->settings.cpu, llvm_default_triple(arena), &d);
-    Graph *g = rewritten(c, machine_of(isa), NULL, arena, &d);
+    Graph *g = rewritten(c, machine_of(isa), NULL, arena, &d, NULL);
     LowerOptions lower = {.threads = c->settings.threads};
     graph_print(g, out, false);
     Program *p = program_build(arena, g, machine_of(isa), isa, &lower, &d);
@@ -266,7 +268,7 @@ static bool right_after(const Case *c, const Machine *machine, const char *stop_
                         Arena *arena) {
     Diag d;
     diag_init(&d, arena, NULL);
-    Graph *g = rewritten(c, machine, stop_after, arena, &d);
+    Graph *g = rewritten(c, machine, stop_after, arena, &d, NULL);
     bool same = true;
     for (int b = 0; b < c->n_bindings && same; b++) {
         if (e[b].uncertain || e[b].fails) continue; /* what is of no use cannot fail any more */

@@ -3,6 +3,7 @@
 #define FUZZ_RANDOM_CODE_H
 #include "random_graph.h"
 #include "kern/kern.h"
+#include "random_coverage.h"
 
 typedef struct {
     int threads;      /* 0, 1, 2 */
@@ -30,6 +31,7 @@ typedef struct {
     Verdict verdict;
     char why[WHY];
     uint64_t n_elements, n_free;
+    Coverage coverage; /* passes */
 } Case;
 
 /* Random settings for this machine; threads < 0 and cpu NULL leave them open. */

@@ -1,9 +1,13 @@
 /* random_graphs: graphs that nobody wrote, through the reference evaluator and as compiled code.
    usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] [keep=DIR] [ops=tf|ir] [here]
-   [-v] Graph k comes of seed N+k alone. Each is compiled with random settings, run twice for each of two sets of sizes
-   and compared (random_judge.h). Batches are child processes, so that a crash or a hang is one graph's. What differs is
-   printed with its seed, made as small as it goes (random_minimise.c); exit 1. */
+   [coverage] [dump=DIR] [-v] Graph k comes of seed N+k alone. Each is compiled with random settings, run twice for each
+   of two sets of sizes and compared (random_judge.h). Batches are child processes, so that a crash or a hang is one
+   graph's. What differs is printed with its seed, made as small as it goes (random_minimise.c); exit 1. coverage: which
+   rows of the tables were met. dump: nothing is compiled; TensorFlow graphs go into DIR with the reference's answers,
+   for random_oracle.py. */
 #include "random_code.h"
+#include "random_coverage.h"
+#include "random_judge.h"
 #include "random_minimise.h"
 #include "random_tf.h"
 
@@ -21,9 +25,10 @@ typedef struct {
     uint64_t count, seed;
     int threads, seconds;
     uint32_t batch;
-    const char *cpu, *keep;
+    const char *cpu, *keep, *dump;
     char kind;          /* 't': TensorFlow's ops, 'i': ours; 0: both */
     bool verbose, here; /* here: in this process, for debuggers */
+    bool coverage;
 } Options;
 
 enum { MOST_BATCH = 256 };
@@ -33,14 +38,17 @@ typedef struct {
     Verdict verdict;
     char why[WHY];
     uint64_t n_elements, n_free;
+    Coverage coverage;
 } Answer;
 
-static void case_of_seed(Case *c, const Options *o, uint64_t seed, Arena *arena) {
+/* `made`: the TensorFlow graph, where it is one. */
+static void case_of_seed(Case *c, const Options *o, uint64_t seed, TfMaker *made, Arena *arena) {
     Random r = {.state = seed * 0x9e3779b97f4a7c15u + 12345};
     RandomGraph *w = NEW(arena, RandomGraph);
     *c = (Case){.verdict = SAME};
+    *made = (TfMaker){0};
     bool tensorflow = o->kind ? o->kind == 't' : random_chance(&r, 35);
-    if (tensorflow ? !random_tf_graph(w, arena, &r, c->inputs) : !random_graph(w, arena, &r)) {
+    if (tensorflow ? !random_tf_graph(w, arena, &r, c->inputs, made) : !random_graph(w, arena, &r)) {
         c->verdict = NOTHING;
         return;
     }
@@ -50,17 +58,56 @@ static void case_of_seed(Case *c, const Options *o, uint64_t seed, Arena *arena)
     c->settings = random_settings(&w->r, arena, o->threads, o->cpu);
 }
 
+static void write_file(const char *folder, const char *kind, uint64_t seed, const Str *text, Arena *arena) {
+    Diag d;
+    diag_init(&d, arena, NULL);
+    const char *path = arena_printf(arena, "%s/seed-%llu%s", folder, (unsigned long long)seed, kind);
+    if (!file_write(arena, path, str_text(text), text->len, &d)) diag_print(&d, stderr, false);
+}
+
+/* The graph, and beside it inputs, answers and what they may be off, as constants. */
+static void dump(const Options *o, const Case *c, const TfMaker *m, uint64_t seed, Arena *arena) {
+    Str text;
+    if (!m->n_outputs || c->verdict == NOTHING) return;
+    str_init(&text, arena);
+    tf_write(m, &text);
+    write_file(o->dump, ".pbtxt", seed, &text, arena);
+    str_init(&text, arena);
+    for (int b = 0; b < c->n_bindings; b++) {
+        Expectation e;
+        expect(&e, c->g, c->inputs[b], 8, 1, arena);
+        for (uint32_t i = 0; i < c->g->inputs.len; i++)
+            tf_write_constant(arena_printf(arena, "in/%d/%s", b, c->g->inputs.data[i].name), &c->inputs[b][i], &text);
+        for (uint32_t i = 0; i < e.n_outputs && !e.fails && !e.uncertain; i++) {
+            const char *name = arena_printf(arena, "%d/n%u:%u", b, m->outputs[i].node, m->outputs[i].output);
+            tf_write_constant(arena_printf(arena, "out/%s", name), &e.outputs[i], &text);
+            int64_t n = expected_numbers(&e.outputs[i]);
+            Tensor slack = tensor_new(arena, DTYPE_F64, 1, &n);
+            for (int64_t k = 0; k < n; k++) tensor_set_f64(&slack, k, e.slack[i][k]);
+            tf_write_constant(arena_printf(arena, "slack/%s", name), &slack, &text);
+        }
+    }
+    write_file(o->dump, "-values.pbtxt", seed, &text, arena);
+}
+
 /* In a child: graphs of seeds from `seed` on. */
 static void run_batch(const Options *o, uint64_t seed, uint32_t n, Answer *answers) {
     Arena *arena = arena_new();
     Case *cases = NEW_ARRAY(arena, Case, n);
-    for (uint32_t i = 0; i < n; i++) case_of_seed(&cases[i], o, seed + i, arena);
-    judge_cases(cases, n, arena);
+    TfMaker *made = NEW_ARRAY(arena, TfMaker, n);
+    for (uint32_t i = 0; i < n; i++) case_of_seed(&cases[i], o, seed + i, &made[i], arena);
+    if (o->dump)
+        for (uint32_t i = 0; i < n; i++) dump(o, &cases[i], &made[i], seed + i, arena);
+    else
+        judge_cases(cases, n, arena);
     for (uint32_t i = 0; i < n; i++) {
         answers[i].verdict = cases[i].verdict;
         memcpy(answers[i].why, cases[i].why, WHY);
         answers[i].n_elements = cases[i].n_elements;
         answers[i].n_free = cases[i].n_free;
+        answers[i].coverage = cases[i].coverage;
+        if (cases[i].g) cover_graph(&answers[i].coverage, cases[i].g);
+        cover_tensorflow(&answers[i].coverage, &made[i]);
     }
     arena_free(arena);
 }
@@ -88,18 +135,19 @@ static void batch_in_child(const Options *o, uint64_t seed, uint32_t n, Answer *
 static void report(const Options *o, uint64_t seed, const Answer *a) {
     Arena *arena = arena_new();
     Case c;
+    TfMaker made;
     printf("seed %llu: %s\n", (unsigned long long)seed, a->why);
     printf("repeat: build/random_graphs 1 seed=%llu -v\n", (unsigned long long)seed);
     int status = in_child(o->seconds, true);
     if (status == IN_CHILD) {
-        case_of_seed(&c, o, seed, arena);
+        case_of_seed(&c, o, seed, &made, arena);
         _exit(0);
     }
     if (status != 0) {
         printf("dies while the graph is made\n");
         return;
     }
-    case_of_seed(&c, o, seed, arena);
+    case_of_seed(&c, o, seed, &made, arena);
     minimise(&c, a->verdict, o->seconds, arena);
     Str text;
     str_init(&text, arena);
@@ -112,12 +160,9 @@ static void report(const Options *o, uint64_t seed, const Answer *a) {
     }
     fflush(stdout);
     if (o->keep) {
-        Diag d;
         str_init(&text, arena);
         case_print(&c, &text);
-        diag_init(&d, arena, NULL);
-        file_write(arena, arena_printf(arena, "%s/seed-%llu.txt", o->keep, (unsigned long long)seed), str_text(&text),
-                   text.len, &d);
+        write_file(o->keep, ".txt", seed, &text, arena);
     }
     arena_free(arena);
 }
@@ -145,6 +190,10 @@ static bool parse(Options *o, int argc, char **argv) {
             o->kind = argv[i][4];
         else if (strncmp(argv[i], "keep=", 5) == 0)
             o->keep = argv[i] + 5;
+        else if (strncmp(argv[i], "dump=", 5) == 0)
+            o->dump = argv[i] + 5, o->kind = 't';
+        else if (strcmp(argv[i], "coverage") == 0)
+            o->coverage = true;
         else if (strcmp(argv[i], "here") == 0)
             o->here = true;
         else if (strcmp(argv[i], "-v") == 0)
@@ -167,12 +216,13 @@ int main(int argc, char **argv) {
     Options o = {.threads = -1, .seconds = 60, .batch = 24, .seed = 1};
     if (!parse(&o, argc, argv)) {
         fprintf(stderr, "usage: random_graphs COUNT [seed=N] [threads=0|1|2] [cpu=NAME] [batch=N] [seconds=N] "
-                        "[keep=DIR] [ops=tf|ir] [here] [-v]\n");
+                        "[keep=DIR] [ops=tf|ir] [coverage] [dump=DIR] [here] [-v]\n");
         return 2;
     }
     Answer *answers =
         mmap(NULL, sizeof(Answer) * MOST_BATCH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (answers == MAP_FAILED) return 1;
+    CoverageCounts coverage = {0};
     uint64_t counts[5] = {0}, n_elements = 0, n_free = 0;
     double started = now();
     for (uint64_t done = 0; done < o.count; done += o.batch) {
@@ -182,12 +232,14 @@ int main(int argc, char **argv) {
             counts[answers[i].verdict]++;
             n_elements += answers[i].n_elements;
             n_free += answers[i].n_free;
+            coverage_count(&coverage, &answers[i].coverage);
             if (answers[i].verdict == REFUSED && o.verbose)
                 printf("seed %llu refused: %s\n", (unsigned long long)(o.seed + done + i), answers[i].why);
             if (answers[i].verdict >= DIFFERENT) report(&o, o.seed + done + i, &answers[i]);
         }
     }
     double seconds = now() - started;
+    if (o.coverage) coverage_print(&coverage);
     printf("%llu graphs in %.0f s (%.1f a second): %llu alike, %llu refused, %llu empty, %llu DIFFERENT, %llu DIED; "
            "%.1f %% of %llu elements left to rounding\n",
            (unsigned long long)o.count, seconds, (double)o.count / seconds, (unsigned long long)counts[SAME],

@@ -195,7 +195,7 @@ static bool is_complex(DType t) {
     return dtype_info(t)->class_ == CLASS_COMPLEX;
 }
 
-static int64_t number_count(const Tensor *t) {
+int64_t expected_numbers(const Tensor *t) {
     return tensor_count(t) * (is_complex(t->dtype) ? 2 : 1);
 }
 
@@ -239,7 +239,7 @@ static void learn(Expectation *e, const Tensor *noisy) {
             e->uncertain = true;
             return;
         }
-        for (int64_t i = number_count(t); i-- > 0;) {
+        for (int64_t i = expected_numbers(t); i-- > 0;) {
             if (!has_tolerance(t->dtype)) {
                 if (!same_element(t, &noisy[o], i)) e->slack[o][i] = INFINITY;
                 continue;
@@ -263,7 +263,7 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
     e->fails = !ref_run(s, inputs, e->outputs, arena, &d);
     if (e->fails) e->error = d.entries.len ? d.entries.data[0].message : "";
     for (uint32_t o = 0; o < e->n_outputs && !e->fails; o++)
-        e->slack[o] = NEW_ARRAY(arena, double, number_count(&e->outputs[o]) + 1);
+        e->slack[o] = NEW_ARRAY(arena, double, expected_numbers(&e->outputs[o]) + 1);
     ref_close(s);
     for (int run = 0; run < runs && !e->uncertain; run++) {
         static const int signs[] = {1, -1, 0, 0};
@@ -282,7 +282,7 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
     }
     for (uint32_t o = 0; o < e->n_outputs && !e->fails; o++) {
         const Tensor *t = &e->outputs[o];
-        for (int64_t i = number_count(t); i-- > 0;) {
+        for (int64_t i = expected_numbers(t); i-- > 0;) {
             double *slack = &e->slack[o][i], x = has_tolerance(t->dtype) ? fabs(number_at(t, i)) : 0;
             e->n_elements++;
             e->n_free += isinf(*slack) ? 1 : 0;
@@ -308,7 +308,7 @@ bool as_expected(const Expectation *e, uint32_t o, const Tensor *got, char *why,
                 snprintf(why + at, size - (size_t)at, " %lld/%lld", (long long)got->dims[i], (long long)want->dims[i]);
         return false;
     }
-    for (int64_t i = 0; i < number_count(want); i++) {
+    for (int64_t i = 0; i < expected_numbers(want); i++) {
         double slack = e->slack[o][i];
         if (isinf(slack)) continue;
         if (!has_tolerance(want->dtype)) {

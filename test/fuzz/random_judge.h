@@ -19,6 +19,8 @@ typedef struct {
 
 /* `runs` runs with noise of `strength` times what is expected of rounding. Memory from `arena`. */
 void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, double strength, Arena *arena);
+/* Numbers of a tensor: its elements, two each of complex ones. */
+int64_t expected_numbers(const Tensor *t);
 /* Whether `got` is right for output i; else says why. */
 bool as_expected(const Expectation *e, uint32_t i, const Tensor *got, char *why, size_t size);
 #endif
