@@ -1,4 +1,5 @@
-/* import_gradient_layers: gradients of batch normalisation, and of broadcasting: which axes a gradient is summed over. */
+/* import_gradient_layers: gradients of batch normalisation, and of broadcasting: which axes a gradient is summed over.
+ */
 #include "frontend/import_arithmetic.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Images to bytes: JPEG by libjpeg, PNG by libpng, with the settings of TensorFlow's encoders, so that the bytes are the
-   same where the libraries are. Only models that encode link these libraries. */
+/* Images to bytes: JPEG by libjpeg, PNG by libpng, with the settings of TensorFlow's encoders, so that the bytes are
+   the same where the libraries are. Only models that encode link these libraries. */
 #include "hostops/text.h"
 #include <png.h>
 #include <setjmp.h>
@@ -156,11 +156,8 @@ int32_t tfopt_host_encode_jpeg_variable_quality(TfoptHostCall *call) {
     if (tfopt_elements(&call->inputs[1]) != 1) return tfopt_invalid(call, "quality must be a scalar");
     const int64_t quality = tfopt_int_at(&call->inputs[1], 0);
     if (quality < 0 || quality > 100) return tfopt_invalid(call, "quality must be in [0,100]");
-    const JpegSettings o = {.quality = (int)quality,
-                            .chroma_downsampling = true,
-                            .density_unit = 1,
-                            .x_density = 300,
-                            .y_density = 300};
+    const JpegSettings o = {
+        .quality = (int)quality, .chroma_downsampling = true, .density_unit = 1, .x_density = 300, .y_density = 300};
     const int32_t status = check_jpeg(call, 0);
     return status == TFOPT_OK ? write_jpeg(call, &call->inputs[0], &o) : status;
 }

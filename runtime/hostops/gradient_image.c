@@ -35,8 +35,7 @@ static Between between(int64_t i, float scale, int64_t size, bool half_pixel) {
 /* (gradient [b,h,w,c] f32, images): of the images */
 int32_t tfopt_host_resize_bilinear_gradient(TfoptHostCall *call) {
     const TfoptTensor *given = &call->inputs[0], *images = &call->inputs[1];
-    if (given->rank != 4 || images->rank != 4 || given->dims[0] != images->dims[0] ||
-        given->dims[3] != images->dims[3])
+    if (given->rank != 4 || images->rank != 4 || given->dims[0] != images->dims[0] || given->dims[3] != images->dims[3])
         return tfopt_invalid(call, "the gradient and the images do not fit");
     const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0,
                half_pixel = tfopt_call_int(call, "half_pixel_centers", 0) != 0;
@@ -134,8 +133,7 @@ static bool crops_fit(TfoptHostCall *call, int32_t first) {
 int32_t tfopt_host_crop_and_resize_image_gradient(TfoptHostCall *call) {
     const TfoptTensor *given = &call->inputs[0];
     TfoptTensor like = {.dtype = call->outputs[0].dtype, .rank = 4};
-    if (!crops_fit(call, 1) || !tfopt_gradient_shape(&call->inputs[3], 4, like.dims) ||
-        like.dims[3] != given->dims[3])
+    if (!crops_fit(call, 1) || !tfopt_gradient_shape(&call->inputs[3], 4, like.dims) || like.dims[3] != given->dims[3])
         return tfopt_invalid(call, "the gradient, the boxes and image_size do not fit");
     if (!tfopt_gradient_zeros(call, 0, &like)) return tfopt_no_memory(call);
     const TfoptTensor *out = &call->outputs[0];

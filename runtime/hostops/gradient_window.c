@@ -210,8 +210,7 @@ int32_t tfopt_host_avg_pool_gradient(TfoptHostCall *call) {
         return tfopt_invalid(call, "orig_input_shape must have 4 or 5 sizes, as the gradient");
     const int32_t status = windows_init(call, like.dims, given->rank, 0, &w);
     if (status != TFOPT_OK) return status;
-    if (!fits_output(&w, given))
-        return tfopt_invalid(call, "the gradient does not have the shape that pooling gives");
+    if (!fits_output(&w, given)) return tfopt_invalid(call, "the gradient does not have the shape that pooling gives");
     if (!tfopt_gradient_zeros(call, 0, &like)) return tfopt_no_memory(call);
     const TfoptTensor *out = &call->outputs[0];
     const int64_t cells = windows_cells(&w);
@@ -264,9 +263,8 @@ static int32_t dilation(TfoptHostCall *call, bool of_filter) {
             const int64_t y = top + tap / a[1].kernel * a[0].rate, x = left + tap % a[1].kernel * a[1].rate;
             if (y < 0 || x < 0 || y >= a[0].in || x >= a[1].in) continue;
             const int64_t at = ((image * a[0].in + y) * a[1].in + x) * channels + k, f = tap * channels + k;
-            const double v = tfopt_is_float_type(t->dtype)
-                                 ? tfopt_real_at(t, at) + tfopt_real_at(filter, f)
-                                 : (double)(tfopt_int_at(t, at) + tfopt_int_at(filter, f));
+            const double v = tfopt_is_float_type(t->dtype) ? tfopt_real_at(t, at) + tfopt_real_at(filter, f)
+                                                           : (double)(tfopt_int_at(t, at) + tfopt_int_at(filter, f));
             if (best_at < 0 || v > best) {
                 best = v;
                 best_at = at;
@@ -337,9 +335,8 @@ static int32_t fractional(TfoptHostCall *call, bool average) {
         const int64_t k = i % channels, column = i / channels % columns.n, row = i / channels / columns.n % rows.n,
                       image = i / channels / columns.n / rows.n, y1 = cut_end(&rows, row),
                       x1 = cut_end(&columns, column);
-        const double share = average ? tfopt_real_at(given, i) / (double)((y1 - rows.starts[row]) *
-                                                                          (x1 - columns.starts[column]))
-                                     : 0;
+        const double share =
+            average ? tfopt_real_at(given, i) / (double)((y1 - rows.starts[row]) * (x1 - columns.starts[column])) : 0;
         int64_t best = -1;
         for (int64_t y = rows.starts[row]; y < y1; y++) {
             for (int64_t x = columns.starts[column]; x < x1; x++) {

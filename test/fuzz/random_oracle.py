@@ -9,6 +9,7 @@ not judged). Prints what differs and, at the end, how many graphs were judged; e
 import glob
 import os
 import re
+import signal
 import sys
 
 os.environ["TF_ENABLE_ONEDNN_OPTS"] = "0"
@@ -20,6 +21,7 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import op_def_registry
 
 v1 = tf.compat.v1
+tf.get_logger().setLevel("ERROR")
 # What TensorFlow has no CPU kernel for, or makers do not feed as it wants it, says nothing.
 NOT_THERE = "No OpKernel was registered", "expected type resource", "doesn't exist as a kernel"
 
@@ -125,23 +127,36 @@ def judge(path):
     return found
 
 
+def judge_in_child(path):
+    """0: alike, 1: differs, 2: TensorFlow does not take the graph, else: died, or ran for too long."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    signal.alarm(60)
+    status = 0
+    try:
+        for line in judge(path):
+            print(os.path.basename(path), line, flush=True)
+            status = 1
+    except Exception as e:  # a maker's attributes do not suit the op
+        print(os.path.basename(path), f"not run: {str(e)[:300]}", flush=True)
+        status = 2
+    os._exit(status)
+
+
 def main():
     paths = sorted(p for p in glob.glob(os.path.join(sys.argv[1], "seed-*.pbtxt")) if not p.endswith("-values.pbtxt"))
     if len(sys.argv) > 2:
         paths = [p for p in paths if re.search(r"seed-(\d+)", p).group(1) in sys.argv[2:]]
-    different = refused = 0
+    counts = [0, 0, 0]
     for path in paths:
-        try:
-            found = judge(path)
-        except Exception as e:  # TensorFlow does not take the graph: a maker's attributes do not suit the op
-            refused += 1
-            print(os.path.basename(path), f"not run: {str(e)[:300]}", flush=True)
-            continue
-        different += bool(found)
-        for line in found:
-            print(os.path.basename(path), line, flush=True)
-    print(f"{len(paths)} graphs, {refused} that TensorFlow does not take, {different} differ")
-    return different != 0
+        status = judge_in_child(path)
+        if status not in (0, 1, 2):
+            print(os.path.basename(path), f"died: {status}", flush=True)
+            status = 1
+        counts[status] += 1
+    print(f"{len(paths)} graphs: {counts[0]} alike, {counts[1]} differ, {counts[2]} not taken by TensorFlow")
+    return counts[1] != 0
 
 
 if __name__ == "__main__":

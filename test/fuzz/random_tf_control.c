@@ -100,8 +100,8 @@ static void lower_if(TfMaker *m, const TfNode *n, TfInput pick, const TfInput *i
     inline_body(m, &other, no, off, b);
     const TfAttr *types = tf_attr(n, "Tout");
     for (uint32_t i = 0; i < then.n_results; i++)
-        out[i] = (TfInput){
-            push_of_type(m, "Merge", 2, (TfInput[]){b[i], a[i]}, dtype_from_tf((int)types->v.ints[i])), 0};
+        out[i] =
+            (TfInput){push_of_type(m, "Merge", 2, (TfInput[]){b[i], a[i]}, dtype_from_tf((int)types->v.ints[i])), 0};
 }
 
 static void lower_while(TfMaker *m, const TfNode *n, const TfInput *in, TfInput *out) {
@@ -232,9 +232,9 @@ static bool branches(TfMaker *m, const char *op, const TfTensor *selector, uint3
         if (!bodies[i]) return false;
         tf_fill(bodies[i], (int)random_between(m->r, 1, 4));
         for (uint32_t k = 0; k < n_results; k++) {
-            TfTensor t = i == 0                      ? latest(bodies[i], "FIUBFIUBS")
+            TfTensor t = i == 0                    ? latest(bodies[i], "FIUBFIUBS")
                          : random_chance(m->r, 85) ? tf_like(bodies[i], types[k], &wanted[k], false)
-                                                     : latest(bodies[i], (char[]){dtype_letter(types[k]), 0});
+                                                   : latest(bodies[i], (char[]){dtype_letter(types[k]), 0});
             if (t.rank < 0 || (i > 0 && t.dtype != types[k])) return false;
             if (i == 0) wanted[k] = t, types[k] = t.dtype;
             results[i][k] = t.at;
@@ -270,9 +270,9 @@ static bool branches(TfMaker *m, const char *op, const TfTensor *selector, uint3
 bool tf_make_if(TfMaker *m, const TfRow *row) {
     TfTensor scalar = {.rank = 0};
     if (m->depth >= TF_MOST_DEPTH) return false;
-    TfTensor selector = random_chance(m->r, 85) ? scalar_bool(m)
+    TfTensor selector = random_chance(m->r, 85)   ? scalar_bool(m)
                         : random_chance(m->r, 50) ? tf_like(m, DTYPE_S32, &scalar, false)
-                                                    : tf_pick(m, "FIB", 0, 2);
+                                                  : tf_pick(m, "FIB", 0, 2);
     return selector.rank >= 0 && branches(m, row->op, &selector, 2);
 }
 

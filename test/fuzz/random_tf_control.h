@@ -15,8 +15,8 @@ typedef struct {
 /* A body to be filled, with arguments for these tensors of m; NULL when they cannot be computed. */
 TfMaker *tf_begin_body(TfMaker *m, uint32_t n, const TfTensor *arguments);
 void tf_add_arguments(TfArguments *all, const TfMaker *inner, uint32_t from);
-/* The body as a function, its name (arrays have one element more than they need): of its own arguments the first n_own are the function's first ones, the others come
-   from `rest` on. */
+/* The body as a function, its name (arrays have one element more than they need): of its own arguments the first n_own
+   are the function's first ones, the others come from `rest` on. */
 const char *tf_end_body(TfMaker *inner, const TfArguments *all, uint32_t n_own, uint32_t rest, uint32_t n_results,
                         const TfInput *results, const DType *types);
 TfAttr tf_of_dtypes(TfMaker *m, const char *name, uint32_t n, const DType *dtypes);

@@ -177,8 +177,7 @@ static bool make_list(TfMaker *m, const char *op, bool array) {
                                                      : tf_pick(m, (char[]){dtype_letter(l.dtype), 0}, 0, 3);
             good = value.rank >= 0 && value.dtype == l.dtype;
             if (push)
-                l.handle =
-                    item_attrs_node(m, "TensorListPushBack", 2, (TfInput[]){l.handle, value.at}, l.dtype);
+                l.handle = item_attrs_node(m, "TensorListPushBack", 2, (TfInput[]){l.handle, value.at}, l.dtype);
             else if (array || random_chance(m->r, 85))
                 store(m, &l, int_scalar(m, i).at, value.at);
         }

@@ -149,7 +149,7 @@ bool tf_make_gather(TfMaker *m, const TfRow *row) {
     if (tf_least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)) < 1 || strcmp(row->op, "ResourceGather") == 0)
         return false;
     in[1] = tf_indexes(m, t, (int)random_below(m->r, 3), dims,
-                         tf_least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)));
+                       tf_least_size(&in[0], (int)(axis < 0 ? axis + in[0].rank : axis)));
     in[2] = tf_ints(m, DTYPE_S32, 0, 1, &axis);
     TfAttr a[] = {tf_of_type("Tparams", in[0].dtype), tf_of_type("Tindices", t), tf_of_type("Taxis", DTYPE_S32),
                   tf_of_int("batch_dims", 0)};

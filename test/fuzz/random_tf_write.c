@@ -120,8 +120,7 @@ static void write_nodes(const char *field, const TfNode *nodes, uint32_t n_nodes
             write_input(nodes, n->inputs[k], out);
             str_add(out, "\"\n");
         }
-        for (uint32_t k = 0; k < n->n_controls; k++)
-            str_printf(out, "  input: \"^%s\"\n", nodes[n->controls[k]].name);
+        for (uint32_t k = 0; k < n->n_controls; k++) str_printf(out, "  input: \"^%s\"\n", nodes[n->controls[k]].name);
         for (uint32_t k = 0; k < n->n_attrs; k++) write_attr(&n->attrs[k], out);
         str_add(out, "}\n");
     }

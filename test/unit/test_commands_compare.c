@@ -87,7 +87,8 @@ static void test_nan_and_infinity(void **state) {
     (void)state;
     Arena *a = arena_new();
     const Tensor want = floats(a, 0, (float[]){NAN, INFINITY, 100, 1});
-    const Tensor near = floats(a, 0, (float[]){NAN, INFINITY, 100.001f, 1}), far = floats(a, 0, (float[]){0, 0, 100, 1});
+    const Tensor near = floats(a, 0, (float[]){NAN, INFINITY, 100.001f, 1}),
+                 far = floats(a, 0, (float[]){0, 0, 100, 1});
     const Comparison good = compare_tensors(&near, &want, 2e-5, 0), bad = compare_tensors(&far, &want, 2e-5, 0);
     assert_true(good.ok && good.max_want == 100 && good.worst == 2);
     assert_true(!bad.ok && isinf(bad.max_difference) && bad.worst == 0);

@@ -17,8 +17,8 @@ typedef enum {
 typedef struct {
     const char *op;
     Kind kind;
-    int64_t rhs;                    /* columns of a second operand, 0: there is none */
-    const char *flags[2];           /* attributes that are drawn */
+    int64_t rhs;          /* columns of a second operand, 0: there is none */
+    const char *flags[2]; /* attributes that are drawn */
     bool square, complex_only, real_only;
     int32_t outputs;
     double tolerance; /* of the largest element, for f64 */
