@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,9 +46,16 @@ static bool run(Arena *arena, Command *c, const char *temp_dir, Diag *d) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, 1, 2);
+    posix_spawnattr_t attributes; /* whatever signals this process holds back, the tool does not */
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     add(arena, c, NULL);
     pid_t pid;
-    int error = posix_spawnp(&pid, c->data[0], &actions, NULL, (char **)(uintptr_t)c->data, environ);
+    int error = posix_spawnp(&pid, c->data[0], &actions, &attributes, (char **)(uintptr_t)c->data, environ);
+    posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error)
         return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC names another compiler)",

@@ -49,41 +49,65 @@ void diag_note(Diag *d, const char *node, const char *op, const char *format, ..
     RECORD(DIAG_NOTE, EXIT_OK, node, op);
 }
 
+const char *diag_level_name(DiagLevel level) {
+    static const char *const names[] = {"error", "warning", "note"};
+    return names[level];
+}
+
+uint32_t diag_groups(const Diag *d, Arena *arena, DiagGroup **out) {
+    DiagGroup *groups = NEW_ARRAY(arena, DiagGroup, d->entries.len + 1);
+    uint32_t n = 0;
+    Map index; /* level, op and message → its group */
+    map_init(&index, arena);
+    for (uint32_t i = 0; i < d->entries.len; i++) {
+        const DiagEntry *e = &d->entries.data[i];
+        const char *key = arena_printf(arena, "%d %s %s", (int)e->level, e->op ? e->op : "", e->message);
+        const MapEntry *seen = map_find(&index, key);
+        if (seen) {
+            groups[seen->value].count++;
+            continue;
+        }
+        map_add(&index, key, n);
+        groups[n++] = (DiagGroup){e, 1};
+    }
+    *out = groups;
+    return n;
+}
+
+/* Whether the text has the file's name as a word of its own: then it need not stand in front. */
+static bool names_file(const char *text, const char *file) {
+    static const char ends[] = " '\":,/";
+    size_t n = strlen(file);
+    for (const char *p = text; n && (p = strstr(p, file)); p++)
+        if ((p == text || strchr(ends, p[-1])) && (!p[n] || strchr(ends, p[n]))) return true;
+    return false;
+}
+
 void diag_print(const Diag *d, FILE *out, bool notes) {
-    static const char *const prefix[] = {"", "warning: ", "note: "};
     static const char *const colors[] = {"\33[1;31m", "\33[1;33m", "\33[1;36m"};
     const char *bold = d->color ? "\33[1m" : "", *plain = d->color ? "\33[0m" : "";
     Arena *scratch = arena_new();
-    Map counts; /* level, op and message → how often */
-    map_init(&counts, scratch);
-    for (int pass = 0, lines = 0; pass < 2; pass++) {
-        for (uint32_t i = 0; i < d->entries.len; i++) {
-            const DiagEntry *e = &d->entries.data[i];
-            if (e->level != DIAG_ERROR && !notes) continue;
-            const char *key = arena_printf(scratch, "%d %s %s", (int)e->level, e->op ? e->op : "", e->message);
-            MapEntry *seen = map_find(&counts, key);
-            if (pass == 0) {
-                if (seen)
-                    seen->value++;
-                else
-                    map_add(&counts, key, 1);
-                continue;
-            }
-            uint64_t count = seen->value;
-            if (!count) continue; /* printed with its first */
-            seen->value = 0;
-            if (++lines > MAX_LINES) continue;
-            fprintf(out, "%stfoptc:%s %s%s%s%s%s%s", d->color ? colors[e->level] : "", plain, bold,
-                    d->file ? d->file : "", d->file ? ": " : "", plain, prefix[e->level], bold);
-            if (e->node) fprintf(out, "node '%s'", e->node);
-            if (e->op) fprintf(out, e->node ? " (%s)" : "%s", e->op);
-            if (e->node || e->op) fputs(": ", out);
-            fprintf(out, "%s%s", plain, e->message);
-            if (count > 1) fprintf(out, " [%llu nodes like this, the first is named]", (unsigned long long)count);
-            fputc('\n', out);
-        }
-        if (lines > MAX_LINES) fprintf(out, "tfoptc: … and %d more\n", lines - MAX_LINES);
+    DiagGroup *groups;
+    uint32_t n = diag_groups(d, scratch, &groups);
+    int lines = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const DiagEntry *e = groups[i].entry;
+        if (e->level != DIAG_ERROR && !notes) continue;
+        if (++lines > MAX_LINES) continue;
+        const char *file = d->file && !names_file(e->message, d->file) ? d->file : NULL;
+        fprintf(out, "%stfoptc:%s %s%s%s%s", d->color ? colors[e->level] : "", plain, bold, file ? file : "",
+                file ? ": " : "", plain);
+        if (e->level != DIAG_ERROR) fprintf(out, "%s: ", diag_level_name(e->level));
+        fputs(bold, out);
+        if (e->node) fprintf(out, "node '%s'", e->node);
+        if (e->op) fprintf(out, e->node ? " (%s)" : "%s", e->op);
+        if (e->node || e->op) fputs(": ", out);
+        fprintf(out, "%s%s", plain, e->message);
+        if (groups[i].count > 1)
+            fprintf(out, " [%llu nodes like this, the first is named]", (unsigned long long)groups[i].count);
+        fputc('\n', out);
     }
+    if (lines > MAX_LINES) fprintf(out, "tfoptc: … and %d more\n", lines - MAX_LINES);
     arena_free(scratch);
 }
 

@@ -28,7 +28,7 @@ typedef struct {
 
 typedef struct {
     Arena *arena;
-    const char *file; /* name of the input, put in front of every message; may be NULL */
+    const char *file; /* name of the input, put in front of every message that does not have it; may be NULL */
     VEC(DiagEntry) entries;
     uint32_t n_errors;
     bool color; /* of diag_print; off until set */
@@ -48,6 +48,13 @@ void diag_warning(Diag *d, const char *node, const char *op, const char *format,
     __attribute__((format(printf, 4, 5)));
 void diag_note(Diag *d, const char *node, const char *op, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* Entries that say the same about the same op count as one, named after the first. */
+typedef struct {
+    const DiagEntry *entry;
+    uint64_t count;
+} DiagGroup;
+uint32_t diag_groups(const Diag *d, Arena *arena, DiagGroup **out);
+const char *diag_level_name(DiagLevel level); /* "error" */
 /* Prints what was recorded, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200 lines, then a count.
    With d->color where it is in bold and the level in its colour (ANSI). */
 void diag_print(const Diag *d, FILE *out, bool notes);

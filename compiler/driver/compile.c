@@ -14,6 +14,7 @@
 #include "export/export.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -122,6 +123,21 @@ const Machine *compile_machine(Arena *arena, const char *isa) {
     return row ? machine_of(row) : machine_find(isa, isa);
 }
 
+static const char *arch_of(Arena *arena, const char *triple) {
+    return arena_strndup(arena, triple, strcspn(triple, "-"));
+}
+
+/* What every processor of an architecture has. */
+static const char *baseline_cpu(Arena *arena, const char *triple) {
+    const char *arch = arch_of(arena, triple);
+    return strcmp(arch, "x86_64") == 0 ? "x86-64-v2" : arch;
+}
+
+static const char *default_cpu(Arena *arena, const char *triple) {
+    bool is_here = strcmp(arch_of(arena, triple), arch_of(arena, llvm_default_triple(arena))) == 0;
+    return is_here ? "native" : baseline_cpu(arena, triple);
+}
+
 /* More is better: wider vectors, then more instructions. */
 static bool is_better(const IsaRow *a, const IsaRow *b) {
     if (a->vector_bits != b->vector_bits) return a->vector_bits > b->vector_bits;
@@ -130,7 +146,7 @@ static bool is_better(const IsaRow *a, const IsaRow *b) {
 
 /* Rows of the --cpu list, best first; what is named twice is compiled once. */
 static bool find_isas(Arena *arena, const CompileOptions *o, const IsaRow **out, uint32_t *out_n, Diag *d) {
-    const char *triple = triple_of(arena, o), *list = o->cpus && *o->cpus ? o->cpus : "native";
+    const char *triple = triple_of(arena, o), *list = o->cpus ? o->cpus : default_cpu(arena, triple);
     uint32_t n = 0;
     while (*list) {
         size_t length = strcspn(list, ",");
@@ -200,8 +216,8 @@ static const char *model_name(Arena *arena, const CompileOptions *o, const char 
 
 static bool write_text(Arena *arena, const Str *text, const char *path, Diag *d) {
     if (strcmp(path, "-") != 0) return file_write(arena, path, str_text(text), text->len, d);
-    return fwrite(str_text(text), 1, text->len, stdout) == text->len ||
-           diag_error(d, NULL, NULL, "cannot write to standard output");
+    bool ok = fwrite(str_text(text), 1, text->len, stdout) == text->len && fflush(stdout) == 0;
+    return ok || diag_error(d, NULL, NULL, "cannot write to standard output: %s", strerror(errno));
 }
 
 static bool copy_text(Arena *arena, const char *from, const char *to, Diag *d) {
@@ -259,8 +275,7 @@ static bool make_artefact(Compilation *c, const ObjectModel *m, LlvmUnit *u, Emi
 /* From programs to code, in a unit of its own. */
 static bool make_code(Compilation *c, const CompileOptions *o, const ObjectModel *m, EmitKind kind,
                       const char *out_path, const char *temp_dir, Clock *clock, Diag *d) {
-    const char *arch = arena_strndup(c->arena, m->triple, strcspn(m->triple, "-"));
-    const IsaRow *baseline = isa_find(c->arena, strcmp(arch, "x86_64") == 0 ? "x86-64-v2" : arch, m->triple, d);
+    const IsaRow *baseline = isa_find(c->arena, baseline_cpu(c->arena, m->triple), m->triple, d);
     LlvmUnit *u = baseline ? llvm_unit_new(c->arena, m->triple, baseline, d) : NULL;
     if (!u) return false;
     Str dump;

@@ -29,7 +29,7 @@ typedef struct {
     uint32_t n_op_libraries;
     const char *const *link; /* objects and archives with kernels, linked into .so and executables */
     uint32_t n_link;
-    const char *cpus;      /* "native" or a comma list */
+    const char *cpus;      /* "native" or a comma list; NULL: native, for another machine its oldest processors */
     const char *triple;    /* NULL: this machine */
     const char *sysroot;   /* of the target, for linking; NULL: the linker's own */
     int threads;           /* --threads; default: processors here */

@@ -1,8 +1,9 @@
 /* import_any_rank: values whose rank only running tells: a reshape to a vector of unknown length, a parsed tensor, what
-   branches of different ranks give. Such a value is its elements in a row and a vector of its dims (AnyRank). Element-wise
-   ops compute on the elements; other ops are imported once for each rank that the value may have, as the branches of a
-   Case, whose results may again differ in rank. Where the op makes sense for one rank only, that is required instead,
-   and the value is an ordinary one from there on. As an output of the model it gets its dims from the runtime. */
+   branches of different ranks give. Such a value is its elements in a row and a vector of its dims (AnyRank).
+   Element-wise ops compute on the elements; other ops are imported once for each rank that the value may have, as the
+   branches of a Case, whose results may again differ in rank. Where the op makes sense for one rank only, that is
+   required instead, and the value is an ordinary one from there on. As an output of the model it gets its dims from the
+   runtime. */
 #include "frontend/importer.h"
 
 #include <string.h>
@@ -77,10 +78,10 @@ static ImportFn *const passing[] = {import_identity, import_identity_n, import_p
                                     import_if,       import_case,       import_while,
                                     import_print,    import_drop};
 static ImportFn *const elementwise[] = {
-    import_unary,  import_rounding, import_square,     import_reciprocal, import_popcount, import_cast,
-    import_relu,   import_relu6,    import_elu,        import_selu,       import_softsign, import_leaky_relu,
-    import_binary, import_guarded,  import_floor_div,  import_truncate_div, import_squared_difference,
-    import_clip,   import_like};
+    import_unary,  import_rounding, import_square,    import_reciprocal,   import_popcount,           import_cast,
+    import_relu,   import_relu6,    import_elu,       import_selu,         import_softsign,           import_leaky_relu,
+    import_binary, import_guarded,  import_floor_div, import_truncate_div, import_squared_difference, import_clip,
+    import_like};
 
 static bool is_among(ImportFn *const *functions, size_t n, ImportFn *f) {
     for (size_t i = 0; i < n; i++)
@@ -160,7 +161,8 @@ static bool reshape_to_any(Import *c) {
     ValueId dims = make_select(c, is_rest, rest, shape);
     ValueId product = make_reduce(c, dims, "prod", 1, &axis, false);
     ValueId missing = make_binary(c, OP_SUB, product, count);
-    ValueId below = make_reduce(c, make_binary(c, OP_MIN, make_binary(c, OP_ADD, shape, one), zero), "sum", 1, &axis, false);
+    ValueId below =
+        make_reduce(c, make_binary(c, OP_MIN, make_binary(c, OP_ADD, shape, one), zero), "sum", 1, &axis, false);
     return require_number(c, "equal", 0, below, "the smallest dimension") &&
            require_number(c, "at_most", 0, at_most_one, "the number of -1") &&
            require_number(c, "equal", 0, missing, "the number of elements") &&
@@ -411,8 +413,7 @@ static bool import_by_rank(Import *c, ImportFn *import, Open *open, uint32_t n) 
     for (int64_t i = 0; i < codes; i++) cases.all = cases.all && table[i] >= 0;
     Tensor numbers = tensor_ints(c->g->arena, DTYPE_S32, codes, table);
     passed.inputs[0] = choose(c, open, n, bases, &numbers, cases.all);
-    return !failed(passed.inputs[0]) &&
-           branches_join(c, OP_CASE, &passed, cases.n, cases.branches, cases.n_out);
+    return !failed(passed.inputs[0]) && branches_join(c, OP_CASE, &passed, cases.n, cases.branches, cases.n_out);
 }
 
 bool import_any_rank(Import *c, ImportFn *import, bool *out_done) {

@@ -1,7 +1,7 @@
 /* import_loop: While and StatelessWhile. A loop's carried values may change their size from step to step: the body is
-   imported with the sizes at the start, and where it gives back something else that dim becomes a symbol and the body is
-   imported again, until nothing changes. Lists (import_list.c) whose element shape is not known when they are made learn
-   it from what the body puts into them; a value that changes its rank becomes one of run-time rank
+   imported with the sizes at the start, and where it gives back something else that dim becomes a symbol and the body
+   is imported again, until nothing changes. Lists (import_list.c) whose element shape is not known when they are made
+   learn it from what the body puts into them; a value that changes its rank becomes one of run-time rank
    (import_any_rank.c). */
 #include "frontend/importer.h"
 
@@ -9,16 +9,16 @@
 
 typedef struct {
     const TfFunction *condition, *body;
-    uint32_t n;        /* values that TensorFlow's loop carries */
-    uint32_t total;    /* with their companions behind them: entries of the arrays below */
+    uint32_t n;             /* values that TensorFlow's loop carries */
+    uint32_t total;         /* with their companions behind them: entries of the arrays below */
     uint32_t *companion_at; /* per value: where its companion is, 0: it has none */
-    int *ragged_rank;  /* per value: rank of the elements of a list that must become ragged, else -1 */
-    uint32_t *ranks;   /* per value of run-time rank, or that must become one: the ranks it may have; else 0 */
-    ValueId *init;     /* outside, at the start */
-    bool *remade;      /* made again inside: constants that the body gives back unchanged, lists without contents */
-    Shape *params;     /* shapes inside */
-    Shape *next;       /* what the last try of the body gave back */
-    uint32_t *fresh;   /* [n * MAX_RANK] symbol expression that was put for a dim, 0: none */
+    int *ragged_rank;       /* per value: rank of the elements of a list that must become ragged, else -1 */
+    uint32_t *ranks;        /* per value of run-time rank, or that must become one: the ranks it may have; else 0 */
+    ValueId *init;          /* outside, at the start */
+    bool *remade;    /* made again inside: constants that the body gives back unchanged, lists without contents */
+    Shape *params;   /* shapes inside */
+    Shape *next;     /* what the last try of the body gave back */
+    uint32_t *fresh; /* [n * MAX_RANK] symbol expression that was put for a dim, 0: none */
     RegionId regions[2];
     ValueId *results; /* of the last try of the body */
 } Loop;

@@ -1,7 +1,8 @@
 /* import_region: values into regions. A region is closed: what it uses is passed to it, except constants, known sizes
    and lists without contents, which are made again inside where they can be folded. Some values are known by two of the
    graph's: a ragged list (list_ragged.c) by its data and where its values are, a value of run-time rank
-   (import_any_rank.c) by its elements and its dims. The second one, the companion, is passed along behind all others. */
+   (import_any_rank.c) by its elements and its dims. The second one, the companion, is passed along behind all others.
+ */
 #include "frontend/importer.h"
 
 #include <string.h>
@@ -86,8 +87,7 @@ void region_receive(Import *c, const Passed *passed, RegionId r, const char *con
         ValueId v = passed->values[i];
         Shape s = shape_copy(c, v);
         const char *name = names ? names[i] : c->n->name;
-        inside[i] =
-            passed->remade[i] ? region_remake(c, r, v) : graph_add_param(c->g, r, dtype_of(c, v), &s, name);
+        inside[i] = passed->remade[i] ? region_remake(c, r, v) : graph_add_param(c->g, r, dtype_of(c, v), &s, name);
     }
     for (uint32_t i = 0; i < passed->n; i++) {
         ValueId companion = companion_of(c->im, passed->values[i]);

@@ -1,44 +1,29 @@
-/* npy: reads and writes .npy files (format: NumPy Enhancement Proposal 1). */
-#include "main/npy.h"
+/* npy: NumPy's array files (NumPy Enhancement Proposal 1), in C or Fortran order, of this machine's byte order. */
+#include "main/values.h"
 
+#include <ctype.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-    const char *name, *descr; /* "<f4" */
-    uint8_t bytes;
-} types[TFOPT_N_DTYPES] = {
-    [TFOPT_F32] = {"f32", "<f4", 4},     [TFOPT_F64] = {"f64", "<f8", 8},       [TFOPT_F16] = {"f16", "<f2", 2},
-    [TFOPT_BF16] = {"bf16", "<u2", 2},   [TFOPT_F8E4M3] = {"f8e4m3", "|u1", 1}, [TFOPT_F8E5M2] = {"f8e5m2", "|u1", 1},
-    [TFOPT_S4] = {"s4", "|i1", 1},       [TFOPT_S8] = {"s8", "|i1", 1},         [TFOPT_U8] = {"u8", "|u1", 1},
-    [TFOPT_S16] = {"s16", "<i2", 2},     [TFOPT_U16] = {"u16", "<u2", 2},       [TFOPT_S32] = {"s32", "<i4", 4},
-    [TFOPT_U32] = {"u32", "<u4", 4},     [TFOPT_S64] = {"s64", "<i8", 8},       [TFOPT_U64] = {"u64", "<u8", 8},
-    [TFOPT_BOOL] = {"bool", "|b1", 1},   [TFOPT_STRING] = {"string", "", 0},    [TFOPT_C64] = {"c64", "<c8", 8},
-    [TFOPT_C128] = {"c128", "<c16", 16},
-};
-
-uint64_t npy_element_bytes(int32_t dtype) {
-    return dtype > 0 && dtype < TFOPT_N_DTYPES ? types[dtype].bytes : 0;
-}
-const char *npy_type_name(int32_t dtype) {
-    return dtype > 0 && dtype < TFOPT_N_DTYPES && types[dtype].name ? types[dtype].name : "?";
+/* What stands behind 'key': in the header's dictionary, or NULL. */
+static const char *header_value(const char *header, const char *key) {
+    const char *p = strstr(header, key);
+    if (!p) return NULL;
+    for (p += strlen(key); *p == ':' || isspace((unsigned char)*p);) p++;
+    return p;
 }
 
-/* Header of `n` bytes: {'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), } */
-static const char *parse_header(const char *header, int32_t dtype, TfoptTensor *out) {
-    const char *descr = strstr(header, "'descr':"), *order = strstr(header, "'fortran_order':"),
-               *shape = strstr(header, "'shape':");
-    if (!descr || !order || !shape) return "no .npy header";
-    descr = strchr(descr + 8, '\'');
-    shape = strchr(shape, '(');
-    if (!descr || !shape) return "no .npy header";
-    if (strncmp(descr + 1, types[dtype].descr, strlen(types[dtype].descr)) != 0)
+/* {'descr': '<f4', 'fortran_order': False, 'shape': (1, 2), } */
+static const char *parse_header(const char *header, int32_t dtype, TfoptTensor *out, bool *out_fortran) {
+    const char *descr = header_value(header, "'descr'"), *order = header_value(header, "'fortran_order'"),
+               *shape = header_value(header, "'shape'"), *want = value_type_npy(dtype);
+    if (!descr || !order || !shape || *descr != '\'' || *shape != '(') return "no .npy header";
+    size_t n = strcspn(++descr, "'");
+    bool same_order = descr[0] == want[0] || descr[0] == '=' || descr[0] == '|';
+    if (n != strlen(want) || !same_order || strncmp(descr + 1, want + 1, n - 1) != 0)
         return "elements of another type than the model's input";
-    const char *value = order + 16;
-    while (*value == ' ') value++;
     *out = (TfoptTensor){.dtype = dtype};
     for (shape++; *shape && *shape != ')';) {
         char *end;
@@ -47,57 +32,68 @@ static const char *parse_header(const char *header, int32_t dtype, TfoptTensor *
         out->dims[out->rank++] = dim;
         shape = end + strspn(end, ", ");
     }
-    return strncmp(value, "True", 4) == 0 && out->rank > 1
-               ? "an array in Fortran order (np.ascontiguousarray makes it readable)"
-               : NULL;
+    *out_fortran = strncmp(order, "True", 4) == 0;
+    return NULL;
 }
 
-static const char *read_body(FILE *f, int32_t dtype, TfoptTensor *out) {
-    uint8_t magic[12];
-    if (fread(magic, 1, 10, f) != 10 || memcmp(magic, "\x93NUMPY", 6) != 0) return "no .npy file";
-    uint32_t length = (uint32_t)(magic[8] | magic[9] << 8);
-    if (magic[6] > 1) {
-        if (fread(magic + 10, 1, 2, f) != 2) return "cut short";
-        length |= (uint32_t)magic[10] << 16 | (uint32_t)magic[11] << 24;
+/* From the first index running fastest to the last one. */
+static void reorder(uint8_t *to, const uint8_t *from, const TfoptTensor *t, uint64_t count, size_t element) {
+    uint64_t stride[TFOPT_MAX_RANK], step = 1;
+    int64_t index[TFOPT_MAX_RANK] = {0};
+    for (int32_t d = 0; d < t->rank; d++) {
+        stride[d] = step;
+        step *= (uint64_t)t->dims[d];
     }
-    char header[4096];
-    if (length >= sizeof header || fread(header, 1, length, f) != length) return "cut short";
-    header[length] = 0;
-    const char *wrong = parse_header(header, dtype, out);
-    if (wrong) return wrong;
-    uint64_t bytes = types[dtype].bytes;
-    for (int32_t d = 0; d < out->rank; d++)
-        if (__builtin_mul_overflow(bytes, (uint64_t)out->dims[d], &bytes) || bytes > SIZE_MAX / 2) return "too large";
-    out->data = aligned_alloc(64, (bytes + 127) & ~UINT64_C(63));
-    if (!out->data) return "too large";
-    return fread(out->data, 1, bytes, f) == bytes ? NULL : "cut short";
+    for (uint64_t i = 0, at = 0; i < count; i++) {
+        memcpy(to + i * element, from + at * element, element);
+        for (int32_t d = t->rank - 1; d >= 0; d--) {
+            at += stride[d];
+            if (++index[d] < t->dims[d]) break;
+            at -= stride[d] * (uint64_t)t->dims[d];
+            index[d] = 0;
+        }
+    }
 }
 
-const char *npy_read(const char *path, int32_t dtype, TfoptTensor *out) {
-    if (npy_element_bytes(dtype) == 0) return "this input holds no numbers";
-    FILE *f = fopen(path, "rb");
-    if (!f) return "cannot be opened";
-    const char *wrong = read_body(f, dtype, out);
-    fclose(f);
-    return wrong;
+const char *npy_parse(Bytes file, int32_t dtype, TfoptTensor *out) {
+    if (!*value_type_npy(dtype)) return "this input holds no numbers: give a .json file";
+    const uint8_t *p = file.data;
+    if (file.size < 12 || memcmp(p, "\x93NUMPY", 6) != 0) return "no .npy file";
+    size_t begin = p[6] > 1 ? 12 : 10, length = (size_t)p[8] | (size_t)p[9] << 8;
+    if (p[6] > 1) length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
+    if (length > file.size - begin) return "cut short";
+    char *header = malloc(length + 1);
+    if (!header) return "too large";
+    memcpy(header, p + begin, length);
+    header[length] = 0;
+    bool fortran = false;
+    const char *wrong = parse_header(header, dtype, out, &fortran);
+    free(header);
+    if (wrong) return wrong;
+    out->data = value_room(out);
+    if (!out->data) return "too large";
+    uint64_t count = value_count(out), element = value_element_bytes(dtype);
+    if (count * element > file.size - begin - length) return "cut short";
+    if (fortran && out->rank > 1)
+        reorder(out->data, p + begin + length, out, count, (size_t)element);
+    else
+        memcpy(out->data, p + begin + length, (size_t)(count * element));
+    return NULL;
 }
 
 const char *npy_write(const char *path, const TfoptTensor *t) {
-    if (npy_element_bytes(t->dtype) == 0) return "this output holds no numbers";
     char header[512];
     int n =
-        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[t->dtype].descr);
-    uint64_t bytes = types[t->dtype].bytes;
-    for (int32_t d = 0; d < t->rank; d++) {
+        snprintf(header, sizeof header, "{'descr': '%s', 'fortran_order': False, 'shape': (", value_type_npy(t->dtype));
+    for (int32_t d = 0; d < t->rank; d++)
         n += snprintf(header + n, sizeof header - (size_t)n, "%s%" PRId64, d ? ", " : "", t->dims[d]);
-        bytes *= (uint64_t)t->dims[d];
-    }
     n += snprintf(header + n, sizeof header - (size_t)n, t->rank == 1 ? ",), }" : "), }");
     while ((n + 11) % 64) header[n++] = ' ';
     header[n++] = '\n';
     FILE *f = fopen(path, "wb");
     if (!f) return "cannot be written";
-    uint8_t magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)n, (uint8_t)(n >> 8)};
+    const uint8_t magic[10] = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)n, (uint8_t)(n >> 8)};
+    size_t bytes = (size_t)(value_count(t) * value_element_bytes(t->dtype));
     bool ok = fwrite(magic, 1, sizeof magic, f) == sizeof magic && fwrite(header, 1, (size_t)n, f) == (size_t)n;
     ok = ok && (bytes == 0 || fwrite(t->data, 1, bytes, f) == bytes);
     ok = fclose(f) == 0 && ok;

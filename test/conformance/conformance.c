@@ -134,7 +134,6 @@ static Answer run_case(const char *directory, const Ways *ways) {
     if (!case_read(&c, arena, directory, &d)) return answer_diag(&a, &d, "case"), a;
     words.model = c.graph;
     words.cpu = ways->cpu;
-    words.has_threads = true;
     words.threads = 2;
     if (!common_compile_options(&o, &words, arena, &d)) return answer_diag(&a, &d, "options"), a;
     o.import = c.import;

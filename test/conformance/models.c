@@ -97,7 +97,7 @@ typedef struct {
 
 static bool open_subject(Subject *x, const char *graph, const json_t *model, const char *directory, const Settings *s,
                          Arena *arena, Diag *d) {
-    Options o = {.model = graph, .cpu = s->cpu, .threads = s->threads, .has_threads = true};
+    Options o = {.model = graph, .cpu = s->cpu, .threads = s->threads};
     const json_t *inputs = json_object_get(model, "inputs"), *outputs = json_object_get(model, "outputs");
     for (size_t i = 0; i < json_array_size(inputs); i++) {
         const json_t *in = json_array_get(inputs, i);

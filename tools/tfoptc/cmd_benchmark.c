@@ -30,7 +30,7 @@ static void print_people(const Options *o, const Measurement *m, const Measureme
                reference->median_us, reference->median_us / m->median_us);
 }
 
-static void print_json(const Measurement *m, const Measurement *reference, double flops, int threads) {
+static void report_json(json_t *report, const Measurement *m, const Measurement *reference, double flops, int threads) {
     json_t *j = json_pack("{s:f, s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:I, s:I, s:I, s:i, s:s}", "median_us",
                           m->median_us, "min_us", m->min_us, "mean_us", m->mean_us, "p90_us", m->p90_us, "p99_us",
                           m->p99_us, "runs", (json_int_t)m->runs, "load_us", m->load_us, "first_us", m->first_us,
@@ -41,12 +41,10 @@ static void print_json(const Measurement *m, const Measurement *reference, doubl
         json_object_set_new(j, "reference_median_us", json_real(reference->median_us));
         json_object_set_new(j, "speedup", json_real(reference->median_us / m->median_us));
     }
-    json_dumpf(j, stdout, JSON_REAL_PRECISION(8));
-    putchar('\n');
-    json_decref(j);
+    json_object_update_new(report, j);
 }
 
-ExitCode command_benchmark(const Options *o, Arena *arena, Diag *d) {
+ExitCode command_benchmark(const Options *o, json_t *report, Arena *arena, Diag *d) {
     Compilation work = {.arena = arena};
     CompileOptions c;
     const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
@@ -68,8 +66,8 @@ ExitCode command_benchmark(const Options *o, Arena *arena, Diag *d) {
         if (ok) {
             const Machine *machine = compile_machine(arena, m.isa);
             double flops = graph_flops(work.graph, machine);
-            if (o->json)
-                print_json(&m, &reference, flops, c.threads);
+            if (report)
+                report_json(report, &m, &reference, flops, c.threads);
             else
                 print_people(o, &m, &reference, flops, machine, c.threads);
         }

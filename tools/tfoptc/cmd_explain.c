@@ -17,7 +17,7 @@ static void print_rewrites(const Compilation *w) {
             before += w->rewrites[i].ns_before;
             after += w->rewrites[i].ns_after;
         }
-        printf("  %4u x  %-16s %-44s %10.1f → %-10.1f  %s\n", n, r->pass, r->rule, before / 1e3, after / 1e3, r->node);
+        printf("  %4u x  %-16s %-44s %10.2f → %-10.2f  %s\n", n, r->pass, r->rule, before / 1e3, after / 1e3, r->node);
     }
     if (!w->n_rewrites) printf("  none\n");
 }
@@ -25,11 +25,11 @@ static void print_rewrites(const Compilation *w) {
 static void print_steps(const Measurement *m, double flops_of_step(const Program *, uint32_t), const Program *p) {
     double total = 0;
     for (uint32_t i = 0; i < m->n_steps; i++) total += m->steps[i].ns;
-    printf("\nsteps (%u, %.1f µs in all)\n  %10s %10s %6s %8s  %s\n", m->n_steps, total / 1e3, "predicted", "measured",
-           "share", "GFLOP/s", "node");
+    printf("\nsteps (%u; measured: the mean of %.0f runs, %.2f µs in all)\n  %10s %10s %6s %8s  %s\n", m->n_steps,
+           m->runs, total / 1e3, "predicted", "measured", "share", "GFLOP/s", "node");
     for (uint32_t i = 0; i < m->n_steps; i++) {
         double flops = flops_of_step(p, i);
-        printf("  %8.1fµs %8.1fµs %5.1f%% ", m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3,
+        printf("  %8.2fµs %8.2fµs %5.1f%% ", m->steps[i].predicted_ns / 1e3, m->steps[i].ns / 1e3,
                total > 0 ? 100 * m->steps[i].ns / total : 0);
         if (flops > 0 && m->steps[i].ns > 0)
             printf("%8.1f", flops / m->steps[i].ns);
@@ -107,7 +107,7 @@ static bool write_html(const Options *o, const Compilation *w, const Measurement
     return file_commit(&out, false, d);
 }
 
-static void print_json(const Compilation *w, const Measurement *m) {
+static void report_json(json_t *report, const Compilation *w, const Measurement *m, int threads) {
     json_t *rewrites = json_array(), *steps = json_array();
     for (uint32_t i = 0; i < w->n_rewrites; i++)
         json_array_append_new(rewrites, json_pack("{s:s, s:s, s:s, s:f, s:f}", "pass", w->rewrites[i].pass, "rule",
@@ -118,14 +118,13 @@ static void print_json(const Compilation *w, const Measurement *m) {
                                                m->steps[i].predicted_ns, "ns", m->steps[i].ns));
     const Program *p = w->programs[0];
     json_t *j =
-        json_pack("{s:s, s:f, s:o, s:o, s:I, s:I}", "isa", m->isa, "median_us", m->median_us, "rewrites", rewrites,
-                  "steps", steps, "arena_bytes", (json_int_t)p->arena_bytes, "arena_bound", (json_int_t)p->arena_bound);
-    json_dumpf(j, stdout, JSON_INDENT(1));
-    putchar('\n');
-    json_decref(j);
+        json_pack("{s:s, s:i, s:f, s:f, s:I, s:o, s:o, s:I, s:I}", "isa", m->isa, "threads", threads, "median_us",
+                  m->median_us, "min_us", m->min_us, "runs", (json_int_t)m->runs, "rewrites", rewrites, "steps", steps,
+                  "arena_bytes", (json_int_t)p->arena_bytes, "arena_bound", (json_int_t)p->arena_bound);
+    json_object_update_new(report, j);
 }
 
-ExitCode command_explain(const Options *o, Arena *arena, Diag *d) {
+ExitCode command_explain(const Options *o, json_t *report, Arena *arena, Diag *d) {
     Compilation work = {.arena = arena};
     CompileOptions c;
     if (common_is_compiled(o->model)) {
@@ -144,8 +143,8 @@ ExitCode command_explain(const Options *o, Arena *arena, Diag *d) {
         ok = values_make(inputs, in, n_in, limits, o, arena, d) &&
              measure_compiled(&m, so, c.threads, o->seconds, true, inputs, n_in, arena, d);
     }
-    if (ok && o->json) {
-        print_json(&work, &m);
+    if (ok && report) {
+        report_json(report, &work, &m, c.threads);
     } else if (ok) {
         const Program *p = work.programs[0];
         print_rewrites(&work);
@@ -154,8 +153,9 @@ ExitCode command_explain(const Options *o, Arena *arena, Diag *d) {
             printf("\nmemory: static, arena %.2f MB, lower bound %.2f MB, peak at %s\n", (double)p->arena_bytes / 1e6,
                    (double)p->arena_bound / 1e6, p->arena_peak ? p->arena_peak : "-");
         else
-            printf("\nmemory: planned when shapes are bound\n");
-        printf("median %.1f µs (%s)\n", m.median_us, m.isa);
+            printf("\nmemory: %s\n", common_memory_text(common_memory(p)));
+        printf("median %.2f µs   min %.2f   (%.0f runs, %s, %d thread%s; the steps' clock reads are in it)\n",
+               m.median_us, m.min_us, m.runs, m.isa, c.threads, c.threads == 1 ? "" : "s");
     }
     if (ok && o->html) ok = write_html(o, &work, &m, arena, d);
     if (directory) file_remove_tree(directory);

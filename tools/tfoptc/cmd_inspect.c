@@ -57,9 +57,7 @@ static Memory plan_memory(const CompileOptions *c, Arena *arena, Diag *d) {
     Compilation work = {.arena = arena};
     if (d->n_errors || !compile_programs(&work, c, d)) return (Memory){0};
     const Program *p = work.programs[0];
-    bool grows = false;
-    for (uint32_t i = 0; i < p->buffers.len; i++) grows = grows || p->buffers.data[i].kind == BUFFER_POOL;
-    return (Memory){p->is_static ? "static" : grows ? "grows" : "bound", p->arena_bytes, p->arena_bound, p->arena_peak};
+    return (Memory){common_memory(p), p->arena_bytes, p->arena_bound, p->arena_peak};
 }
 
 static void print_memory(const Memory *m) {
@@ -67,42 +65,42 @@ static void print_memory(const Memory *m) {
         printf("memory: static   arena %.3f MB (lower bound %.3f MB)%s%s\n", (double)m->bytes / 1e6,
                (double)m->bound / 1e6, m->peak ? ", largest: " : "", m->peak ? m->peak : "");
     else
-        printf("memory: %s\n", strcmp(m->kind, "bound") == 0 ? "static once the sizes of the inputs are known"
-                                                             : "grows while running, in a pool of the session");
+        printf("memory: %s\n", common_memory_text(m->kind));
 }
 
-ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
+static void report_graph(json_t *report, const Compilation *work, const OpReport *ops, const Memory *memory,
+                         Arena *arena) {
+    const Graph *g = work->original;
+    json_object_set_new(report, "signature", json_string(work->tf->signature ? work->tf->signature : ""));
+    json_object_set_new(report, "ops", op_report_json(ops));
+    if (memory->kind) {
+        json_object_set_new(report, "memory", json_string(memory->kind));
+        json_object_set_new(report, "arena_bytes", json_integer(memory->bytes));
+    }
+    if (!g) return;
+    const Region *root = region_at(g, g->root);
+    json_object_set_new(report, "inputs", ports_json(g, g->inputs.data, g->inputs.len, root->params.data, arena));
+    json_object_set_new(report, "outputs", ports_json(g, g->outputs.data, g->outputs.len, root->results.data, arena));
+}
+
+ExitCode command_inspect(const Options *o, json_t *report, Arena *arena, Diag *d) {
     CompileOptions c;
-    if (common_is_compiled(o->model)) return inspect_artefact(o, arena, d);
+    if (common_is_compiled(o->model)) return inspect_artefact(o, report, arena, d);
     if (!common_compile_options(&c, o, arena, d)) return diag_exit_code(d);
     Compilation work = {.arena = arena};
     compile_import(&work, &c, d); /* a graph with refused ops is still described */
     if (!work.tf) return diag_exit_code(d);
-    OpReport report = op_report(&work, o, d, arena);
+    OpReport ops = op_report(&work, o, d, arena);
     const Graph *g = work.original;
     Memory memory = plan_memory(&c, arena, d);
     double flops = 0, elements = 0, bytes = g ? parameter_bytes(g, &elements) : 0;
     const Machine *machine = compile_machine(arena, "native");
     for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
         flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
-    if (o->json) {
-        json_t *j = json_pack("{s:s, s:s, s:o, s:f, s:f, s:f}", "model", o->model, "signature",
-                              work.tf->signature ? work.tf->signature : "", "ops", op_report_json(&report), "flops",
-                              flops, "parameters", elements, "parameter_bytes", bytes);
-        if (memory.kind) {
-            json_object_set_new(j, "memory", json_string(memory.kind));
-            json_object_set_new(j, "arena_bytes", json_integer(memory.bytes));
-        }
-        if (g) {
-            json_object_set_new(
-                j, "inputs", ports_json(g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena));
-            json_object_set_new(
-                j, "outputs",
-                ports_json(g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena));
-        }
-        json_dumpf(j, stdout, JSON_INDENT(1));
-        putchar('\n');
-        json_decref(j);
+    if (report) {
+        json_object_update_new(report, json_pack("{s:s, s:f, s:f, s:f}", "model", o->model, "flops", flops,
+                                                 "parameters", elements, "parameter_bytes", bytes));
+        report_graph(report, &work, &ops, &memory, arena);
         return diag_exit_code(d);
     }
     printf("model    %s%s%s\n", o->model, work.tf->signature && *work.tf->signature ? ", signature " : "",
@@ -110,9 +108,10 @@ ExitCode command_inspect(const Options *o, Arena *arena, Diag *d) {
     if (g) {
         print_ports("inputs", g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena);
         print_ports("outputs", g, g->outputs.data, g->outputs.len, region_at(g, g->root)->results.data, arena);
-        printf("params   %.0f (%.2f MB)\nwork     %.3f GFLOP a run\n", elements, bytes / 1e6, flops / 1e9);
+        printf("params   %.0f (%.2f MB)\nwork     %.3f %sFLOP a run\n", elements, bytes / 1e6,
+               flops >= 1e9 ? flops / 1e9 : flops / 1e6, flops >= 1e9 ? "G" : "M");
         if (memory.kind) print_memory(&memory);
     }
-    op_report_print(&report, o->verbose);
+    op_report_print(&ops, o->verbose);
     return diag_exit_code(d);
 }

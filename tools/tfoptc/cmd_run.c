@@ -3,16 +3,31 @@
 
 #include "ref/ref.h"
 #include <errno.h>
+#include <jansson.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static bool show_outputs(const Options *o, const InputPort *ports, const Tensor *outputs, uint32_t n, Arena *arena,
-                         Diag *d) {
+/* An output for --json: its elements, or the file that has them. */
+static json_t *output_json(const Options *o, const InputPort *port, const Tensor *t, uint32_t i, Arena *arena) {
+    json_t *j = tensor_json_header(port->name, t->dtype, t->rank, t->dims);
+    if (o->save)
+        json_object_set_new(j, "file", json_string(tensor_file_name(t, arena, o->save, i)));
+    else
+        json_object_set_new(j, "values", tensor_json(t));
+    return j;
+}
+
+static bool show_outputs(const Options *o, json_t *report, const InputPort *ports, const Tensor *outputs, uint32_t n,
+                         Arena *arena, Diag *d) {
+    json_t *list = report ? json_array() : NULL;
+    if (report) json_object_set_new(report, "outputs", list);
     if (o->save && mkdir(o->save, 0777) != 0 && errno != EEXIST)
         return diag_error(d, NULL, NULL, "cannot make %s: %s", o->save, strerror(errno));
     for (uint32_t i = 0; i < n; i++) {
-        if (o->save && !tensor_write(&outputs[i], arena, o->save, arena_printf(arena, "out_%u", i), d)) return false;
-        if (o->save || o->quiet) continue;
+        if (o->save && !tensor_write(&outputs[i], arena, tensor_file_name(&outputs[i], arena, o->save, i), d))
+            return false;
+        if (report) json_array_append_new(list, output_json(o, &ports[i], &outputs[i], i, arena));
+        if (o->save || o->quiet || report) continue;
         printf("%s ", ports[i].name);
         tensor_print(&outputs[i], stdout);
     }
@@ -28,7 +43,7 @@ static bool all_agree(const InputPort *ports, const Tensor *first, const Tensor 
     return true;
 }
 
-static ExitCode run_reference(const Options *o, Arena *arena, Diag *d) {
+static ExitCode run_reference(const Options *o, json_t *report, Arena *arena, Diag *d) {
     CompileOptions c;
     Compilation work = {.arena = arena};
     if (!common_compile_options(&c, o, arena, d) || !compile_import(&work, &c, d)) return diag_exit_code(d);
@@ -43,22 +58,22 @@ static ExitCode run_reference(const Options *o, Arena *arena, Diag *d) {
     bool ok = ref_run(s, inputs, outputs, arena, d);
     for (int64_t r = 1; ok && r < o->repeat; r++)
         ok = ref_run(s, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
-    ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
+    ok = ok && show_outputs(o, report, out, outputs, n_out, arena, d);
     ref_close(s);
     return ok ? EXIT_OK : diag_exit_code(d);
 }
 
-ExitCode command_run(const Options *o, Arena *arena, Diag *d) {
+ExitCode command_run(const Options *o, json_t *report, Arena *arena, Diag *d) {
     bool compiled = common_is_compiled(o->model);
     if (o->reference && compiled) {
         diag_usage(d, "--reference needs the model itself, %s is compiled", o->model);
         return EXIT_USAGE;
     }
-    if (o->reference) return run_reference(o, arena, d);
+    if (o->reference) return run_reference(o, report, arena, d);
     Compilation work = {.arena = arena};
     const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
     int64_t *limits = NULL;
-    Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
+    Loaded *l = so ? loaded_open(so, o->threads > 0 ? (int)o->threads : 0, arena, d) : NULL;
     bool ok = l != NULL;
     if (ok) {
         InputPort *in, *out;
@@ -72,7 +87,7 @@ ExitCode command_run(const Options *o, Arena *arena, Diag *d) {
         ok = values_make(inputs, in, n_in, limits, o, arena, d) && loaded_run(l, inputs, outputs, arena, d);
         for (int64_t r = 1; ok && r < o->repeat; r++)
             ok = loaded_run(l, inputs, again, arena, d) && all_agree(out, outputs, again, n_out, r, d);
-        ok = ok && show_outputs(o, out, outputs, n_out, arena, d);
+        ok = ok && show_outputs(o, report, out, outputs, n_out, arena, d);
         loaded_close(l);
     }
     if (directory) file_remove_tree(directory);

@@ -42,7 +42,7 @@ typedef struct {
 static void print_comparison(const Outputs *a, uint32_t i, const Options *o, json_t *list) {
     const Comparison *c = &a->comparisons[i];
     const Tensor *got = &a->got[i], *want = &a->want[i];
-    if (o->json) {
+    if (list) {
         json_array_append_new(list, json_pack("{s:s, s:b, s:b, s:f, s:f, s:f, s:f}", "name", a->names[i], "ok", c->ok,
                                               "as_set", c->as_set, "max_difference",
                                               c->max_difference < 1e300 ? c->max_difference : 1e300, "limit", c->limit,
@@ -87,9 +87,10 @@ static bool evaluate_reference(const Graph *g, const Tensor *inputs, Tensor *ans
 /* Compares what is given; true when all agree. *out_first: the first layer that differs. */
 static bool compare_all(const Outputs *a, uint32_t n_outputs, const char **out_first, const Options *o, json_t *list) {
     enum { ROUNDING_FACTOR = 8 };
+    const double rtol = o->rtol >= 0 ? o->rtol : 2e-5, atol = o->atol >= 0 ? o->atol : 0;
     bool same = true;
     for (uint32_t i = 0; i < a->n; i++) {
-        a->comparisons[i] = compare_tensors(&a->got[i], &a->want[i], o->rtol, o->atol);
+        a->comparisons[i] = compare_tensors(&a->got[i], &a->want[i], rtol, atol);
         Comparison *c = &a->comparisons[i];
         if (c->same_type && dtype_is_float(a->want[i].dtype))
             c->limit = fmax(c->limit, ROUNDING_FACTOR * a->rounding[i]);
@@ -104,14 +105,14 @@ static bool compare_all(const Outputs *a, uint32_t n_outputs, const char **out_f
     return same;
 }
 
-ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
+ExitCode command_verify(const Options *o, json_t *report, Arena *arena, Diag *d) {
     bool is_compiled = common_is_compiled(o->model);
     Compilation work = {.arena = arena};
     const char *directory = NULL, *so = common_shared_object(o, &work, &directory, arena, d);
-    Loaded *l = so ? loaded_open(so, o->has_threads ? (int)o->threads : 0, arena, d) : NULL;
+    Loaded *l = so ? loaded_open(so, o->threads > 0 ? (int)o->threads : 0, arena, d) : NULL;
     bool ok = l != NULL, same = true;
     const char *first = NULL; /* layer that differs */
-    json_t *list = json_array();
+    json_t *list = report ? json_array() : NULL;
     if (ok) {
         InputPort *in, *out;
         int64_t *limits = NULL;
@@ -130,7 +131,7 @@ ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
             ok = diag_usage(d, "%s is compiled: say what to compare it with, --expect NAME=FILE", o->model);
         if (ok && is_compiled && o->layers)
             ok = diag_usage(d, "--layers needs the model itself, %s is compiled", o->model);
-        const bool own_tolerance = o->has_rtol || o->has_atol;
+        const bool own_tolerance = o->rtol >= 0 || o->atol >= 0;
         if (ok && !is_compiled && (!o->expect.len || o->layers || !own_tolerance))
             ok = evaluate_reference(work.original, inputs, reference, rounding, !own_tolerance, arena, d);
         Outputs all = {.names = NEW_ARRAY(arena, const char *, n_out + 1),
@@ -149,12 +150,13 @@ ExitCode command_verify(const Options *o, Arena *arena, Diag *d) {
         loaded_close(l);
     }
     if (directory) file_remove_tree(directory);
-    if (ok && o->json) {
-        json_dumpf(list, stdout, JSON_INDENT(1));
-        putchar('\n');
+    if (ok && report) {
+        json_object_set_new(report, "ok", json_boolean(same));
+        json_object_set(report, "outputs", list);
+        if (first) json_object_set_new(report, "first_that_differs", json_string(first));
     }
     json_decref(list);
-    if (ok && first && !o->json) printf("the first that differs: %s\n", first);
-    if (ok && same && !o->json && !o->quiet) printf("verified: every output agrees\n");
+    if (ok && first && !report) printf("the first that differs: %s\n", first);
+    if (ok && same && !report && !o->quiet) printf("verified: every output agrees\n");
     return !ok ? diag_exit_code(d) : same ? EXIT_OK : EXIT_MISMATCH;
 }

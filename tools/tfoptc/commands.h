@@ -5,19 +5,26 @@
 #include "options.h"
 #include "tfopt_abi.h"
 
-ExitCode command_compile(const Options *o, Arena *arena, Diag *d);
-ExitCode command_inspect(const Options *o, Arena *arena, Diag *d);
-ExitCode command_run(const Options *o, Arena *arena, Diag *d);
-ExitCode command_verify(const Options *o, Arena *arena, Diag *d);
-ExitCode command_benchmark(const Options *o, Arena *arena, Diag *d);
-ExitCode command_explain(const Options *o, Arena *arena, Diag *d);
-ExitCode command_optimize(const Options *o, Arena *arena, Diag *d);
+ExitCode command_compile(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_inspect(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_run(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_verify(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_benchmark(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_explain(const Options *o, struct json_t *report, Arena *arena, Diag *d);
+ExitCode command_optimize(const Options *o, struct json_t *report, Arena *arena, Diag *d);
 
 /* ---- common.c */
 /* Options → what the driver wants. Files named by --input (values) are left out of it. false after messages. */
 bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d);
-/* True when the model is a compiled shared object. */
+/* True when the model is what a compiler made: a shared object, or by mistake a program or an object. */
 bool common_is_compiled(const char *path);
+/* How a program's memory behaves: "static" where every buffer has its place, "bound" where the sizes of the inputs
+   decide, "grows" where steps do; and in words. */
+const char *common_memory(const Program *p);
+const char *common_memory_text(const char *kind);
+/* The line of progress on a terminal, where long work may show one; NULL elsewhere. */
+typedef bool ProgressFn(const char *what, double fraction);
+ProgressFn *common_progress(const Options *o);
 /* One --input: name, and either dims or a file. */
 typedef struct {
     const char *name, *file; /* name NULL: the file has values of all inputs; file NULL: no value given */
@@ -51,13 +58,22 @@ struct json_t *op_report_json(const OpReport *r);
 /* ---- ops_doc.c: docs/ops.md */
 void ops_doc(FILE *out);
 
+/* ---- tensor_json.c: tensors as nested lists */
+bool tensor_json_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, DType dtype, Diag *d);
+/* Strings as strings or {"b64": "…"}, numbers as numbers (what JSON lacks as "NaN", "Infinity", "-Infinity"), complex
+   ones as [real, imaginary]. */
+struct json_t *tensor_json(const Tensor *t);
+/* name, dtype and shape of a tensor or port. */
+struct json_t *tensor_json_header(const char *name, DType dtype, int rank, const int64_t *dims);
+
 /* ---- tensor_file.c: .npy, .npz and string .json files */
 bool tensor_is_file(const char *path); /* by its ending */
 /* Reads a tensor; `name` picks the array of an .npz that holds several. dtype: the graph's (DTYPE_NONE: the file's);
    the shape is checked by the caller. */
 bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d);
-bool tensor_write(const Tensor *t, Arena *arena, const char *directory, const char *stem,
-                  Diag *d);                    /* <directory>/<stem>.npy or .json */
+/* <directory>/out_<i>.npy, for strings .json. */
+const char *tensor_file_name(const Tensor *t, Arena *arena, const char *directory, uint32_t i);
+bool tensor_write(const Tensor *t, Arena *arena, const char *path, Diag *d);
 void tensor_print(const Tensor *t, FILE *out); /* short: first elements, for people */
 
 /* ---- table_file.c: one --table */
@@ -68,10 +84,13 @@ typedef struct {
     const char *name;
     DType dtype;
     int rank;
-    int64_t dims[MAX_RANK]; /* -1 unknown */
+    int64_t dims[MAX_RANK];      /* -1 unknown */
+    const char *sizes[MAX_RANK]; /* the name of an unknown one, or NULL */
+    int64_t least[MAX_RANK];     /* and the smallest that it may be */
 } InputPort;
 /* Values of the ports: from --input files, else seeded: floats in [-1,1), ints small (and inside the tables they index
-   where `limits` says so, 0 = no limit), unknown dims from --batch or 1. */
+   where `limits` says so, 0 = no limit). Their unknown sizes: as in the files, else the first of --batch or --dim, else
+   the smallest that the code allows. */
 bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
                  Diag *d);
 
@@ -94,7 +113,7 @@ struct TfoptSession *loaded_session(Loaded *l);
 const TfoptModelData *loaded_data(const Loaded *l);
 
 /* ---- inspect_artefact.c: inspect of a compiled .so */
-ExitCode inspect_artefact(const Options *o, Arena *arena, Diag *d);
+ExitCode inspect_artefact(const Options *o, struct json_t *report, Arena *arena, Diag *d);
 
 /* ---- reference.c: the unoptimised graph through compiler/ref */
 /* Ports of a graph; limits[i]: the size of the smallest table that integer input i indexes, 0 = none. */

@@ -4,10 +4,13 @@
 #include "driver/op_library.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { MOST_THREADS = 1024 };
 
 bool common_is_compiled(const char *path) {
     char magic[4] = {0};
@@ -19,6 +22,30 @@ bool common_is_compiled(const char *path) {
                             "\x7f"
                             "ELF",
                             4) == 0;
+}
+
+const char *common_memory(const Program *p) {
+    if (p->is_static) return "static";
+    for (uint32_t i = 0; i < p->buffers.len; i++)
+        if (p->buffers.data[i].kind == BUFFER_POOL) return "grows";
+    return "bound";
+}
+
+const char *common_memory_text(const char *kind) {
+    return strcmp(kind, "static") == 0  ? "static"
+           : strcmp(kind, "bound") == 0 ? "static once the sizes of the inputs are known"
+                                        : "grows while running, in a pool of the session";
+}
+
+/* One line on a terminal, overwritten as the work goes on. */
+static bool show_progress(const char *what, double fraction) {
+    fprintf(stderr, "\r\033[K%3.0f %% %s", fraction * 100, what);
+    if (fraction >= 1) fputs("\r\033[K", stderr);
+    return true;
+}
+
+ProgressFn *common_progress(const Options *o) {
+    return isatty(STDERR_FILENO) && !o->quiet ? show_progress : NULL;
 }
 
 /* "1,224,-1,n": dims; a word is the name of an unknown dim. False when the text is no list of dims (then it is a file
@@ -96,17 +123,23 @@ static bool parse_bytes(int64_t *out, const char *text, Diag *d) {
 /* "8", "1-32", "1,8,32" → bounds. */
 static bool parse_range(int64_t *min, int64_t *max, const char *option, const char *text, Diag *d) {
     *min = INT64_MAX;
-    *max = 0;
-    for (const char *p = text; *p;) {
+    *max = -1;
+    bool ok = true, is_range = false, in_list = false;
+    const char *p = text;
+    for (bool more = true; ok && more;) {
         char *end;
+        errno = 0;
         long long v = strtoll(p, &end, 10);
-        if (end == p || v < 0 || (*end && *end != '-' && *end != ','))
-            return diag_usage(d, "%s: '%s' is no range; write 8, 1-32 or 1,8,32", option, text);
+        ok = isdigit((unsigned char)*p) && !errno && (!is_range || v >= *max);
         if (v < *min) *min = v;
         if (v > *max) *max = v;
-        p = *end ? end + 1 : end;
+        more = *end != 0;
+        ok = ok && (!more || (*end == ',' && !is_range) || (*end == '-' && !is_range && !in_list));
+        in_list = in_list || *end == ',';
+        is_range = is_range || *end == '-';
+        p = end + 1;
     }
-    return *min <= *max || diag_usage(d, "%s wants a range", option);
+    return ok || diag_usage(d, "%s: '%s' is no range; write 8, 1-32 or 1,8,32", option, text);
 }
 
 static bool dims_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
@@ -160,14 +193,15 @@ static void say_value(InputWord *w, const Options *o) {
 
 bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, Diag *d) {
     *c = (CompileOptions){.model = o->model,
-                          .cpus = o->cpu ? o->cpu : "native",
+                          .cpus = o->cpu,
                           .triple = o->target,
                           .sysroot = o->sysroot,
                           .name = o->name,
                           .precision = o->precision ? o->precision : "fp32",
                           .layers = o->layers,
                           .verbose = o->verbose,
-                          .time = o->time};
+                          .time = o->time,
+                          .progress = common_progress(o)};
     c->read = (ReadOptions){.signature = o->signature, .tags = o->tags};
     if (strcmp(c->precision, "fp32") != 0)
         return diag_unsupported(d, NULL, NULL, "--precision %s does not exist yet; fp32 (the graph's own types) does",
@@ -175,25 +209,18 @@ bool common_compile_options(CompileOptions *c, const Options *o, Arena *arena, D
     if (o->name && !is_identifier(o->name))
         return diag_usage(d, "--name '%s' is no C identifier (letters, digits, '_')", o->name);
     if (o->sysroot && !file_is_directory(o->sysroot)) return diag_usage(d, "--sysroot %s is no directory", o->sysroot);
-    if (o->color && strcmp(o->color, "auto") != 0 && strcmp(o->color, "always") != 0 && strcmp(o->color, "never") != 0)
-        return diag_usage(d, "--color is auto, always or never, not '%s'", o->color);
-    bool fast = o->math && strcmp(o->math, "fast") == 0;
-    if (o->math && !fast && strcmp(o->math, "exact") != 0)
-        return diag_usage(d, "--math is exact or fast, not '%s'", o->math);
-    const char *level = o->level ? o->level : "2";
-    if (strlen(level) != 1 || *level < '0' || *level > '3')
-        return diag_usage(d, "-O wants 0, 1, 2 or 3, not '%s'", level);
-    c->passes = (PassOptions){.level = *level - '0',
+    c->passes = (PassOptions){.level = o->level ? *o->level - '0' : 2,
                               .only = o->passes,
                               .skip = o->skip,
                               .stop_after = o->stop_after,
                               .dump_after = o->dump_after,
                               .dump = stderr,
                               .time = o->time,
-                              .fast_math = fast,
+                              .fast_math = o->math && strcmp(o->math, "fast") == 0,
                               .fold_limit = 64 << 20};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    c->threads = o->has_threads ? (int)(o->threads > 1024 ? 1024 : o->threads) : (int)(processors > 0 ? processors : 1);
+    if (o->threads > MOST_THREADS) return diag_usage(d, "--threads: at most %d", MOST_THREADS);
+    c->threads = o->threads >= 0 ? (int)o->threads : (int)(processors > 0 ? processors : 1);
     if (o->max_memory) {
         if (!parse_bytes(&c->max_memory, o->max_memory, d)) return false;
     } else {

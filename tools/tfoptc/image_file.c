@@ -6,6 +6,7 @@
 
 #include "ref/ref.h"
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,7 +25,7 @@ static bool parse_channels(double *out, int channels, const char *option, const 
     for (const char *p = text; n < channels; n++) {
         char *end;
         out[n] = strtod(p, &end);
-        if (end == p || (*end && *end != ',')) break;
+        if (end == p || (*end && *end != ',') || !(fabs(out[n]) < 1e30)) break;
         p = *end ? end + 1 : end;
         if (*p) continue;
         if (++n == 1)

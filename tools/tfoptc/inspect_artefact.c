@@ -14,9 +14,7 @@ static const char *memory_kind(const TfoptProgram *p) {
 }
 
 static json_t *port_json(const InputPort *p) {
-    json_t *dims = json_array();
-    for (int k = 0; k < p->rank; k++) json_array_append_new(dims, json_integer(p->dims[k]));
-    return json_pack("{s:s, s:s, s:o}", "name", p->name, "dtype", dtype_info(p->dtype)->tf_name, "shape", dims);
+    return tensor_json_header(p->name, p->dtype, p->rank, p->dims);
 }
 
 static void print_ports(const char *title, const InputPort *ports, uint32_t n) {
@@ -41,18 +39,17 @@ static void print_program(const TfoptProgram *p) {
         printf("memory: static   arena %.3f MB (lower bound %.3f MB)\n", (double)p->arena_bytes / 1e6,
                (double)p->arena_bound / 1e6);
     else
-        printf("memory: %s\n", *kind == 'b' ? "static once the sizes of the inputs are known"
-                                            : "grows while running, in a pool of the session");
+        printf("memory: %s\n", common_memory_text(kind));
 }
 
-ExitCode inspect_artefact(const Options *o, Arena *arena, Diag *d) {
+ExitCode inspect_artefact(const Options *o, json_t *report, Arena *arena, Diag *d) {
     Loaded *l = loaded_open(o->model, 0, arena, d);
     if (!l) return diag_exit_code(d);
     const TfoptModelData *m = loaded_data(l);
     InputPort *in, *out;
     uint32_t n_in = loaded_ports(l, &in, &out, arena), n_out = loaded_n_outputs(l);
     const char *hash = arena_printf(arena, "%016" PRIx64, m->graph_hash);
-    if (o->json) {
+    if (report) {
         json_t *inputs = json_array(), *outputs = json_array(), *programs = json_array();
         for (uint32_t i = 0; i < n_in; i++) json_array_append_new(inputs, port_json(&in[i]));
         for (uint32_t i = 0; i < n_out; i++) json_array_append_new(outputs, port_json(&out[i]));
@@ -68,9 +65,7 @@ ExitCode inspect_artefact(const Options *o, Arena *arena, Diag *d) {
                               m->name, "signature", m->signature, "compiler", m->compiler_version, "target", m->target,
                               "precision", m->precision, "abi", (int)m->abi_version, "graph_hash", hash, "inputs",
                               inputs, "outputs", outputs, "programs", programs);
-        json_dumpf(j, stdout, JSON_INDENT(1));
-        putchar('\n');
-        json_decref(j);
+        json_object_update_new(report, j);
     } else {
         printf("artefact %s%s%s\n", o->model, *m->signature ? ", signature " : "", m->signature);
         printf("made     by tfoptc %s for %s, %s, ABI %u, graph %s\n", m->compiler_version, m->target, m->precision,

@@ -1,6 +1,11 @@
 /* tfoptc: one program, a table of subcommands. `tfoptc MODEL -o OUT` is `tfoptc compile MODEL -o OUT`. */
 #include "commands.h"
 
+#include "base/file.h"
+#include <errno.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -42,39 +47,120 @@ static bool wants_color(const Options *o) {
     return isatty(STDERR_FILENO) && !(no_color && *no_color);
 }
 
+/* What is still in the buffer goes out; a full disk is an error like any other. A command that failed has its reason.
+ */
+static int end_output(int code) {
+    bool before = ferror(stdout) != 0, now = fflush(stdout) != 0;
+    if ((!before && !now) || code) return code;
+    fprintf(stderr, "tfoptc: cannot write to standard output%s%s\n", now ? ": " : "", now ? strerror(errno) : "");
+    return EXIT_INPUT;
+}
+
+/* Signals that end the program. Those that it was started without (nohup) are left alone. */
+static void ending_signals(sigset_t *out) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    sigemptyset(out);
+    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
+        struct sigaction now;
+        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL) sigaddset(out, signals[i]);
+    }
+}
+
+/* A thread that waits for such a signal, removes the folder of temporary files and lets the signal do its work. */
+static void *clean_up_on_signal(void *folder) {
+    sigset_t set;
+    int number;
+    ending_signals(&set);
+    while (sigwait(&set, &number) != 0) continue;
+    file_remove_tree(folder);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    raise(number);
+    return NULL;
+}
+
+/* All temporary files of this process, and of the tools that it calls, lie in one folder; NULL where none can be made,
+   which matters only to those who need it and then say so. */
+static char *make_temporary_folder(Arena *arena) {
+    Diag quiet;
+    sigset_t set;
+    pthread_t thread;
+    diag_init(&quiet, arena, NULL);
+    char *folder = file_make_temp_dir(arena, &quiet);
+    if (!folder || setenv("TMPDIR", folder, 1) != 0) return folder;
+    ending_signals(&set);
+    if (pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 && pthread_create(&thread, NULL, clean_up_on_signal, folder) == 0)
+        pthread_detach(thread);
+    else
+        pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    return folder;
+}
+
+static void print_report(json_t *report, const Options *o, const Diag *d, Arena *arena) {
+    DiagGroup *groups;
+    uint32_t n = diag_groups(d, arena, &groups);
+    json_t *messages = json_array();
+    for (uint32_t i = 0; i < n; i++) {
+        const DiagEntry *e = groups[i].entry;
+        if (e->level != DIAG_ERROR && !o->verbose) continue;
+        json_t *m = json_pack("{s:s, s:s, s:I}", "level", diag_level_name(e->level), "message", e->message, "count",
+                              (json_int_t)groups[i].count);
+        if (e->level == DIAG_ERROR) json_object_set_new(m, "exit", json_integer((json_int_t)e->code));
+        if (e->node) json_object_set_new(m, "node", json_string(e->node));
+        if (e->op) json_object_set_new(m, "op", json_string(e->op));
+        json_array_append_new(messages, m);
+    }
+    if (json_array_size(messages)) json_object_set(report, "messages", messages);
+    json_decref(messages);
+    json_dumpf(report, stdout, JSON_INDENT(1));
+    putchar('\n');
+}
+
+static ExitCode run_command(const Command *command, const Options *o, json_t *report, Arena *arena, Diag *d) {
+    const unsigned places = INSPECT | RUN | VERIFY | BENCHMARK;
+    OptionPlace place = common_is_compiled(o->model) ? ARTEFACT : o->reference ? REFERENCE : CODE;
+    d->file = o->model;
+    if (command->mask & places && !options_apply(o, place, d)) return EXIT_USAGE;
+    char *temporary = make_temporary_folder(arena);
+    ExitCode code = command->run(o, report, arena, d);
+    if (temporary) file_remove_tree(temporary);
+    return d->n_errors && code == EXIT_OK ? diag_exit_code(d) : code;
+}
+
 int main(int argc, char **argv) {
     if (argc < 2) return usage(stderr, EXIT_USAGE);
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0)
-        return usage(stdout, 0);
-    if (strcmp(argv[1], "--version") == 0) return printf("tfoptc %s\n", TFOPT_VERSION) < 0;
-    if (strcmp(argv[1], "--man") == 0) return options_man(stdout), 0;
-    if (strcmp(argv[1], "--ops") == 0) return ops_doc(stdout), 0;
-    if (strcmp(argv[1], "--completion") == 0) return options_completion(stdout), 0;
+    const char *word = argv[1];
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)
+        return end_output(usage(stdout, EXIT_OK));
+    if (strcmp(word, "--version") == 0) return end_output(printf("tfoptc %s\n", TFOPT_VERSION) < 0);
+    if (strcmp(word, "--man") == 0) return options_man(stdout), end_output(EXIT_OK);
+    if (strcmp(word, "--ops") == 0) return ops_doc(stdout), end_output(EXIT_OK);
+    if (strcmp(word, "--completion") == 0) return options_completion(stdout), end_output(EXIT_OK);
 
     const Command *command = &commands[0];
     int first = 1;
     for (int i = 0; i < n_commands; i++) {
-        if (strcmp(argv[1], commands[i].name) != 0) continue;
+        if (strcmp(word, commands[i].name) != 0) continue;
         command = &commands[i];
         first = 2;
     }
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
-    Options o;
-    ExitCode code;
-    if (!options_parse(&o, command, arena, argc - first, argv + first, &d)) {
-        code = EXIT_USAGE;
-    } else if (o.help) {
+    Options o = {0};
+    ExitCode code = EXIT_USAGE;
+    bool parsed = options_parse(&o, command, arena, argc - first, argv + first, &d);
+    json_t *report = o.json && !o.help ? json_object() : NULL;
+    if (parsed && o.help) {
         options_help(command, stdout);
         code = EXIT_OK;
-    } else {
-        d.file = o.model;
-        code = command->run(&o, arena, &d);
-        if (d.n_errors && code == EXIT_OK) code = diag_exit_code(&d);
+    } else if (parsed) {
+        code = run_command(command, &o, report, arena, &d);
     }
+    if (report) print_report(report, &o, &d, arena);
+    json_decref(report);
+    int status = end_output((int)code);
     d.color = wants_color(&o);
     diag_print(&d, stderr, o.verbose);
     arena_free(arena);
-    return (int)code;
+    return status;
 }

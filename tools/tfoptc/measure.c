@@ -4,6 +4,7 @@
 #include "ref/ref.h"
 #include <inttypes.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -17,12 +18,10 @@ static const char *runner_path(Arena *arena, Diag *d) {
     if (n > 0) {
         self[n] = 0;
         *strrchr(self, '/') = 0;
-        const char *const places[] = {"%s/tfopt-runner", "%s/../libexec/tfopt/tfopt-runner"};
-        for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-            const char *path = i ? arena_printf(arena, "%s/../libexec/tfopt/tfopt-runner", self)
-                                 : arena_printf(arena, "%s/tfopt-runner", self);
-            if (file_exists(path)) return path;
-        }
+        const char *const places[] = {arena_printf(arena, "%s/tfopt-runner", self),
+                                      arena_printf(arena, "%s/../libexec/tfopt/tfopt-runner", self)};
+        for (size_t i = 0; i < ARRAY_LEN(places); i++)
+            if (file_exists(places[i])) return places[i];
     }
     diag_error(d, NULL, NULL, "tfopt-runner is not installed beside tfoptc");
     return NULL;
@@ -37,6 +36,9 @@ static char *capture(char *const *argv, Arena *arena, Diag *d) {
     }
     pid_t child = fork();
     if (child == 0) {
+        sigset_t none; /* main holds signals back */
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
         dup2(ends[1], STDOUT_FILENO);
         close(ends[0]);
         close(ends[1]);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum { FLAG, TEXT, LIST, INT, REAL } OptionKind;
+typedef enum { FLAG, TEXT, LIST, CHOICE, INT, COUNT, REAL } OptionKind;
 
 typedef struct {
     OptionKind kind;
@@ -16,32 +16,32 @@ typedef struct {
     int letter;
     const char *argument;
     size_t field;
-    unsigned commands;
+    unsigned commands, places;
     const char *help;
 } OptionRow;
 
 static const OptionRow rows[] = {
-#define OPTION(kind, name, letter, argument, field, commands_, help)                                                   \
-    {kind, name, letter, argument, offsetof(Options, field), commands_, help},
+#define OPTION(kind, name, letter, argument, field, commands_, places, help)                                           \
+    {kind, name, letter, argument, offsetof(Options, field), commands_, places, help},
 #include "options.def"
 #undef OPTION
 };
+_Static_assert(ARRAY_LEN(rows) <= 64, "Options.given has a bit for each row");
 
-/* Numbers also note that they were given. */
-static void note_given(Options *o, const void *field) {
-    const struct {
-        const void *field;
-        bool *given;
-    } numbers[] = {{&o->threads, &o->has_threads}, {&o->repeat, &o->has_repeat}, {&o->seed, &o->has_seed},
-                   {&o->rtol, &o->has_rtol},       {&o->atol, &o->has_atol},     {&o->seconds, &o->has_seconds}};
-    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-        if (numbers[i].field == field) *numbers[i].given = true;
+/* Whether the value is one of the words between '|'. */
+static bool is_choice(const char *words, const char *value) {
+    size_t n = strlen(value);
+    for (const char *p = words; *p; p += strcspn(p, "|"), p += *p == '|')
+        if (strcspn(p, "|") == n && strncmp(p, value, n) == 0) return true;
+    return false;
 }
 
 static bool set_option(Options *o, const OptionRow *row, const char *value, Arena *arena, Diag *d) {
     void *field = (char *)o + row->field;
     char *end = NULL;
     errno = 0;
+    o->given |= UINT64_C(1) << (row - rows);
+    if (row->kind != FLAG && !*value) return diag_usage(d, "--%s wants %s, not nothing", row->name, row->argument);
     switch (row->kind) {
     case FLAG:
         *(bool *)field = true;
@@ -52,20 +52,36 @@ static bool set_option(Options *o, const OptionRow *row, const char *value, Aren
     case LIST:
         vec_push(arena, (TextList *)field, value);
         break;
+    case CHOICE:
+        *(const char **)field = value;
+        return is_choice(row->argument, value) ||
+               diag_usage(d, "--%s is one of %s, not '%s'", row->name, row->argument, value);
     case INT:
+    case COUNT:
         *(int64_t *)field = strtoll(value, &end, 10);
-        if (errno || end == value || *end || *(int64_t *)field < 0)
-            return diag_usage(d, "--%s wants a whole number that is not negative, not '%s'", row->name, value);
-        note_given(o, field);
+        if (errno || end == value || *end || *(int64_t *)field < (row->kind == COUNT))
+            return diag_usage(d, "--%s wants a whole number that is not %s, not '%s'", row->name,
+                              row->kind == COUNT ? "less than 1" : "negative", value);
         break;
     case REAL:
         *(double *)field = strtod(value, &end);
-        if (errno || end == value || *end || !(*(double *)field >= 0))
-            return diag_usage(d, "--%s wants a number that is not negative, not '%s'", row->name, value);
-        note_given(o, field);
+        if (errno || end == value || *end || !(*(double *)field >= 0 && *(double *)field < 1e300))
+            return diag_usage(d, "--%s wants a finite number that is not negative, not '%s'", row->name, value);
         break;
     }
     return true;
+}
+
+bool options_apply(const Options *o, OptionPlace place, Diag *d) {
+    bool ok = true;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        if (!(o->given >> i & 1) || rows[i].places & place) continue;
+        ok = diag_usage(d, "--%s says nothing about %s", rows[i].name,
+                        place == REFERENCE  ? "the reference evaluation: nothing is compiled"
+                        : place == ARTEFACT ? "a compiled model: it is for compiling the model that this was made from"
+                                            : "a graph");
+    }
+    return ok;
 }
 
 /* Words with @FILE replaced by the file's words (separated by white space, '…' and "…" kept together). */
@@ -115,7 +131,7 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     }
     int argc = (int)argv.len;
     vec_push(arena, &argv, NULL);
-    *o = (Options){.command = c->mask, .threads = -1, .repeat = 1, .seed = 1, .rtol = 2e-5, .seconds = 2};
+    *o = (Options){.command = c->mask, .threads = -1, .repeat = 1, .seed = 1, .rtol = -1, .atol = -1, .seconds = 2};
     optind = 0; /* glibc: start over */
     opterr = 0;
     bool ok = true;
@@ -136,7 +152,7 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
         }
     }
     for (int i = optind; i < argc; i++) {
-        if (o->model) ok = diag_usage(d, "one model at a time: '%s' or '%s'?", o->model, argv.data[i]);
+        if (ok && o->model) ok = diag_usage(d, "one model at a time: '%s' or '%s'?", o->model, argv.data[i]);
         o->model = argv.data[i];
     }
     if (ok && !o->model && !o->help) ok = diag_usage(d, "no model; usage: tfoptc %s", c->usage);
@@ -162,7 +178,10 @@ void options_man(FILE *out) {
     for (int i = 0; i < n_commands; i++) fprintf(out, ".TP\n.B %s\n%s\n", commands[i].name, commands[i].summary);
     fprintf(out, ".SH OPTIONS\n");
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        fprintf(out, ".TP\n.B \\-\\-%s\n", rows[i].name);
+        if (rows[i].letter)
+            fprintf(out, ".TP\n.BR \\-%c \", \" \\-\\-%s\n", rows[i].letter, rows[i].name);
+        else
+            fprintf(out, ".TP\n.B \\-\\-%s\n", rows[i].name);
         if (*rows[i].argument) fprintf(out, ".I %s\n.br\n", rows[i].argument);
         fprintf(out, "%s (", rows[i].help);
         const char *comma = "";

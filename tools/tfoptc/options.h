@@ -14,24 +14,34 @@ typedef struct {
         *max_memory, *depfile, *passes, *skip, *stop_after, *dump_after, *save, *html, *image_size, *image_mean,
         *image_scale, *color;
     TextList inputs, outputs, dims, init, tables, expect, op_libraries, link;
-    int64_t threads, repeat, seed;
-    double rtol, atol, seconds;
+    int64_t threads; /* -1: not given */
+    int64_t repeat, seed;
+    double rtol, atol; /* -1: not given */
+    double seconds;
     bool time, reference, layers, no_reference, json, verbose, quiet, help;
-    bool has_threads, has_repeat, has_seed, has_rtol, has_atol, has_seconds; /* given on the command line */
+    uint64_t given; /* bit i: row i of the table was on the command line */
 } Options;
 
-/* One subcommand: its name, what it does, and its function. */
+/* What an option may apply to: a graph that is compiled or evaluated, or what was compiled before. */
+typedef enum { CODE = 1, REFERENCE = 2, ARTEFACT = 4 } OptionPlace;
+
+struct json_t;
+
+/* One subcommand: its name, what it does, and its function. `report`: with --json the object to fill, which main prints
+   with what went wrong; the command itself prints nothing then. Else NULL. */
 typedef struct Command {
     const char *name;
     CommandMask mask;
     const char *usage, *summary;
-    ExitCode (*run)(const Options *o, Arena *arena, Diag *d);
+    ExitCode (*run)(const Options *o, struct json_t *report, Arena *arena, Diag *d);
 } Command;
 extern const Command commands[];
 extern const int n_commands;
 
 /* Parses the words after the subcommand (response files @FILE expanded). false and messages on mistakes. */
 bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char **words, Diag *d);
+/* Whether all options that were given say something in this place; false and messages where not. */
+bool options_apply(const Options *o, OptionPlace place, Diag *d);
 void options_help(const Command *c, FILE *out);
 /* All option names of the table as a man page section and as a bash completion script. */
 void options_man(FILE *out);

@@ -28,8 +28,15 @@ static int64_t index_limit(const Graph *g, const Users *users, ValueId v, int de
 
 static InputPort port_of(const Graph *g, ValueId v, const char *name) {
     const Value *value = value_at(g, v);
-    InputPort p = {name, value->dtype, value->shape.rank, {0}};
-    for (int k = 0; k < p.rank; k++) p.dims[k] = dim_is_const(value->shape.dims[k]) ? value->shape.dims[k].value : -1;
+    InputPort p = {.name = name, .dtype = value->dtype, .rank = value->shape.rank};
+    for (int k = 0; k < p.rank; k++) {
+        Dim dim = value->shape.dims[k];
+        const DimExpr *e = &g->dims.exprs.data[dim.expr];
+        p.dims[k] = dim_is_const(dim) ? dim.value : -1;
+        if (dim_is_const(dim) || e->kind != DIM_SYMBOL) continue;
+        p.sizes[k] = g->dims.symbols.data[e->symbol].name;
+        p.least[k] = g->dims.symbols.data[e->symbol].min;
+    }
     return p;
 }
 

@@ -35,7 +35,7 @@ static bool check_shape(const Tensor *t, const InputPort *p, const char *file, D
         else
             str_printf(&want, "%s%" PRId64, i ? "," : "", p->dims[i]);
     }
-    diag_error(d, NULL, NULL, "input '%s' is [%s], %s holds [%s]", p->name, str_text(&want), file, str_text(&got));
+    diag_error(d, NULL, NULL, "input '%s' is [%s], %s has [%s]", p->name, str_text(&want), file, str_text(&got));
     arena_free(scratch);
     return false;
 }
@@ -73,17 +73,64 @@ static bool fill(Tensor *t, const InputPort *p, int64_t limit, uint64_t *state, 
     return true;
 }
 
-bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
-                 Diag *d) {
-    uint64_t state = (uint64_t)o->seed * 0x2545f4914f6cdd1du;
-    const char **files = NEW_ARRAY(arena, const char *, n + 1);
-    bool ok = true;
-    int64_t unknown = o->batch ? strtoll(o->batch, NULL, 10) : 1;
-    for (uint32_t i = 0; i < n; i++) {
-        out[i] = (Tensor){.dtype = ports[i].dtype, .rank = ports[i].rank};
-        for (int k = 0; k < ports[i].rank; k++)
-            out[i].dims[k] = ports[i].dims[k] >= 0 ? ports[i].dims[k] : unknown > 0 ? unknown : 1;
+/* The first number of --batch for a first or so named dimension, of --dim NAME=… for a named one; -1: not asked. */
+static int64_t asked_size(const InputPort *p, int k, const Options *o) {
+    const char *name = p->sizes[k];
+    for (uint32_t i = 0; name && i < o->dims.len; i++) {
+        size_t n = strlen(name);
+        if (strncmp(o->dims.data[i], name, n) == 0 && o->dims.data[i][n] == '=')
+            return strtoll(o->dims.data[i] + n + 1, NULL, 10);
     }
+    bool is_batch = k == 0 || (name && strcmp(name, "batch") == 0);
+    return o->batch && is_batch ? strtoll(o->batch, NULL, 10) : -1;
+}
+
+/* The size of that name in the values that were given, or -1. */
+static int64_t given_size(const char *name, const Tensor *values, const InputPort *ports, uint32_t n,
+                          const char *const *files) {
+    for (uint32_t i = 0; name && i < n; i++)
+        for (int k = 0; files[i] && k < ports[i].rank; k++)
+            if (ports[i].sizes[k] && strcmp(ports[i].sizes[k], name) == 0) return values[i].dims[k];
+    return -1;
+}
+
+static void choose_sizes(Tensor *t, const InputPort *p, const InputOption *asked, const Tensor *values,
+                         const InputPort *ports, uint32_t n, const char *const *files, const Options *o) {
+    *t = (Tensor){.dtype = p->dtype, .rank = p->rank};
+    for (int k = 0; k < p->rank; k++) {
+        int64_t size = p->dims[k];
+        if (asked && asked->has_shape && asked->shape.rank == p->rank && asked->shape.dims[k] >= 0)
+            size = asked->shape.dims[k];
+        if (size < 0) size = given_size(p->sizes[k], values, ports, n, files);
+        if (size < 0) size = asked_size(p, k, o);
+        if (size < 0) size = p->least[k];
+        t->dims[k] = size > 0 ? size : p->dims[k] == 0 ? 0 : 1;
+    }
+}
+
+/* A flat list is read row by row where all sizes are known. */
+static void take_shape(Tensor *t, const InputPort *p) {
+    int64_t count = 1;
+    if (t->rank != 1 || p->rank == 1) return;
+    for (int k = 0; k < p->rank; k++)
+        if (p->dims[k] < 0 || __builtin_mul_overflow(count, p->dims[k], &count)) return;
+    if (count != t->dims[0]) return;
+    t->rank = p->rank;
+    memcpy(t->dims, p->dims, sizeof(int64_t) * (size_t)p->rank);
+}
+
+static bool read_value(Tensor *t, const InputPort *p, const char *file, const Options *o, Arena *arena, Diag *d) {
+    if (image_is_file(file)) return image_read(t, arena, file, p, o, d) && check_shape(t, p, file, d);
+    if (!tensor_read(t, arena, file, p->name, p->dtype, d)) return false;
+    size_t n = strlen(file);
+    if (n > 5 && strcmp(file + n - 5, ".json") == 0) take_shape(t, p);
+    return check_shape(t, p, file, d);
+}
+
+/* What the --input words say of each port: its file, and dims and type of a value that is made up. */
+static bool read_words(const InputPort *ports, uint32_t n, const char **files, InputOption *asked, const Options *o,
+                       Arena *arena, Diag *d) {
+    bool ok = true;
     for (uint32_t w = 0; w < o->inputs.len; w++) {
         InputWord word;
         if (!common_parse_input(&word, o->inputs.data[w], arena, d)) return false;
@@ -92,10 +139,14 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t 
             if (!files[i]) files[i] = word.file;
         for (uint32_t i = 0; i < n && !found; i++) {
             found = same_name(ports[i].name, word.name);
-            if (found && word.file) files[i] = word.file;
-            if (found && word.option.has_shape && word.option.shape.rank == ports[i].rank)
-                for (int k = 0; k < ports[i].rank; k++)
-                    if (word.option.shape.dims[k] >= 0) out[i].dims[k] = word.option.shape.dims[k];
+            if (!found) continue;
+            if (word.file) files[i] = word.file;
+            asked[i] = word.option;
+            if (word.option.dtype != DTYPE_NONE && word.option.dtype != ports[i].dtype)
+                ok = diag_usage(d, "--input %s: the input is %s", o->inputs.data[w],
+                                dtype_info(ports[i].dtype)->tf_name);
+            if (word.option.has_shape && word.option.shape.rank != ports[i].rank)
+                ok = diag_usage(d, "--input %s: the input has rank %d", o->inputs.data[w], ports[i].rank);
         }
         if (!found) {
             Str names;
@@ -105,13 +156,22 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t 
                             str_text(&names));
         }
     }
-    for (uint32_t i = 0; i < n; i++) {
-        if (files[i])
-            ok = (image_is_file(files[i]) ? image_read(&out[i], arena, files[i], &ports[i], o, d)
-                                          : tensor_read(&out[i], arena, files[i], ports[i].name, ports[i].dtype, d)) &&
-                 check_shape(&out[i], &ports[i], files[i], d) && ok;
-        else
-            ok = fill(&out[i], &ports[i], limits ? limits[i] : 0, &state, arena, d) && ok;
+    return ok;
+}
+
+bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
+                 Diag *d) {
+    uint64_t state = (uint64_t)o->seed * 0x2545f4914f6cdd1du;
+    const char **files = NEW_ARRAY(arena, const char *, n + 1);
+    InputOption *asked = NEW_ARRAY(arena, InputOption, n + 1);
+    bool ok = read_words(ports, n, files, asked, o, arena, d);
+    for (uint32_t i = 0; i < n; i++)
+        if (files[i] && !read_value(&out[i], &ports[i], files[i], o, arena, d)) ok = false;
+    for (uint32_t i = 0; ok && i < n; i++) {
+        if (files[i]) continue;
+        choose_sizes(&out[i], &ports[i], &asked[i], out, ports, n, files, o);
+        ok = check_shape(&out[i], &ports[i], "--input", d) &&
+             fill(&out[i], &ports[i], limits ? limits[i] : 0, &state, arena, d);
     }
     return ok;
 }

@@ -1,0 +1,206 @@
+#!/bin/sh
+# commands.sh BUILD SOURCE CASE: what the subcommands of tfoptc take, print and refuse.
+build=$1 source=$2 case=$3
+tfoptc=$build/tfoptc
+digits=$source/test/models/digits
+model=$digits/graph.pb
+images=$digits/test_images.npy
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+fail() {
+    echo "FAILED: $*"
+    exit 1
+}
+refuses() { # CODE TEXT WORDS…
+    code=$1 text=$2
+    shift 2
+    "$tfoptc" "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    [ $got -eq "$code" ] || fail "'$*' exits $got: $(cat "$work/err")"
+    grep -q -e "$text" "$work/err" || fail "'$*' says: $(cat "$work/err")"
+}
+accepts() { # WORDS…
+    "$tfoptc" "$@" >"$work/out" 2>"$work/err" || fail "'$*': $(cat "$work/err")"
+}
+
+case $case in
+applies) # options that say nothing about the kind of model are mistakes, not ignored
+    accepts compile "$model" -o "$work/d.so" --threads 2
+    accepts compile "$model" -o "$work/d.o"
+    accepts compile "$model" -o "$work/d"
+    for words in "--output x" "--cpu x86-64-v3" "-O3" "--math fast" "--precision fp32" "--passes fold" "--skip fold" "--dump-after all" "--time" "--link $work/d.o" \
+        "--max-memory 1G" "--signature x" "--tags x" "--init x" "--table x=$images"; do
+        for command in run verify benchmark; do
+            # shellcheck disable=SC2086
+            refuses 2 "--[a-z-]* says nothing about a compiled model" $command "$work/d.so" $words
+        done
+    done
+    refuses 2 "says nothing about a compiled model" verify "$work/d.so" --layers
+    refuses 2 "says nothing about a compiled model" run "$work/d.so" --reference
+    refuses 2 "--output says nothing" inspect "$work/d.so" --output x
+    for words in "--cpu native" "--threads 2" "-O2" "--math fast" "--skip fold" "--link $work/d.o"; do
+        # shellcheck disable=SC2086
+        refuses 2 "--[a-z-]* says nothing about the reference" run "$model" --reference $words
+    done
+    for command in run inspect verify benchmark; do
+        refuses 2 "is a program: run it by itself" $command "$work/d"
+        refuses 2 "is an object, to be linked" $command "$work/d.o"
+    done
+    for command in compile optimize; do refuses 2 "is compiled already" $command "$work/d.so" -o "$work/x.o"; done
+    refuses 2 "is compiled" explain "$work/d.so"
+    refuses 2 "is a frozen graph" run "$model" --signature x
+    refuses 2 "is a frozen graph" inspect "$model" --tags serve
+    refuses 2 "is float32" run "$work/d.so" --input image:int32=2,8,8,1
+    refuses 2 "has rank 4" run "$work/d.so" --input image=2,8
+    refuses 2 "is for .so and executables" compile "$model" -o "$work/x.o" --link "$work/d.o"
+    refuses 2 "goes with --emit=graph" compile "$model" -o "$work/x.o" --stop-after fold
+    refuses 2 "a graph has no C names" compile "$model" -o "$work/x.pb" --name x
+    refuses 2 "needs an output that is a file" compile "$model" --emit=asm -MF "$work/x.d"
+    refuses 2 "both go to standard output" compile "$model" --emit=asm --json
+    refuses 2 "only texts" compile "$model" -o - --emit=so
+    [ ! -e "$work/x.o" ] || fail "something is written"
+    # what does apply
+    accepts run "$work/d.so" --batch 3 --seed 2 --threads 2 --repeat 2
+    grep -q 'float32\[3,10\]' "$work/out" || fail "--batch of a compiled model: $(cat "$work/out")"
+    accepts run "$work/d.so" --input "image=$images" --image-size 8x8
+    accepts compile "$model" --emit=graph --stop-after fold
+    ;;
+numbers) # numbers and ranges are read to their end
+    for range in 4-2 1- -1 1-2-3 1,2-3 1,,2 1, , x 1x 1.5 99999999999999999999; do
+        refuses 2 "is no range\|wants" compile "$model" -o "$work/x.o" "--batch=$range"
+        refuses 2 "is no range\|wants" compile "$model" -o "$work/x.o" "--dim=n=$range"
+    done
+    for range in 4 1-4 2,4,8 4-4; do accepts compile "$model" --emit=header "--batch=$range"; done
+    for n in 0 -1 x 2x ''; do refuses 2 "--repeat wants" run "$model" "--repeat=$n"; done
+    for n in -3 x 2x 1.5 '' 99999999999999999999; do refuses 2 "--threads wants" run "$model" "--threads=$n"; done
+    refuses 2 "at most 1024" run "$model" --threads 2000
+    for n in nan inf -1 x 1x ''; do refuses 2 "--seconds wants" benchmark "$model" "--seconds=$n"; done
+    for n in nan -1 x; do refuses 2 "--rtol wants" verify "$model" "--rtol=$n"; done
+    for n in x -1G 1Q 0 nan inf; do refuses 2 "--max-memory wants" compile "$model" -o "$work/x.o" --max-memory $n; done
+    for n in 8x 0x8 8x8x8 x8 -8x8 8x8y; do refuses 2 "image-size" run "$model" --input "image=$digits/images/5_3.png" --image-size $n; done
+    for n in x 1,2 1,2,3,4 nan 1x; do refuses 2 "image-mean" run "$model" --input "image=$digits/images/5_3.png" --image-mean $n; done
+    for option in cpu output signature save name math color depfile; do
+        for command in run compile; do
+            "$tfoptc" $command --help | grep -q -e "--$option " || continue
+            refuses 2 "--$option wants" $command "$model" "--$option="
+        done
+    done
+    for words in --math=quick --color=blue -O4 -Ofast; do refuses 2 "is one of" compile "$model" -o "$work/x.o" $words; done
+    ;;
+json) # every subcommand, what it has to say and what went wrong
+    command -v python3 >/dev/null || { echo "no python3"; exit 77; }
+    json() { # EXPRESSION over the parsed j
+        python3 -c "import json, sys; j = json.load(open('$work/out')); sys.exit(0 if ($1) else 1)" || fail "$last: $(head -c 1000 "$work/out")"
+    }
+    ask() { # CODE EXPRESSION WORDS…
+        code=$1 expression=$2
+        shift 2
+        last=$*
+        "$tfoptc" "$@" --json >"$work/out" 2>"$work/err"
+        got=$?
+        [ $got -eq "$code" ] || fail "'$*' exits $got: $(cat "$work/err")"
+        json "$expression"
+    }
+    ask 0 "j['output'].endswith('d.so') and j['kind'] == 'so' and j['bytes'] > 1000 and j['seconds'] > 0 and j['programs'][0]['memory'] == 'bound'" compile "$model" -o "$work/d.so"
+    ask 0 "j['kind'] == 'pb' and j['bytes'] > 1000" optimize "$model" -o "$work/d.pb"
+    for of in "$model" "$work/d.so"; do
+        ask 0 "j['inputs'][0]['name'] == 'image' and j['outputs'][0]['dtype'] == 'DT_FLOAT' or j['outputs'][0]['dtype'] == 'float32'" inspect "$of"
+        ask 0 "len(j['outputs']) == 1 and j['outputs'][0]['shape'] == [64, 10] and abs(sum(j['outputs'][0]['values'][3]) - 1) < 1e-5" run "$of" --input "image=$images"
+        ask 0 "j['outputs'][0]['file'].endswith('out_0.npy') and 'values' not in j['outputs'][0]" run "$of" --save "$work/saved"
+        ask 0 "j['median_us'] > 0 and j['min_us'] > 0 and j['runs'] > 0 and j['load_us'] > 0 and j['artifact_bytes'] > 0 and j['peak_rss_kb'] > 0 and j['threads'] == 2" benchmark "$of" --seconds 0.1 --threads 2
+    done
+    ask 0 "j['ok'] and j['outputs'][0]['ok']" verify "$model"
+    ask 4 "not j['ok'] and not j['outputs'][0]['ok'] and j['outputs'][0]['max_difference'] > j['outputs'][0]['limit']" verify "$model" --batch 2 --expect "$("$tfoptc" run "$model" --batch 2 --seed 9 --save "$work/else" --json | sed -n 's/.*"name": "\(.*\)",/\1/p')=$work/else/out_0.npy"
+    ask 0 "len(j['rewrites']) > 3 and len(j['steps']) > 2 and j['median_us'] > 0 and j['threads'] == 1" explain "$model" --seconds 0.1 --threads 1
+    # strings, bytes, numbers that JSON lacks
+    cat >"$work/m.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: 3 } } } } }
+node { name: 's' op: 'Placeholder' attr { key: 'dtype' value { type: DT_STRING } } attr { key: 'shape' value { shape { } } } }
+node { name: 'log' op: 'Log' input: 'x' }
+node { name: 'join' op: 'StringJoin' input: 's' attr { key: 'N' value { i: 1 } } }
+node { name: 'big' op: 'Cast' input: 'x' attr { key: 'SrcT' value { type: DT_FLOAT } } attr { key: 'DstT' value { type: DT_BOOL } } }
+GRAPH
+    echo '[0, -1, 1]' >"$work/x.json"
+    echo '{"b64": "/w=="}' >"$work/s.json"
+    for how in "" --reference; do
+        # shellcheck disable=SC2086
+        ask 0 "[o['values'] for o in j['outputs']] == [['-Infinity', 'NaN', 0.0], {'b64': '/w=='}, [False, True, True]]" run "$work/m.pbtxt" $how --input "x=$work/x.json" --input "s=$work/s.json" --output log --output join --output big
+    done
+    # what goes wrong
+    sed "s/'StringJoin'/'Strung'/; s/'Log'/'Logg'/" "$work/m.pbtxt" >"$work/refused.pbtxt"
+    for command in compile inspect run verify explain benchmark optimize; do
+        case $command in compile | optimize) out="-o $work/x.pb" ;; *) out= ;; esac
+        # shellcheck disable=SC2086
+        ask 3 "{m['op'] for m in j['messages']} == {'Strung', 'Logg'} and all(m['exit'] == 3 and m['level'] == 'error' and m['count'] == 1 for m in j['messages'])" $command "$work/refused.pbtxt" $out
+        # shellcheck disable=SC2086
+        ask 1 "'none.pb' in j['messages'][0]['message'] and j['messages'][0]['exit'] == 1" $command "$work/none.pb" $out
+    done
+    ask 2 "j['messages'][0]['exit'] == 2" run "$model" --threads=x
+    ;;
+output) # a full disk is an error of every command, and what is half-written goes
+    accepts compile "$model" -o "$work/d.so"
+    cp "$work/d.so" "$work/before.so"
+    for words in --help --version --man --completion --ops "run --help" "run $model" "run $work/d.so" "run $model --json" "inspect $model" "inspect $work/d.so" "verify $model" \
+        "benchmark $model --seconds 0.01" "explain $model --seconds 0.01" "compile $model --emit=asm" "compile $model --emit=graph" "compile $model -o $work/x.o --json" \
+        "optimize $model -o -"; do
+        # shellcheck disable=SC2086
+        "$tfoptc" $words >/dev/full 2>"$work/err"
+        got=$?
+        [ $got -eq 1 ] || fail "'$words' exits $got on a full disk: $(cat "$work/err")"
+        [ "$(grep -c "cannot write" "$work/err")" -eq 1 ] || fail "'$words' says: $(cat "$work/err")"
+    done
+    # a limit on the size of files stands for a full disk
+    for kind in so o a pb s; do
+        rm -f "$work/x.$kind"
+        (trap '' XFSZ; ulimit -f 8; "$tfoptc" compile "$model" -o "$work/x.$kind" >/dev/null 2>"$work/err")
+        got=$?
+        [ $got -eq 1 ] && [ -s "$work/err" ] || fail ".$kind over the limit exits $got: $(cat "$work/err")"
+        [ ! -e "$work/x.$kind" ] || fail "a part of .$kind is left"
+    done
+    (trap '' XFSZ; ulimit -f 8; "$tfoptc" compile "$model" -o "$work/d.so" 2>/dev/null)
+    cmp "$work/d.so" "$work/before.so" || fail "what was there before is gone"
+    ls -A "$work" | grep tmp && fail "temporary files are left"
+    true
+    ;;
+stopped) # a signal in the middle leaves nothing: neither where the output goes nor in the folder of temporary files
+    mkdir "$work/tmp" "$work/out"
+    for signal in INT TERM HUP; do
+        TMPDIR=$work/tmp env --default-signal=$signal "$tfoptc" benchmark "$model" --seconds 60 >/dev/null 2>&1 &
+        process=$!
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            [ -n "$(find "$work/tmp" -name model.so)" ] && break
+            sleep 0.1
+        done
+        [ -n "$(ls "$work/tmp")" ] || fail "nothing to remove"
+        kill -s $signal $process
+        wait $process
+        got=$?
+        [ $got -gt 128 ] || fail "$signal: exit $got"
+        [ -z "$(ls "$work/tmp")" ] || fail "$signal leaves $(ls "$work/tmp")"
+    done
+    ;;
+paths) # names with spaces, quotes, letters of other scripts; folders that cannot be written
+    folder="$work/it's a \"path\" ünï"
+    mkdir "$folder"
+    cp "$model" "$folder/my model.pb"
+    cp -r "$digits/saved_model" "$folder/saved model"
+    for from in "$folder/my model.pb" "$folder/saved model"; do
+        for kind in so o a pb s; do accepts compile "$from" -o "$folder/x y.$kind" -MF "$folder/x.d"; done
+        accepts compile "$from" -o "$folder/a program"
+        "$folder/a program" --input "image=$images" --save "$folder/saved by it" >/dev/null || fail "the program"
+        accepts run "$folder/x y.so" --input "image=$images" --save "$folder/sa ved"
+        cmp "$folder/sa ved/out_0.npy" "$folder/saved by it/out_0.npy" || fail "other answers"
+    done
+    (cd "$folder" && TMPDIR=$folder accepts compile "my model.pb" -o "-x.so" && accepts run ./-x.so)
+    (cd "$folder" && cp "my model.pb" "name=with:colon.pb" && accepts inspect "name=with:colon.pb")
+    [ "$(id -u)" -eq 0 ] && { echo "ok paths, but for folders that cannot be written: root may write everywhere"; exit 0; }
+    chmod 555 "$folder"
+    for kind in so o a pb s; do refuses 1 "Permission denied" compile "$model" -o "$folder/new.$kind"; done
+    refuses 1 "Permission denied" run "$model" --save "$folder/new"
+    chmod 755 "$folder"
+    ;;
+*) fail "unknown case '$case'" ;;
+esac
+echo "ok $case"
