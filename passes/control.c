@@ -100,6 +100,15 @@ static void inline_region(Unit *u, NodeId id, RegionId r) {
     graph_remove(g, id);
 }
 
+/* Whether a size of v is only known once node id has run: it may be asked for although nobody reads v. */
+static bool sets_symbol(const Graph *g, NodeId id, ValueId v) {
+    const Shape *s = shape_at(g, v);
+    for (uint32_t i = 0; i < g->dims.symbols.len; i++)
+        for (int k = 0; k < s->rank && g->dims.symbols.data[i].definer == id.i; k++)
+            if (dim_uses(&g->dims, s->dims[k], i)) return true;
+    return false;
+}
+
 static bool simplify_branch(Unit *u, NodeId id, const uint32_t *uses) {
     Graph *g = u->g;
     const Node *n = node_at(g, id);
@@ -128,7 +137,7 @@ static bool simplify_branch(Unit *u, NodeId id, const uint32_t *uses) {
     }
     for (uint32_t i = node_at(g, id)->n_outputs; i-- > 0;) {
         n = node_at(g, id);
-        if (is_used(uses, n->outputs[i]) || n->n_outputs == 1) continue;
+        if (is_used(uses, n->outputs[i]) || n->n_outputs == 1 || sets_symbol(g, id, n->outputs[i])) continue;
         for (uint32_t r = 0; r < n->n_regions; r++) {
             Region *region = region_at(g, n->regions[r]);
             remove_at(region->results.data, &region->results.len, i);

@@ -207,6 +207,10 @@ bool import_ensure_shape(Import *c) {
 }
 
 ValueId make_zero(Import *c, DType dtype) {
+    if (dtype == DTYPE_NONE) {
+        bad(c, "its element type does not exist");
+        return (ValueId){0};
+    }
     Tensor t = tensor_new(c->g->arena, dtype, 0, NULL);
     return make_const(c, &t);
 }

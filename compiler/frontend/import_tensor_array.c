@@ -17,6 +17,7 @@ bool import_array(Import *c) {
     DType dtype = attr_t(c, "dtype", DTYPE_F32);
     TfShape element = shape_attr(c, "element_shape");
     c->out[0] = list_new(c, n[0], dtype, &element);
+    if (failed(c->out[0])) return false;
     ListInfo *handle = list_find(c->im, c->out[0]);
     handle->handle = true;
     handle->dynamic = attr_i(c, "dynamic_size", 0) != 0;

@@ -32,6 +32,7 @@ void list_state(Importer *im, ValueId v, const TfShape *element) {
 
 ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element) {
     ValueId v = make_zero(c, dtype);
+    if (failed(v)) return v;
     vec_push(c->im->arena, &c->im->lists,
              (ListInfo){.value = v.i, .count = count, .dtype = dtype, .element = *element});
     return v;

@@ -180,7 +180,7 @@ static bool judge_outputs(Case *c, const Tensor *inputs, Expectation *e, const T
     bool good = true;
     for (uint32_t i = 0; i < n && good; i++) good = as_expected(e, i, &got[i], c->why, WHY);
     if (good) return true;
-    expect(e, c->g, inputs, MORE_RUNS, 3, arena);
+    expect(e, c->g, inputs, MORE_RUNS, 3, false, arena);
     good = !e->fails || e->uncertain;
     for (uint32_t i = 0; i < n && !e->uncertain; i++)
         if (!as_expected(e, i, &got[i], c->why, WHY)) return false;
@@ -192,7 +192,7 @@ static bool judge_binding(Case *c, TfoptSession *s, const Tensor *inputs, Arena 
     uint32_t n_in = c->g->inputs.len, n_out = c->g->outputs.len;
     Tensor *first = NEW_ARRAY(arena, Tensor, n_out + 1), *second = NEW_ARRAY(arena, Tensor, n_out + 1);
     void **copies = NEW_ARRAY(arena, void *, n_in + 1);
-    expect(&e, c->g, inputs, RUNS, 1, arena);
+    expect(&e, c->g, inputs, RUNS, 1, false, arena);
     bool ok = true;
     for (uint32_t i = 0; i < n_in; i++) {
         size_t bytes = tensor_bytes(&inputs[i]);
@@ -210,7 +210,7 @@ static bool judge_binding(Case *c, TfoptSession *s, const Tensor *inputs, Arena 
     if (c->verdict == DIFFERENT) return false;
     if (!ok && !e.fails) { /* rounding may decide whether an index is in range */
         Expectation more;
-        expect(&more, c->g, inputs, MORE_RUNS, 3, arena);
+        expect(&more, c->g, inputs, MORE_RUNS, 3, false, arena);
         if (more.uncertain) return true;
         return snprintf(c->why, WHY, "fails: %s; the reference does not", tfopt_error(s)), false;
     }
@@ -236,7 +236,7 @@ static void judge(Case *c, void *library, uint32_t number, TfoptPool *pool, Aren
     c->verdict = SAME;
     if (tfopt_session_new(model, &options, &session) != TFOPT_OK) { /* sizes that never fit are found here */
         Expectation e;
-        expect(&e, c->g, c->inputs[0], 0, 0, arena);
+        expect(&e, c->g, c->inputs[0], 0, 0, false, arena);
         if (!e.fails) set_verdict(c, DIFFERENT, tfopt_open_error());
         tfopt_close(model);
         return;
@@ -290,9 +290,9 @@ const char *find_guilty_pass(const Case *c, Arena *arena) {
     diag_init(&d, arena, NULL);
     const IsaRow *isa = isa_find(arena, c->settings.cpu, llvm_default_triple(arena), &d);
     if (!isa) return NULL;
-    for (int b = 0; b < c->n_bindings; b++) expect(&e[b], c->g, c->inputs[b], RUNS, 1, arena);
+    for (int b = 0; b < c->n_bindings; b++) expect(&e[b], c->g, c->inputs[b], RUNS, 1, false, arena);
     if (right_after(c, machine_of(isa), NULL, e, arena)) return NULL;
-    for (int b = 0; b < c->n_bindings; b++) expect(&e[b], c->g, c->inputs[b], MORE_RUNS, 3, arena);
+    for (int b = 0; b < c->n_bindings; b++) expect(&e[b], c->g, c->inputs[b], MORE_RUNS, 3, false, arena);
     for (uint32_t i = 0; i < n; i++)
         if (!right_after(c, machine_of(isa), rows[i].name, e, arena)) return rows[i].name;
     return NULL;

@@ -75,7 +75,7 @@ static void dump(const Options *o, const Case *c, const TfMaker *m, uint64_t see
     str_init(&text, arena);
     for (int b = 0; b < c->n_bindings; b++) {
         Expectation e;
-        expect(&e, c->g, c->inputs[b], 8, 1, arena);
+        expect(&e, c->g, c->inputs[b], 8, 1, true, arena);
         for (uint32_t i = 0; i < c->g->inputs.len; i++)
             tf_write_constant(arena_printf(arena, "in/%d/%s", b, c->g->inputs.data[i].name), &c->inputs[b][i], &text);
         for (uint32_t i = 0; i < e.n_outputs && !e.fails && !e.uncertain; i++) {

@@ -65,6 +65,7 @@ static const Rounding roundings[N_OPS] = {
 typedef struct {
     double strength;
     int sign; /* all errors up, all down, or 0: any */
+    bool host;
     uint64_t state;
 } Noise;
 
@@ -169,7 +170,8 @@ static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, c
 static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, Tensor *out) {
     Noise *noise = env;
     const Node *n = node_at(g, id);
-    Rounding rounding = roundings[n->op];
+    Rounding rounding = n->op == OP_HOST && noise->host ? NORMALISED : roundings[n->op];
+    if (rounding == EXACT || !n->n_inputs) return;
     for (uint32_t o = 0; o < n->n_outputs; o++) {
         Tensor *t = &out[o];
         if (!dtype_is_float(t->dtype) || is_exact(n, rounding, in, t)) continue;
@@ -252,7 +254,8 @@ static void learn(Expectation *e, const Tensor *noisy) {
     }
 }
 
-void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, double strength, Arena *arena) {
+void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, double strength, bool other_host,
+            Arena *arena) {
     Diag d;
     *e = (Expectation){.n_outputs = g->outputs.len};
     diag_init(&d, arena, NULL);
@@ -267,7 +270,8 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
     ref_close(s);
     for (int run = 0; run < runs && !e->uncertain; run++) {
         static const int signs[] = {1, -1, 0, 0};
-        Noise noise = {.strength = strength, .sign = signs[run % 4], .state = (uint64_t)run * 7919 + 1};
+        Noise noise = {
+            .strength = strength, .sign = signs[run % 4], .host = other_host, .state = (uint64_t)run * 7919 + 1};
         Arena *scratch = arena_new();
         diag_init(&d, scratch, NULL);
         s = ref_open(g); /* host functions start afresh */

@@ -17,8 +17,10 @@ typedef struct {
     uint64_t n_elements, n_free; /* judged and not judged */
 } Expectation;
 
-/* `runs` runs with noise of `strength` times what is expected of rounding. Memory from `arena`. */
-void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, double strength, Arena *arena);
+/* `runs` runs with noise of `strength` times what is expected of rounding; host functions round too where the other
+   side has others (TensorFlow). Memory from `arena`. */
+void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, double strength, bool other_host,
+            Arena *arena);
 /* Numbers of a tensor: its elements, two each of complex ones. */
 int64_t expected_numbers(const Tensor *t);
 /* Whether `got` is right for output i; else says why. */

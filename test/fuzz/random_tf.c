@@ -199,6 +199,24 @@ bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *input
 
 /* ---- the graph */
 
+/* Op types that take less than the others of their family; "" those that only stand for others, or need a variable. */
+static const struct {
+    const char *op, *classes;
+} narrower[] = {{"LogicalAnd", "B"},    {"LogicalOr", "B"},      {"LogicalXor", "B"},      {"LogicalNot", "B"},
+                {"CheckNumerics", "F"}, {"Invert", "IU"},        {"BitwiseAnd", "IU"},     {"BitwiseOr", "IU"},
+                {"BitwiseXor", "IU"},   {"LeftShift", "IU"},     {"RightShift", "IU"},     {"RefIdentity", ""},
+                {"Copy", ""},           {"CopyHost", ""},        {"DebugIdentity", ""},    {"_EagerConst", ""},
+                {"VariableShape", ""},  {"FusedBatchNorm", ""},  {"BatchFFT", ""},         {"BatchIFFT", ""},
+                {"BatchFFT2D", ""},     {"BatchIFFT2D", ""},     {"BatchFFT3D", ""},       {"BatchIFFT3D", ""},
+                {"TopK", ""},           {"DebugIdentityV2", ""}, {"CheckNumericsV2", "F"}, {"Inv", ""},
+                {"InvGrad", ""},        {"_HostCast", ""}};
+
+static const char *classes_of(const TfFamily *family, const char *op) {
+    for (size_t i = 0; i < ARRAY_LEN(narrower); i++)
+        if (strcmp(narrower[i].op, op) == 0) return narrower[i].classes;
+    return family->classes;
+}
+
 static bool make_one(TfMaker *m) {
     /* A family first, so that one of many op types does not crowd out the others. */
     const TfFamily *family = &families[random_below(m->r, ARRAY_LEN(families))];
@@ -210,8 +228,8 @@ static bool make_one(TfMaker *m) {
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (rows[i].host != family->host || strcmp(rows[i].family, family->family) != 0 || chosen-- > 0) continue;
         TfRow row = rows[i];
-        row.classes = family->classes;
-        return family->make(m, &row);
+        row.classes = classes_of(family, row.op);
+        return (row.classes[0] || !family->classes[0]) && family->make(m, &row);
     }
     return false;
 }

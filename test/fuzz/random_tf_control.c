@@ -85,6 +85,17 @@ static uint32_t push_of_type(TfMaker *m, const char *op, uint32_t n, const TfInp
     return tf_push(m, op, n, in, strcmp(op, "Merge") == 0 ? 2 : 1, a);
 }
 
+static void run_after(TfMaker *m, uint32_t number, uint32_t pivot) {
+    m->nodes.data[number].controls = arena_memdup(m->arena, &pivot, sizeof pivot);
+    m->nodes.data[number].n_controls = 1;
+}
+
+/* Whether a value is there in every turn, those after the last one included. */
+static bool is_invariant(const TfMaker *m, TfInput in) {
+    const TfNode *n = &m->nodes.data[in.node];
+    return strcmp(n->op, "Enter") == 0 && tf_attr_int(n, "is_constant", 0);
+}
+
 static void lower_if(TfMaker *m, const TfNode *n, TfInput pick, const TfInput *in, TfInput *out) {
     const TfFunction then = *function_of(m, n, "then_branch"), other = *function_of(m, n, "else_branch");
     TfInput yes[TF_MOST_ARGUMENTS], no[TF_MOST_ARGUMENTS], a[MOST_RESULTS], b[MOST_RESULTS];
@@ -131,12 +142,17 @@ static void lower_while(TfMaker *m, const TfNode *n, const TfInput *in, TfInput 
     uint32_t pivot = push_of_type(m, "Identity", 1, &at[0], DTYPE_S32);
     inline_body(m, &body, at, pivot, next);
     for (uint32_t i = 0; i < body.n_args; i++)
+        if (merges[i] != UINT32_MAX && is_invariant(m, next[i])) {
+            next[i] = (TfInput){push_of_type(m, "Identity", 1, &next[i], body.arg_types[i]), 0};
+            run_after(m, next[i].node, pivot);
+        }
+    for (uint32_t i = 0; i < body.n_args; i++)
         if (merges[i] != UINT32_MAX)
             m->nodes.data[merges[i]].inputs[1] =
                 (TfInput){push_of_type(m, "NextIteration", 1, &next[i], body.arg_types[i]), 0};
 }
 
-/* Nodes without inputs run where their branch or turn does: after `pivot`. */
+/* Nodes that nothing of their branch or turn leads to run after `pivot`, which does. */
 static void inline_body(TfMaker *m, const TfFunction *f, const TfInput *arguments, uint32_t pivot, TfInput *results) {
     TfInput **made = NEW_ARRAY(m->arena, TfInput *, f->body.n_nodes + 1);
     for (uint32_t i = 0; i < f->body.n_nodes; i++) {
@@ -158,10 +174,9 @@ static void inline_body(TfMaker *m, const TfFunction *f, const TfInput *argument
             continue;
         }
         uint32_t number = tf_push(m, n.op, n.n_inputs, in, n.n_attrs, n.attrs);
-        if (n.n_inputs == 0) {
-            m->nodes.data[number].controls = arena_memdup(m->arena, &pivot, sizeof pivot);
-            m->nodes.data[number].n_controls = 1;
-        }
+        bool waits = true;
+        for (uint32_t k = 0; k < n.n_inputs; k++) waits = waits && is_invariant(m, in[k]);
+        if (waits) run_after(m, number, pivot);
         for (uint32_t k = 0; k < n_out; k++) made[i][k] = (TfInput){number, k};
     }
     for (uint32_t i = 0; i < f->n_results; i++) {

@@ -10,8 +10,14 @@ enum { MOST_PARTS = 4 };
 
 bool tf_make_unary(TfMaker *m, const TfRow *row) {
     TfTensor x = tf_pick(m, row->classes, 0, 5);
-    TfAttr a[] = {tf_type_of(&x), tf_of_float("alpha", 0.3)};
-    return tf_add(m, row->op, 1, &x, strcmp(row->op, "LeakyRelu") == 0 ? 2 : 1, a);
+    TfShape shape = {.rank = -1};
+    TfAttr a[] = {tf_type_of(&x),
+                  tf_of_float("alpha", 0.3),
+                  tf_of_type("Tcomplex", x.dtype),
+                  tf_of_type("dtype", x.dtype),
+                  {.name = "shape", .kind = TF_ATTR_SHAPE, .v.shape = shape},
+                  tf_of_string("message", "odd")};
+    return tf_add(m, row->op, 1, &x, 6, a);
 }
 
 bool tf_make_binary(TfMaker *m, const TfRow *row) {
@@ -37,8 +43,10 @@ bool tf_make_add_n(TfMaker *m, const TfRow *row) {
     TfTensor in[MOST_PARTS] = {tf_pick(m, row->classes, 0, 4)};
     uint32_t n = (uint32_t)random_between(m->r, 1, MOST_PARTS);
     for (uint32_t i = 1; i < n; i++) in[i] = tf_like(m, in[0].dtype, &in[0], false);
-    TfAttr a[] = {tf_type_of(&in[0]), tf_of_int("N", n)};
-    return tf_add(m, row->op, n, in, 2, a);
+    TfShape shape = {.rank = in[0].rank};
+    for (int k = 0; k < shape.rank; k++) shape.dims[k] = in[0].known[k] ? in[0].sizes[0][k] : -1;
+    TfAttr a[] = {tf_type_of(&in[0]), tf_of_int("N", n), {.name = "shape", .kind = TF_ATTR_SHAPE, .v.shape = shape}};
+    return tf_add(m, row->op, n, in, 3, a);
 }
 
 bool tf_make_clip(TfMaker *m, const TfRow *row) {

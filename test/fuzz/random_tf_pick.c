@@ -16,7 +16,7 @@ TfAttr tf_of_bool(const char *name, bool v) {
     return (TfAttr){.name = name, .kind = TF_ATTR_BOOL, .v.i = v};
 }
 TfAttr tf_of_float(const char *name, double v) {
-    return (TfAttr){.name = name, .kind = TF_ATTR_FLOAT, .v.f = v};
+    return (TfAttr){.name = name, .kind = TF_ATTR_FLOAT, .v.f = (float)v};
 }
 TfAttr tf_of_string(const char *name, const char *v) {
     return (TfAttr){.name = name, .kind = TF_ATTR_STRING, .n = (uint32_t)strlen(v), .v.s = v};

@@ -283,6 +283,31 @@ static void function(World *w, const char *name, const char *args, const char *r
 #define FN_OUT(name, type) "output_arg { name: \"" name "\" type: " type " } "
 #define FN_RET(key, value) "ret { key: \"" key "\" value: \"" value "\" } "
 
+/* TensorFlow leaves sizes of 0 out on both sides when it looks for the rest. */
+static void test_rest_of_nothing(void **state) {
+    (void)state;
+    World w = begin();
+    placeholder(&w, "x", "DT_FLOAT", "0,6,-1");
+    ints(&w, "to", 3, (int[]){3, 0, -1});
+    node(&w, "y", "Reshape", "x to", FLOAT);
+    Graph *g = import(&w, "y");
+    assert_non_null(g);
+    assert_string_equal(shape_text(&w, g), "[3,0,max(s0,1)*2]");
+    arena_free(w.arena);
+}
+
+static void test_element_types_that_do_not_exist(void **state) {
+    (void)state;
+    World w = begin();
+    ints(&w, "shape", 1, (int[]){3});
+    integer(&w, "n", 2);
+    node(&w, "l", "TensorListReserve", "shape n", "attr { key: \"element_dtype\" value { type: 99 } }");
+    node(&w, "y", "TensorListLength", "l", "");
+    assert_null(import(&w, "y"));
+    assert_true(says(&w, "element type does not exist"));
+    arena_free(w.arena);
+}
+
 static void test_recursion_is_refused(void **state) {
     (void)state;
     World w = begin();
@@ -433,6 +458,8 @@ int main(void) {
         cmocka_unit_test(test_sizes_of_the_run),
         cmocka_unit_test(test_axis_of_the_run),
         cmocka_unit_test(test_variables_do_not_change),
+        cmocka_unit_test(test_rest_of_nothing),
+        cmocka_unit_test(test_element_types_that_do_not_exist),
         cmocka_unit_test(test_recursion_is_refused),
         cmocka_unit_test(test_a_loop_may_grow_its_list),
         cmocka_unit_test(test_branches),
