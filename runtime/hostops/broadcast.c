@@ -37,3 +37,21 @@ void tfopt_broadcast_next(TfoptBroadcast *b) {
         b->index[i] = 0;
     }
 }
+
+int64_t tfopt_broadcast_runs(TfoptBroadcast *b, int64_t step[TFOPT_MAX_OPERANDS]) {
+    int64_t run = 1;
+    for (int32_t k = 0; k < b->n; k++) step[k] = 0;
+    while (b->rank > 0) {
+        const int32_t last = b->rank - 1;
+        bool joins = true;
+        for (int32_t k = 0; k < b->n && b->dims[last] != 1; k++) {
+            if (run == 1) step[k] = b->strides[k][last];
+            joins = joins && b->strides[k][last] == step[k] * run;
+        }
+        if (!joins) break;
+        run *= b->dims[last];
+        b->rank = last;
+    }
+    b->count = tfopt_dims_product(b->dims, 0, b->rank);
+    return run;
+}

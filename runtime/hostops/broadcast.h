@@ -16,4 +16,8 @@ typedef struct {
 bool tfopt_broadcast_init(TfoptBroadcast *b, const TfoptTensor *inputs, int32_t n);
 /* Moves every operand on to the next element of the result. */
 void tfopt_broadcast_next(TfoptBroadcast *b);
+/* Joins the last dimensions into runs, whose length is returned: within one, operand k moves on by step[k], which is 0
+   or 1. From then on the dimensions, their number and the count are those of the runs. Not for a result without
+   elements. */
+int64_t tfopt_broadcast_runs(TfoptBroadcast *b, int64_t step[TFOPT_MAX_OPERANDS]);
 #endif

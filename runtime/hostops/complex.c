@@ -1,23 +1,190 @@
-/* Complex numbers: the ops of TensorFlow that the compiler's real scalar ops carry no further, under their TensorFlow
-   names. Computed in double complex, rounded once. Add and the comparisons take strings as well, since their rows are
-   shared. */
+/* Complex numbers: the element-wise ops of TensorFlow that the compiler's real scalar ops carry no further, under their
+   TensorFlow names. Computed in double, rounded once: a block of elements at a time is spread out as real and imaginary
+   parts, which the simple ops compute in loops over vectors. Add and the comparisons take strings as well, since their
+   rows are shared. */
 #include "hostops/complex.h"
 #include "hostops/broadcast.h"
+#include "hostops/clones.h"
 #include <math.h>
 #include <string.h>
+
+enum { BLOCK = 256 };
+typedef struct {
+    double re[BLOCK], im[BLOCK];
+} Block;
+typedef void BlockOp(Block *restrict x, const Block *restrict y,
+                     int64_t n); /* x becomes x op y; y is not set for one operand */
 
 static bool is_numeric(const TfoptTensor *t) {
     return t->dtype != TFOPT_STRING && t->dtype != TFOPT_RESOURCE && t->dtype != TFOPT_VARIANT;
 }
 
-/* ---- one operand */
-static int32_t unary(TfoptHostCall *call, TfoptComplex (*f)(TfoptComplex)) {
+/* ---- blocks */
+TFOPT_CLONES static void spread_c64(const float *restrict from, int64_t n, Block *restrict b) {
+    for (int64_t i = 0; i < n; i++) {
+        b->re[i] = (double)from[2 * i];
+        b->im[i] = (double)from[2 * i + 1];
+    }
+}
+
+TFOPT_CLONES static void collect_c64(float *restrict to, int64_t n, const Block *restrict b) {
+    for (int64_t i = 0; i < n; i++) {
+        to[2 * i] = (float)b->re[i];
+        to[2 * i + 1] = (float)b->im[i];
+    }
+}
+
+/* n elements from `at` on, `step` (0 or 1) apart. */
+static void load(Block *b, const TfoptTensor *t, int64_t at, int64_t step, int64_t n) {
+    if (t->dtype == TFOPT_C64 && step) {
+        spread_c64((const float *)t->data + 2 * at, n, b);
+        return;
+    }
+    if (t->dtype == TFOPT_F32 && step) {
+        for (int64_t i = 0; i < n; i++) b->re[i] = (double)((const float *)t->data)[at + i];
+        memset(b->im, 0, (size_t)n * sizeof *b->im);
+        return;
+    }
+    TfoptComplex v = step ? 0 : tfopt_complex_at(t, at);
+    for (int64_t i = 0; i < n; i++) {
+        if (step) v = tfopt_complex_at(t, at + i);
+        b->re[i] = creal(v);
+        b->im[i] = cimag(v);
+    }
+}
+
+static void store(const TfoptTensor *t, int64_t at, int64_t n, const Block *b) {
+    if (t->dtype == TFOPT_C64) {
+        collect_c64((float *)t->data + 2 * at, n, b);
+    } else if (t->dtype == TFOPT_F32) {
+        for (int64_t i = 0; i < n; i++) ((float *)t->data)[at + i] = (float)b->re[i];
+    } else if (t->dtype == TFOPT_BOOL) { /* the real part alone decides, as in TensorFlow */
+        for (int64_t i = 0; i < n; i++) tfopt_set_int(t, at + i, b->re[i] != 0);
+    } else {
+        for (int64_t i = 0; i < n; i++) tfopt_set_complex(t, at + i, CMPLX(b->re[i], b->im[i]));
+    }
+}
+
+static int32_t unary(TfoptHostCall *call, BlockOp *op) {
     const TfoptTensor *t = &call->inputs[0];
     if (!is_numeric(t)) return tfopt_invalid(call, "a number is needed");
     if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
     const int64_t n = tfopt_elements(t);
-    for (int64_t i = 0; i < n; i++) tfopt_set_complex(&call->outputs[0], i, f(tfopt_complex_at(t, i)));
+    Block x;
+    for (int64_t i = 0; i < n; i += BLOCK) {
+        const int64_t count = n - i < BLOCK ? n - i : BLOCK;
+        load(&x, t, i, 1, count);
+        op(&x, NULL, count);
+        store(&call->outputs[0], i, count, &x);
+    }
     return TFOPT_OK;
+}
+
+static int32_t binary(TfoptHostCall *call, BlockOp *op) {
+    TfoptBroadcast b;
+    const TfoptTensor *t = &call->inputs[0], *u = &call->inputs[1];
+    if (!is_numeric(t) || !is_numeric(u)) return tfopt_invalid(call, "numbers are needed");
+    if (!tfopt_broadcast_init(&b, call->inputs, 2)) return tfopt_invalid(call, "shapes do not broadcast");
+    if (!tfopt_host_output(call, 0, b.rank, b.dims)) return tfopt_no_memory(call);
+    if (b.count == 0) return TFOPT_OK;
+    int64_t step[TFOPT_MAX_OPERANDS];
+    const int64_t run = tfopt_broadcast_runs(&b, step);
+    Block x, y;
+    for (int64_t r = 0; r < b.count; r++, tfopt_broadcast_next(&b)) {
+        for (int64_t i = 0; i < run; i += BLOCK) {
+            const int64_t count = run - i < BLOCK ? run - i : BLOCK;
+            load(&x, t, b.at[0] + i * step[0], step[0], count);
+            load(&y, u, b.at[1] + i * step[1], step[1], count);
+            op(&x, &y, count);
+            store(&call->outputs[0], r * run + i, count, &x);
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* ---- ops whose parts are arithmetic: a + ib and c + id */
+#define PARTS1(name, real_part, imaginary_part)                                                                        \
+    TFOPT_CLONES static void name##_block(Block *restrict x, const Block *restrict y, int64_t n) {                     \
+        (void)y;                                                                                                       \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            const double a = x->re[i], b = x->im[i];                                                                   \
+            (void)a, (void)b;                                                                                          \
+            x->re[i] = real_part;                                                                                      \
+            x->im[i] = imaginary_part;                                                                                 \
+        }                                                                                                              \
+    }                                                                                                                  \
+    int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
+        return unary(call, name##_block);                                                                              \
+    }
+PARTS1(neg, -a, -b)
+PARTS1(conj, a, -b)
+PARTS1(square, a *a - b * b, a *b + b * a)
+PARTS1(real, a, 0)
+PARTS1(imag, b, 0)
+
+/* The plain product: C's own recovers infinities from NaN, which vectors do not. */
+#define PARTS2(name, real_part, imaginary_part)                                                                        \
+    TFOPT_CLONES static void name##_block(Block *restrict x, const Block *restrict y, int64_t n) {                     \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            const double a = x->re[i], b = x->im[i], c = y->re[i], d = y->im[i];                                       \
+            (void)b, (void)d;                                                                                          \
+            x->re[i] = real_part;                                                                                      \
+            x->im[i] = imaginary_part;                                                                                 \
+        }                                                                                                              \
+    }
+PARTS2(add, a + c, b + d)
+PARTS2(sub, a - c, b - d)
+PARTS2(mul, a *c - b * d, a *d + b * c)
+PARTS2(squared_difference, (a - c) * (a - c) - (b - d) * -(b - d), (a - c) * -(b - d) + (b - d) * (a - c))
+PARTS2(complex, a, c)
+
+/* Squares of floats have room in doubles; of doubles they need care. */
+TFOPT_CLONES static void abs_single(Block *restrict x, const Block *restrict y, int64_t n) {
+    (void)y;
+    for (int64_t i = 0; i < n; i++) {
+        const double a = fabs(x->re[i]), b = fabs(x->im[i]), root = sqrt(a * a + b * b);
+        x->re[i] = a == INFINITY || b == INFINITY ? INFINITY : root;
+    }
+}
+
+static void abs_double(Block *restrict x, const Block *restrict y, int64_t n) {
+    (void)y;
+    for (int64_t i = 0; i < n; i++) x->re[i] = hypot(x->re[i], x->im[i]);
+}
+
+int32_t tfopt_host_complex_abs(TfoptHostCall *call) {
+    return unary(call, call->inputs[0].dtype == TFOPT_C64 ? abs_single : abs_double);
+}
+
+/* Eigen's quotient: the divisor is scaled by its larger part, which makes dividing by zero and by infinity NaN. */
+TFOPT_CLONES static void div_block(Block *restrict x, const Block *restrict y, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const double p = fabs(y->re[i]), q = fabs(y->im[i]), larger = p > q ? p : q, a = x->re[i], b = x->im[i],
+                     c = y->re[i] / larger, d = y->im[i] / larger, square = c * c + d * d;
+        x->re[i] = (a * c + b * d) / square / larger;
+        x->im[i] = (b * c - a * d) / square / larger;
+    }
+}
+
+static void cast_block(Block *restrict x, const Block *restrict y, int64_t n) {
+    (void)x, (void)y, (void)n; /* loading and storing is all */
+}
+
+/* Between complex and any number. */
+int32_t tfopt_host_complex_cast(TfoptHostCall *call) {
+    return unary(call, cast_block);
+}
+
+/* ---- ops of the C library, an element at a time */
+static TfoptComplex product(TfoptComplex x, TfoptComplex y) {
+    const double a = creal(x), b = cimag(x), c = creal(y), d = cimag(y);
+    return CMPLX(a * c - b * d, a * d + b * c);
+}
+
+static TfoptComplex quotient(TfoptComplex x, TfoptComplex y) {
+    const double larger = fmax(fabs(creal(y)), fabs(cimag(y))), a = creal(x), b = cimag(x), c = creal(y) / larger,
+                 d = cimag(y) / larger, square = c * c + d * d;
+    return CMPLX((a * c + b * d) / square / larger, (b * c - a * d) / square / larger);
 }
 
 static TfoptComplex complex_expm1(TfoptComplex x) {
@@ -29,19 +196,6 @@ static TfoptComplex complex_log1p(TfoptComplex x) {
     const double a = creal(x), b = cimag(x);
     if (a == -1 && b == 0) return CMPLX(-INFINITY, NAN);
     return CMPLX(0.5 * log1p(a * (2 + a) + b * b), atan2(b, 1 + a));
-}
-
-/* The plain product: C's own recovers infinities from NaN, which vectors do not. */
-static TfoptComplex product(TfoptComplex x, TfoptComplex y) {
-    const double a = creal(x), b = cimag(x), c = creal(y), d = cimag(y);
-    return CMPLX(a * c - b * d, a * d + b * c);
-}
-
-/* Eigen's quotient: the divisor is scaled by its larger part, which makes dividing by zero and by infinity NaN. */
-static TfoptComplex complex_div(TfoptComplex x, TfoptComplex y) {
-    const double larger = fmax(fabs(creal(y)), fabs(cimag(y))), a = creal(x), b = cimag(x), c = creal(y) / larger,
-                 d = cimag(y) / larger, square = c * c + d * d;
-    return CMPLX((a * c + b * d) / square / larger, (b * c - a * d) / square / larger);
 }
 
 /* exp(y log x), where x is zero or infinite: what the real part of y says. */
@@ -58,21 +212,24 @@ static TfoptComplex complex_sign(TfoptComplex x) {
 
 /* Row of one operand: name, value for x. */
 #define COMPLEX1(name, value)                                                                                          \
-    static TfoptComplex value_of_##name(TfoptComplex x) {                                                              \
-        return value;                                                                                                  \
+    static void name##_block(Block *restrict out, const Block *restrict y, int64_t n) {                                \
+        (void)y;                                                                                                       \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            const TfoptComplex x = CMPLX(out->re[i], out->im[i]), v = value;                                           \
+            out->re[i] = creal(v);                                                                                     \
+            out->im[i] = cimag(v);                                                                                     \
+        }                                                                                                              \
     }                                                                                                                  \
     int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
-        return unary(call, value_of_##name);                                                                           \
+        return unary(call, name##_block);                                                                              \
     }
-COMPLEX1(neg, -x)
 COMPLEX1(exp, cexp(x))
 COMPLEX1(expm1, complex_expm1(x))
 COMPLEX1(log, clog(x))
 COMPLEX1(log1p, complex_log1p(x))
 COMPLEX1(sqrt, csqrt(x))
 COMPLEX1(rsqrt, 1 / csqrt(x))
-COMPLEX1(square, product(x, x))
-COMPLEX1(reciprocal, complex_div(1, x))
+COMPLEX1(reciprocal, quotient(1, x))
 COMPLEX1(sin, csin(x))
 COMPLEX1(cos, ccos(x))
 COMPLEX1(tan, ctan(x))
@@ -87,63 +244,39 @@ COMPLEX1(acosh, cacosh(x))
 COMPLEX1(atanh, catanh(x))
 COMPLEX1(sigmoid, 1 / (1 + cexp(-x)))
 COMPLEX1(sign, complex_sign(x))
-COMPLEX1(conj, conj(x))
-COMPLEX1(real, creal(x))
-COMPLEX1(imag, cimag(x))
 COMPLEX1(angle, carg(x))
-COMPLEX1(abs, cabs(x))
 
-/* Between complex and any number. */
-int32_t tfopt_host_complex_cast(TfoptHostCall *call) {
-    const TfoptTensor *t = &call->inputs[0];
-    if (!is_numeric(t)) return tfopt_invalid(call, "a number is needed");
-    if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
-    const TfoptTensor *out = &call->outputs[0];
-    const int64_t n = tfopt_elements(t);
-    for (int64_t i = 0; i < n; i++) {
-        const TfoptComplex v = tfopt_complex_at(t, i);
-        if (out->dtype == TFOPT_BOOL)
-            tfopt_set_int(out, i, creal(v) != 0); /* the real part alone decides, as in TensorFlow */
-        else
-            tfopt_set_complex(out, i, v);
-    }
-    return TFOPT_OK;
-}
-
-/* ---- two operands */
-static int32_t binary(TfoptHostCall *call, TfoptComplex (*f)(TfoptComplex, TfoptComplex)) {
-    TfoptBroadcast b;
-    const TfoptTensor *x = &call->inputs[0], *y = &call->inputs[1];
-    if (!is_numeric(x) || !is_numeric(y)) return tfopt_invalid(call, "numbers are needed");
-    if (!tfopt_broadcast_init(&b, call->inputs, 2)) return tfopt_invalid(call, "shapes do not broadcast");
-    if (!tfopt_host_output(call, 0, b.rank, b.dims)) return tfopt_no_memory(call);
-    for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b))
-        tfopt_set_complex(&call->outputs[0], i, f(tfopt_complex_at(x, b.at[0]), tfopt_complex_at(y, b.at[1])));
-    return TFOPT_OK;
-}
-
+/* Row of two operands: name, value for x and y. */
 #define COMPLEX2(name, value)                                                                                          \
-    static TfoptComplex value_of_##name(TfoptComplex x, TfoptComplex y) {                                              \
-        return value;                                                                                                  \
-    }                                                                                                                  \
-    int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
-        return binary(call, value_of_##name);                                                                          \
+    static void name##_block(Block *restrict left, const Block *restrict right, int64_t n) {                           \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            const TfoptComplex x = CMPLX(left->re[i], left->im[i]), y = CMPLX(right->re[i], right->im[i]), v = value;  \
+            left->re[i] = creal(v);                                                                                    \
+            left->im[i] = cimag(v);                                                                                    \
+        }                                                                                                              \
     }
-COMPLEX2(sub, x - y)
-COMPLEX2(mul, product(x, y))
-COMPLEX2(div, complex_div(x, y))
 COMPLEX2(div_no_nan, y == 0 ? 0 : x / y)
 COMPLEX2(mul_no_nan, y == 0 ? 0 : product(x, y))
 COMPLEX2(pow, complex_pow(x, y))
-COMPLEX2(squared_difference, product(x - y, conj(x - y)))
-COMPLEX2(xdivy, x == 0 ? 0 : complex_div(x, y))
+COMPLEX2(xdivy, x == 0 ? 0 : quotient(x, y))
 COMPLEX2(xlogy, x == 0 ? 0 : x * clog(y))
 COMPLEX2(xlog1py, x == 0 ? 0 : x * complex_log1p(y))
-COMPLEX2(complex, CMPLX(creal(x), creal(y)))
 
-static TfoptComplex sum_of(TfoptComplex x, TfoptComplex y) {
-    return x + y;
-}
+#define BINARY_OP(name)                                                                                                \
+    int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
+        return binary(call, name##_block);                                                                             \
+    }
+BINARY_OP(sub)
+BINARY_OP(mul)
+BINARY_OP(div)
+BINARY_OP(div_no_nan)
+BINARY_OP(mul_no_nan)
+BINARY_OP(pow)
+BINARY_OP(squared_difference)
+BINARY_OP(xdivy)
+BINARY_OP(xlogy)
+BINARY_OP(xlog1py)
+BINARY_OP(complex)
 
 static int32_t join_strings(TfoptHostCall *call) {
     TfoptBroadcast b;
@@ -163,7 +296,7 @@ static int32_t join_strings(TfoptHostCall *call) {
 }
 
 int32_t tfopt_host_add(TfoptHostCall *call) {
-    return call->inputs[0].dtype == TFOPT_STRING ? join_strings(call) : binary(call, sum_of);
+    return call->inputs[0].dtype == TFOPT_STRING ? join_strings(call) : binary(call, add_block);
 }
 
 static int32_t compare(TfoptHostCall *call, bool want) {
@@ -190,188 +323,4 @@ int32_t tfopt_host_equal(TfoptHostCall *call) {
 }
 int32_t tfopt_host_not_equal(TfoptHostCall *call) {
     return compare(call, false);
-}
-
-/* ---- sums and products */
-int32_t tfopt_host_complex_add_n(TfoptHostCall *call) {
-    const TfoptTensor *t = &call->inputs[0];
-    if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
-    const int64_t n = tfopt_elements(t);
-    for (int32_t k = 1; k < call->n_inputs; k++) {
-        if (!tfopt_same_dims(t, &call->inputs[k])) return tfopt_invalid(call, "shapes differ");
-    }
-    for (int64_t i = 0; i < n; i++) {
-        TfoptComplex sum = 0;
-        for (int32_t k = 0; k < call->n_inputs; k++) sum += tfopt_complex_at(&call->inputs[k], i);
-        tfopt_set_complex(&call->outputs[0], i, sum);
-    }
-    return TFOPT_OK;
-}
-
-typedef enum { REDUCE_SUM, REDUCE_PROD, REDUCE_MEAN } ReduceKind;
-
-static int32_t reduce(TfoptHostCall *call, ReduceKind kind) {
-    const TfoptTensor *t = &call->inputs[0], *axes = &call->inputs[1];
-    bool reduced[TFOPT_MAX_RANK] = {false};
-    for (int64_t i = 0; i < tfopt_elements(axes); i++) {
-        const int32_t axis = tfopt_axis(tfopt_int_at(axes, i), t->rank);
-        if (axis < 0) return tfopt_invalid(call, "an axis to reduce is out of range");
-        reduced[axis] = true;
-    }
-    const bool keep = tfopt_call_int(call, "keep_dims", 0) != 0;
-    int64_t dims[TFOPT_MAX_RANK], strides[TFOPT_MAX_RANK], stride = 1, index[TFOPT_MAX_RANK] = {0};
-    int32_t rank = 0;
-    for (int32_t i = 0; i < t->rank; i++) {
-        if (!reduced[i] || keep) dims[rank++] = reduced[i] ? 1 : t->dims[i];
-    }
-    for (int32_t i = t->rank - 1; i >= 0; i--) {
-        strides[i] = reduced[i] ? 0 : stride;
-        if (!reduced[i]) stride *= t->dims[i];
-    }
-    const int64_t n = tfopt_elements(t);
-    TfoptComplex *sums = tfopt_call_alloc(call, stride + 1, sizeof *sums);
-    if (!sums || !tfopt_host_output(call, 0, rank, dims)) return tfopt_no_memory(call);
-    for (int64_t i = 0; i < stride; i++) sums[i] = kind == REDUCE_PROD ? 1 : 0;
-    for (int64_t i = 0, at = 0; i < n; i++) {
-        const TfoptComplex v = tfopt_complex_at(t, i);
-        sums[at] = kind == REDUCE_PROD ? sums[at] * v : sums[at] + v;
-        for (int32_t k = t->rank - 1; k >= 0; k--) {
-            at += strides[k];
-            if (++index[k] < t->dims[k]) break;
-            at -= strides[k] * t->dims[k];
-            index[k] = 0;
-        }
-    }
-    const double count = stride ? (double)(n / stride) : 1;
-    for (int64_t i = 0; i < stride; i++)
-        tfopt_set_complex(&call->outputs[0], i, kind == REDUCE_MEAN && n ? sums[i] / count : sums[i]);
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_complex_sum(TfoptHostCall *call) {
-    return reduce(call, REDUCE_SUM);
-}
-int32_t tfopt_host_complex_prod(TfoptHostCall *call) {
-    return reduce(call, REDUCE_PROD);
-}
-int32_t tfopt_host_complex_mean(TfoptHostCall *call) {
-    return reduce(call, REDUCE_MEAN);
-}
-
-static int32_t cumulate(TfoptHostCall *call, bool product) {
-    const TfoptTensor *t = &call->inputs[0];
-    const int32_t axis = tfopt_axis(tfopt_int_at(&call->inputs[1], 0), t->rank);
-    const bool exclusive = tfopt_call_int(call, "exclusive", 0) != 0, reverse = tfopt_call_int(call, "reverse", 0) != 0;
-    if (axis < 0) return tfopt_invalid(call, "axis is out of range");
-    if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
-    const int64_t outer = tfopt_dims_product(t->dims, 0, axis), size = t->dims[axis],
-                  inner = tfopt_dims_product(t->dims, axis + 1, t->rank);
-    for (int64_t row = 0; row < outer * inner; row++) {
-        TfoptComplex sum = product ? 1 : 0;
-        for (int64_t k = 0; k < size; k++) {
-            const int64_t at = (row / inner * size + (reverse ? size - 1 - k : k)) * inner + row % inner;
-            const TfoptComplex before = sum, v = tfopt_complex_at(t, at);
-            sum = product ? sum * v : sum + v;
-            tfopt_set_complex(&call->outputs[0], at, exclusive ? before : sum);
-        }
-    }
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_complex_cumsum(TfoptHostCall *call) {
-    return cumulate(call, false);
-}
-int32_t tfopt_host_complex_cumprod(TfoptHostCall *call) {
-    return cumulate(call, true);
-}
-
-/* ---- matrices: transpose_a/b of MatMul transpose, adj_x/y of BatchMatMul conjugate as well; x and y broadcast over
- * the batch */
-int32_t tfopt_host_complex_matmul(TfoptHostCall *call) {
-    const TfoptTensor *x = &call->inputs[0], *y = &call->inputs[1];
-    const bool ax = tfopt_call_int(call, "adj_x", 0) != 0, ay = tfopt_call_int(call, "adj_y", 0) != 0;
-    const bool tx = ax || tfopt_call_int(call, "transpose_a", 0) != 0,
-               ty = ay || tfopt_call_int(call, "transpose_b", 0) != 0;
-    if (x->rank < 2 || y->rank < 2) return tfopt_invalid(call, "matrices are needed");
-    const int64_t xr = x->dims[x->rank - 2], xc = x->dims[x->rank - 1], yr = y->dims[y->rank - 2],
-                  yc = y->dims[y->rank - 1];
-    const int64_t m = tx ? xc : xr, k = tx ? xr : xc, n = ty ? yr : yc;
-    if ((ty ? yc : yr) != k) return tfopt_invalid(call, "matrix sizes do not match");
-    TfoptTensor batches[2] = {*x, *y};
-    batches[0].rank -= 2;
-    batches[1].rank -= 2;
-    TfoptBroadcast b;
-    if (!tfopt_broadcast_init(&b, batches, 2)) return tfopt_invalid(call, "batch dimensions do not broadcast");
-    int64_t dims[TFOPT_MAX_RANK];
-    memcpy(dims, b.dims, sizeof dims);
-    dims[b.rank] = m;
-    dims[b.rank + 1] = n;
-    if (!tfopt_host_output(call, 0, b.rank + 2, dims)) return tfopt_no_memory(call);
-    for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b)) {
-        for (int64_t cell = 0; cell < m * n; cell++) {
-            const int64_t r = cell / n, c = cell % n;
-            TfoptComplex sum = 0;
-            for (int64_t p = 0; p < k; p++) {
-                TfoptComplex u = tfopt_complex_at(x, b.at[0] * xr * xc + (tx ? p * xc + r : r * xc + p));
-                TfoptComplex v = tfopt_complex_at(y, b.at[1] * yr * yc + (ty ? c * yc + p : p * yc + c));
-                if (ax) u = conj(u);
-                if (ay) v = conj(v);
-                sum += u * v;
-            }
-            tfopt_set_complex(&call->outputs[0], i * m * n + cell, sum);
-        }
-    }
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_conjugate_transpose(TfoptHostCall *call) {
-    const TfoptTensor *t = &call->inputs[0], *perm = &call->inputs[1];
-    if (tfopt_elements(perm) != t->rank) return tfopt_invalid(call, "perm must name every dimension");
-    int64_t strides[TFOPT_MAX_RANK], dims[TFOPT_MAX_RANK], walk[TFOPT_MAX_RANK], stride = 1,
-                                                                                 index[TFOPT_MAX_RANK] = {0};
-    for (int32_t i = t->rank - 1; i >= 0; i--) {
-        strides[i] = stride;
-        stride *= t->dims[i];
-    }
-    for (int32_t i = 0; i < t->rank; i++) {
-        const int64_t p = tfopt_int_at(perm, i);
-        if (p < 0 || p >= t->rank) return tfopt_invalid(call, "perm is out of range");
-        dims[i] = t->dims[p];
-        walk[i] = strides[p];
-    }
-    if (!tfopt_host_output(call, 0, t->rank, dims)) return tfopt_no_memory(call);
-    const int64_t n = tfopt_elements(t);
-    for (int64_t i = 0, at = 0; i < n; i++) {
-        tfopt_set_complex(&call->outputs[0], i, conj(tfopt_complex_at(t, at)));
-        for (int32_t k = t->rank - 1; k >= 0; k--) {
-            at += walk[k];
-            if (++index[k] < dims[k]) break;
-            at -= walk[k] * dims[k];
-            index[k] = 0;
-        }
-    }
-    return TFOPT_OK;
-}
-
-/* The same bits as another type; the dims are those that the shape function found. */
-int32_t tfopt_host_complex_bitcast(TfoptHostCall *call) {
-    const TfoptTensor *t = &call->inputs[0];
-    const uint64_t from = tfopt_dtype_bytes(t->dtype), to = tfopt_dtype_bytes(call->outputs[0].dtype);
-    int64_t dims[TFOPT_MAX_RANK];
-    int32_t rank = t->rank;
-    for (int32_t i = 0; i < rank; i++) dims[i] = t->dims[i];
-    if (from == 0 || to == 0) return tfopt_invalid(call, "these types have no bits to share");
-    if (from > to) {
-        if (rank >= TFOPT_MAX_RANK) return tfopt_invalid(call, "the result has too many dimensions");
-        dims[rank++] = (int64_t)(from / to);
-    } else if (from < to) {
-        if (rank == 0 || dims[rank - 1] != (int64_t)(to / from))
-            return tfopt_invalid(call, "the last dimension does not make up an element of the wider type");
-        rank--;
-    }
-    void *out = tfopt_host_output(call, 0, rank, dims);
-    const int64_t n = tfopt_elements(t);
-    if (!out) return tfopt_no_memory(call);
-    if (n) memcpy(out, t->data, (size_t)n * from);
-    return TFOPT_OK;
 }

@@ -1,181 +1,327 @@
-/* Fourier transforms of 1 to 3 dimensions and any length: powers of two by radix 2, others by Bluestein's chirp, in
- * double. */
-#include "hostops/complex.h"
-#include <math.h>
+/* The ops of Fourier transforms, of 1 to 3 dimensions and any length, in double (fft.h). A transform along one axis
+   reads and writes groups of lines; transforms of real lines of even length are complex ones of half the length.
+   Twiddles are kept between runs. */
+#include "hostops/fft.h"
+#include "hostops/host.h"
+#include <stdlib.h>
 #include <string.h>
 
-static const double PI = 3.14159265358979323846;
+enum { MAX_LANES = 8, TILE = 16, MANY = 1 << 15 /* numbers that a group of lines should not exceed */ };
 
-/* Twiddles and work space for one length. */
+typedef enum { FFT_FORWARD, FFT_INVERSE, FFT_REAL, FFT_REAL_INVERSE } FftKind;
+
+/* What a step keeps from run to run: for each axis the plan and, where half a plan does a real transform, exp(-2 pi i k
+   / n), k = 0..n/2. */
 typedef struct {
-    int64_t n, size;      /* size: n, or the power of two that Bluestein's convolution needs */
-    TfoptComplex *roots;  /* exp(-2 pi i k / size), k < size / 2 */
-    TfoptComplex *chirp;  /* exp(-pi i k^2 / n) */
-    TfoptComplex *kernel; /* transform of the conjugate chirp */
-    TfoptComplex *work;
-} Plan;
+    TfoptFftPlan *plan;
+    double *root_re, *root_im;
+    int64_t n;
+    bool halved;
+} Axis;
+typedef struct {
+    Axis axes[3];
+} Plans;
 
-static void radix2(const Plan *p, TfoptComplex *x) {
-    const int64_t n = p->size;
-    for (int64_t i = 1, j = 0; i < n; i++) {
-        int64_t bit = n >> 1;
-        for (; j & bit; bit >>= 1) j ^= bit;
-        j ^= bit;
-        if (i < j) {
-            const TfoptComplex swap = x[i];
-            x[i] = x[j];
-            x[j] = swap;
-        }
-    }
-    for (int64_t half = 1; half < n; half *= 2) {
-        const int64_t step = n / (2 * half);
-        for (int64_t i = 0; i < n; i += 2 * half) {
-            for (int64_t k = 0; k < half; k++) {
-                const TfoptComplex u = x[i + k], v = x[i + k + half] * p->roots[k * step];
-                x[i + k] = u + v;
-                x[i + k + half] = u - v;
-            }
-        }
-    }
+/* Length of the complex lines that the plan transforms, and how many of them make a group. */
+static int64_t complex_length(const Axis *a) {
+    return a->halved ? a->n / 2 : a->n;
 }
 
-static bool plan_init(TfoptHostCall *call, Plan *p, int64_t n) {
-    p->n = p->size = n;
-    p->chirp = NULL;
-    if (n & (n - 1)) {
-        p->size = 1;
-        while (p->size < 2 * n - 1) p->size *= 2;
-    }
-    p->roots = tfopt_call_alloc(call, p->size / 2 + 1, sizeof *p->roots);
-    if (!p->roots) return false;
-    for (int64_t k = 0; k < p->size / 2; k++)
-        p->roots[k] = CMPLX(cos(2 * PI * (double)k / (double)p->size), -sin(2 * PI * (double)k / (double)p->size));
-    if (p->size == n) return true;
-    p->chirp = tfopt_call_alloc(call, n, sizeof *p->chirp);
-    p->kernel = tfopt_call_zeroed(call, p->size, sizeof *p->kernel);
-    p->work = tfopt_call_alloc(call, p->size, sizeof *p->work);
-    if (!p->chirp || !p->kernel || !p->work) return false;
-    for (int64_t k = 0; k < n; k++) {
-        const double angle = PI * (double)(k * k % (2 * n)) / (double)n;
-        p->chirp[k] = CMPLX(cos(angle), -sin(angle));
-        p->kernel[k] = conj(p->chirp[k]);
-        if (k) p->kernel[p->size - k] = conj(p->chirp[k]);
-    }
-    radix2(p, p->kernel);
+static int64_t group_lanes(const Axis *a) {
+    int64_t lanes = MAX_LANES;
+    while (lanes > 1 && lanes * complex_length(a) > MANY) lanes /= 2;
+    return lanes;
+}
+
+static void axis_end(Axis *a) {
+    free(a->plan);
+    free(a->root_re);
+    *a = (Axis){0};
+}
+
+static void plans_end(void *state) {
+    Plans *p = state;
+    for (int32_t i = 0; i < 3; i++) axis_end(&p->axes[i]);
+    free(p);
+}
+
+static bool axis_plan(Axis *a, int64_t n, bool real) {
+    const bool halved = real && n % 2 == 0;
+    if (a->plan && a->n == n && a->halved == halved) return true;
+    axis_end(a);
+    a->plan = tfopt_fft_plan(halved ? n / 2 : n);
+    a->n = n;
+    a->halved = halved;
+    if (!a->plan || !halved) return a->plan;
+    a->root_re = malloc((size_t)(n + 2) * sizeof *a->root_re);
+    if (!a->root_re) return false;
+    a->root_im = a->root_re + n / 2 + 1;
+    for (int64_t k = 0; k <= n / 2; k++) tfopt_fft_root(k, n, &a->root_re[k], &a->root_im[k]);
     return true;
 }
 
-/* x[0..n) becomes its transform; the inverse is scaled by 1/n. */
-static void transform(const Plan *p, TfoptComplex *x, bool inverse) {
-    const int64_t n = p->n;
-    if (inverse) {
-        for (int64_t i = 0; i < n; i++) x[i] = conj(x[i]);
+/* ---- elements of lines: element i of lane l is at[l] + i * step of the tensor (at < 0: a line of zeros), [i * lanes +
+ * l] here */
+typedef struct {
+    const TfoptTensor *t;
+    int64_t step, lanes;
+    int64_t at[MAX_LANES];
+} Lines;
+
+#define FFT_LOAD(type)                                                                                                 \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        re[i * lanes] = (double)((const type *)from)[2 * i * step];                                                    \
+        im[i * lanes] = (double)((const type *)from)[2 * i * step + 1];                                                \
     }
-    if (!p->chirp) {
-        radix2(p, x);
-    } else {
-        for (int64_t i = 0; i < n; i++) p->work[i] = x[i] * p->chirp[i];
-        for (int64_t i = n; i < p->size; i++) p->work[i] = 0;
-        radix2(p, p->work);
-        for (int64_t i = 0; i < p->size; i++) p->work[i] = conj(p->work[i] * p->kernel[i]);
-        radix2(p, p->work);
-        for (int64_t i = 0; i < n; i++) x[i] = conj(p->work[i]) / (double)p->size * p->chirp[i];
-    }
-    if (inverse) {
-        for (int64_t i = 0; i < n; i++) x[i] = conj(x[i]) / (double)n;
-    }
+static void load_tile(const void *from, bool single, int64_t step, int64_t n, int64_t lanes, double *re, double *im) {
+    if (single)
+        FFT_LOAD(float)
+    else
+        FFT_LOAD(double)
 }
 
-/* Along axis `axis` of a block of dims[0..rank); line holds one line. */
-static void transform_axis(const Plan *plan, TfoptComplex *line, TfoptComplex *data, const int64_t *dims, int32_t rank,
-                           int32_t axis, bool inverse) {
-    const int64_t n = dims[axis], inner = tfopt_dims_product(dims, axis + 1, rank),
-                  outer = tfopt_dims_product(dims, 0, axis);
-    for (int64_t row = 0; row < outer * inner && n > 1; row++) {
-        TfoptComplex *x = data + row / inner * n * inner + row % inner;
-        for (int64_t i = 0; i < n; i++) line[i] = x[i * inner];
-        transform(plan, line, inverse);
-        for (int64_t i = 0; i < n; i++) x[i * inner] = line[i];
-    }
-}
-
-/* Copies the block of `dims` at the origin between element arrays of different sizes; what the source lacks is 0. */
-static void copy_block(TfoptComplex *to, const int64_t *to_dims, const TfoptTensor *from, int64_t first,
-                       const int64_t *from_dims, int32_t rank) {
-    const int64_t count = tfopt_dims_product(to_dims, 0, rank);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i, at = 0, stride = 1;
-        bool inside = true;
-        for (int32_t k = rank - 1; k >= 0; k--) {
-            const int64_t p = rest % to_dims[k];
-            rest /= to_dims[k];
-            inside = inside && p < from_dims[k];
-            at += p * stride;
-            stride *= from_dims[k];
+/* Pairs of numbers, complex or neighbouring real ones; what lies behind `count` is zero. */
+static void load_pairs(const Lines *l, int64_t count, int64_t n, double *re, double *im) {
+    const bool single = l->t->dtype == TFOPT_C64 || l->t->dtype == TFOPT_F32;
+    const int64_t lanes = l->lanes;
+    const bool real = l->t->dtype == TFOPT_F32 || l->t->dtype == TFOPT_F64;
+    const uint64_t number = single ? sizeof(float) : sizeof(double);
+    memset(re + count * lanes, 0, (size_t)((n - count) * lanes) * sizeof *re);
+    memset(im + count * lanes, 0, (size_t)((n - count) * lanes) * sizeof *im);
+    for (int64_t first = 0; first < count; first += TILE) {
+        const int64_t tile = count - first < TILE ? count - first : TILE;
+        for (int64_t k = 0; k < lanes; k++) {
+            double *to_re = re + first * lanes + k, *to_im = im + first * lanes + k;
+            if (l->at[k] < 0) {
+                for (int64_t i = 0; i < tile; i++) to_re[i * lanes] = to_im[i * lanes] = 0;
+                continue;
+            }
+            const int64_t at = real ? l->at[k] + 2 * first : 2 * (l->at[k] + first * l->step);
+            load_tile((const char *)l->t->data + (uint64_t)at * number, single, l->step, tile, lanes, to_re, to_im);
         }
-        to[i] = inside ? tfopt_complex_at(from, first + at) : 0;
     }
 }
 
-typedef enum { FFT_FORWARD, FFT_INVERSE, FFT_REAL, FFT_REAL_INVERSE } FftKind;
+#define FFT_STORE(type)                                                                                                \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        ((type *)to)[2 * i * step] = (type)(re[i * lanes] * scale);                                                    \
+        ((type *)to)[2 * i * step + 1] = (type)(im[i * lanes] * scale);                                                \
+    }
+static void store_tile(void *to, bool single, int64_t step, int64_t n, int64_t lanes, const double *re,
+                       const double *im, double scale) {
+    if (single)
+        FFT_STORE(float)
+    else
+        FFT_STORE(double)
+}
+
+static void store_pairs(const Lines *l, int64_t n, const double *re, const double *im, double scale) {
+    const bool single = l->t->dtype == TFOPT_C64 || l->t->dtype == TFOPT_F32;
+    const bool real = l->t->dtype == TFOPT_F32 || l->t->dtype == TFOPT_F64;
+    const uint64_t number = single ? sizeof(float) : sizeof(double);
+    for (int64_t first = 0; first < n; first += TILE) {
+        const int64_t tile = n - first < TILE ? n - first : TILE, lanes = l->lanes;
+        for (int64_t k = 0; k < lanes; k++) {
+            const int64_t at = real ? l->at[k] + 2 * first : 2 * (l->at[k] + first * l->step);
+            store_tile((char *)l->t->data + (uint64_t)at * number, single, l->step, tile, lanes, re + first * lanes + k,
+                       im + first * lanes + k, scale);
+        }
+    }
+}
+
+/* ---- real lines by complex ones */
+
+/* Real numbers: of even length as pairs, of odd length with zeros between. */
+static void load_real(const Axis *a, const Lines *l, int64_t count, double *re, double *im) {
+    const int64_t lanes = l->lanes;
+    if (a->halved) {
+        load_pairs(l, count / 2, a->n / 2, re, im);
+        for (int64_t k = 0; k < lanes && count % 2; k++)
+            re[count / 2 * lanes + k] = l->at[k] < 0 ? 0 : tfopt_real_at(l->t, l->at[k] + count - 1);
+        return;
+    }
+    memset(im, 0, (size_t)(a->n * lanes) * sizeof *im);
+    for (int64_t i = 0; i < a->n; i++) {
+        for (int64_t k = 0; k < lanes; k++)
+            re[i * lanes + k] = i < count && l->at[k] >= 0 ? tfopt_real_at(l->t, l->at[k] + i) : 0;
+    }
+}
+
+/* The half spectrum of a real line from the transform z of its pairs, in place: x has room for n/2 + 1. With e and o
+   the transforms of the even and odd elements, z = e + i o and x[k] = e[k] + w^k o[k]. */
+static void split_spectrum(const Axis *a, int64_t lanes, double *re, double *im) {
+    const int64_t m = a->n / 2;
+    memcpy(re + m * lanes, re, (size_t)lanes * sizeof *re);
+    memcpy(im + m * lanes, im, (size_t)lanes * sizeof *im);
+    for (int64_t k = 0; k < m - k; k++) {
+        const double wr = a->root_re[k], wi = a->root_im[k];
+        double *restrict ar = re + k * lanes, *restrict ai = im + k * lanes, *restrict br = re + (m - k) * lanes,
+                         *restrict bi = im + (m - k) * lanes;
+        for (int64_t l = 0; l < lanes; l++) {
+            const double even_r = (ar[l] + br[l]) / 2, even_i = (ai[l] - bi[l]) / 2;
+            const double odd_r = (ai[l] + bi[l]) / 2, odd_i = (br[l] - ar[l]) / 2;
+            const double turned_r = odd_r * wr - odd_i * wi, turned_i = odd_r * wi + odd_i * wr;
+            ar[l] = even_r + turned_r;
+            ai[l] = even_i + turned_i;
+            br[l] = even_r - turned_r;
+            bi[l] = turned_i - even_i;
+        }
+    }
+    for (int64_t l = 0; l < lanes && m % 2 == 0; l++) im[m / 2 * lanes + l] = -im[m / 2 * lanes + l];
+}
+
+/* The inverse of split_spectrum. Imaginary parts of the first and, in even lengths, the last are no part of a real
+ * line. */
+static void join_spectrum(const Axis *a, int64_t lanes, double *re, double *im) {
+    const int64_t n = a->n, m = n / 2;
+    memset(im, 0, (size_t)lanes * sizeof *im);
+    if (!a->halved) { /* the missing half is the conjugate of the other */
+        for (int64_t k = 1; k <= m; k++) {
+            for (int64_t l = 0; l < lanes; l++) {
+                re[(n - k) * lanes + l] = re[k * lanes + l];
+                im[(n - k) * lanes + l] = -im[k * lanes + l];
+            }
+        }
+        return;
+    }
+    memset(im + m * lanes, 0, (size_t)lanes * sizeof *im);
+    for (int64_t k = 0; k < m - k; k++) {
+        const double wr = a->root_re[k], wi = -a->root_im[k];
+        double *restrict ar = re + k * lanes, *restrict ai = im + k * lanes, *restrict br = re + (m - k) * lanes,
+                         *restrict bi = im + (m - k) * lanes;
+        for (int64_t l = 0; l < lanes; l++) { /* everything twice as large */
+            const double even_r = ar[l] + br[l], even_i = ai[l] - bi[l], turned_r = ar[l] - br[l],
+                         turned_i = ai[l] + bi[l];
+            const double odd_r = turned_r * wr - turned_i * wi, odd_i = turned_r * wi + turned_i * wr;
+            ar[l] = even_r - odd_i;
+            ai[l] = even_i + odd_r;
+            br[l] = even_r + odd_i;
+            bi[l] = odd_r - even_i;
+        }
+    }
+    for (int64_t l = 0; l < lanes && m % 2 == 0; l++) {
+        re[m / 2 * lanes + l] *= 2;
+        im[m / 2 * lanes + l] *= -2;
+    }
+}
+
+/* ---- along an axis */
+typedef struct {
+    const TfoptTensor *t;
+    int64_t first; /* element */
+    const int64_t *dims;
+} Box;
+
+/* Where line `line` of the box `over` (of all axes but one) begins in box b; -1 outside of it. */
+static int64_t line_begin(const Box *b, const int64_t *over, int32_t rank, int32_t axis, int64_t line) {
+    int64_t at = 0, stride = 1;
+    bool inside = true;
+    for (int32_t k = rank - 1; k >= 0; k--) {
+        if (k != axis) {
+            const int64_t p = line % over[k];
+            line /= over[k];
+            inside = inside && p < b->dims[k];
+            at += p * stride;
+        }
+        stride *= b->dims[k];
+    }
+    return inside ? b->first + at : -1;
+}
+
+/* Transforms every line of `to` along the axis; what `from` lacks is zero. buffer: re, im and work space of a group. */
+static void transform_axis(const Axis *a, FftKind kind, Box from, Box to, int32_t rank, int32_t axis, double *buffer) {
+    int64_t lines = 1;
+    for (int32_t k = 0; k < rank; k++) lines *= k == axis ? 1 : to.dims[k];
+    const int64_t n = a->n, complex_n = complex_length(a), wanted = kind == FFT_REAL_INVERSE ? n / 2 + 1 : n;
+    const int64_t count = from.dims[axis] < wanted ? from.dims[axis] : wanted;
+    const bool inverse = kind == FFT_INVERSE || kind == FFT_REAL_INVERSE;
+    const double scale = inverse ? 1.0 / (double)n : 1;
+    const int64_t most = group_lanes(a);
+    Lines in = {.t = from.t, .step = tfopt_dims_product(from.dims, axis + 1, rank)};
+    Lines out = {.t = to.t, .step = tfopt_dims_product(to.dims, axis + 1, rank)};
+    for (int64_t line = 0; line < lines; line += most) {
+        const int64_t lanes = lines - line < most ? lines - line : most;
+        double *re = buffer, *im = re + (complex_n + 1) * lanes, *work = im + (complex_n + 1) * lanes;
+        in.lanes = out.lanes = lanes;
+        for (int64_t l = 0; l < lanes; l++) {
+            in.at[l] = line_begin(&from, to.dims, rank, axis, line + l);
+            out.at[l] = line_begin(&to, to.dims, rank, axis, line + l);
+        }
+        if (kind == FFT_REAL)
+            load_real(a, &in, count, re, im);
+        else
+            load_pairs(&in, count, wanted, re, im);
+        if (kind == FFT_REAL_INVERSE) join_spectrum(a, lanes, re, im);
+        if (inverse)
+            tfopt_fft_lines(a->plan, lanes, im, re, work);
+        else
+            tfopt_fft_lines(a->plan, lanes, re, im, work);
+        if (kind == FFT_REAL && a->halved) split_spectrum(a, lanes, re, im);
+        if (kind == FFT_REAL_INVERSE && !a->halved) {
+            for (int64_t i = 0; i < n * lanes; i++) tfopt_set_real(to.t, out.at[i % lanes] + i / lanes, re[i] * scale);
+        } else {
+            store_pairs(&out, kind == FFT_REAL ? n / 2 + 1 : complex_n, re, im, scale);
+        }
+    }
+}
 
 static int32_t fft(TfoptHostCall *call, int32_t axes, FftKind kind) {
     const TfoptTensor *t = &call->inputs[0];
     if (t->rank < axes)
         return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least %d dimensions", axes);
     const int32_t lead = t->rank - axes;
-    const int64_t *in_dims = t->dims + lead, batches = tfopt_dims_product(t->dims, 0, lead);
-    int64_t lengths[3], half[3], out_dims[TFOPT_MAX_RANK];
     const bool real = kind == FFT_REAL || kind == FFT_REAL_INVERSE;
     if (real && tfopt_elements(&call->inputs[1]) != axes) return tfopt_invalid(call, "fft_length has the wrong size");
-    for (int32_t i = 0; i < axes; i++) {
-        lengths[i] = real ? tfopt_int_at(&call->inputs[1], i) : in_dims[i];
-        if (lengths[i] < 0 || lengths[i] > INT64_C(1) << 40) return tfopt_invalid(call, "fft_length is out of range");
-        half[i] = i == axes - 1 ? (lengths[i] == 0 ? 0 : lengths[i] / 2 + 1) : lengths[i];
-    }
+    /* Boxes have a dimension in front: all lines of the batch where there is one axis, else 1. */
+    const int64_t batches = tfopt_dims_product(t->dims, 0, lead), group = axes == 1 ? batches : 1;
+    int64_t in_dims[4] = {group}, middle[4] = {group}, out_box[4] = {group}, out_dims[TFOPT_MAX_RANK], n = 1,
+            work_doubles = 0;
     for (int32_t i = 0; i < lead; i++) out_dims[i] = t->dims[i];
-    for (int32_t i = 0; i < axes; i++) out_dims[lead + i] = kind == FFT_REAL ? half[i] : lengths[i];
-    const int64_t n = tfopt_dims_product(lengths, 0, axes), in_count = tfopt_dims_product(in_dims, 0, axes);
-    TfoptComplex *work = tfopt_call_alloc(call, n + 1, sizeof *work);
-    if (!work || !tfopt_host_output(call, 0, t->rank, out_dims)) return tfopt_no_memory(call);
-    if (n == 0) return TFOPT_OK;
-    Plan plans[3];
-    int64_t longest = 1;
-    for (int32_t a = 0; a < axes; a++) {
-        if (!plan_init(call, &plans[a], lengths[a])) return tfopt_no_memory(call);
-        longest = lengths[a] > longest ? lengths[a] : longest;
+    for (int32_t i = 1; i <= axes; i++) {
+        in_dims[i] = t->dims[lead + i - 1];
+        const int64_t length = real ? tfopt_int_at(&call->inputs[1], i - 1) : in_dims[i];
+        if (length < 0 || length > INT64_C(1) << 40) return tfopt_invalid(call, "fft_length is out of range");
+        const bool halved = real && i == axes;
+        middle[i] = halved && length ? length / 2 + 1 : length;
+        out_box[i] = kind == FFT_REAL ? middle[i] : length;
+        out_dims[lead + i - 1] = out_box[i];
+        if (__builtin_mul_overflow(n, length + 1, &n)) return tfopt_no_memory(call);
     }
-    TfoptComplex *line = tfopt_call_alloc(call, longest, sizeof *line);
-    TfoptComplex *spectrum = kind == FFT_REAL_INVERSE
-                                 ? tfopt_call_alloc(call, n / lengths[axes - 1] * half[axes - 1], sizeof *spectrum)
-                                 : work;
-    if (!line || !spectrum) return tfopt_no_memory(call);
-    const TfoptTensor *out = &call->outputs[0];
-    const int64_t last = lengths[axes - 1], half_last = half[axes - 1];
-    for (int64_t b = 0; b < batches; b++) {
-        if (kind == FFT_REAL_INVERSE) {
-            /* The missing half of the last axis is the conjugate of the other: complete after the other axes are done.
-             */
-            copy_block(spectrum, half, t, b * in_count, in_dims, axes);
-            for (int32_t a = 0; a < axes - 1; a++) transform_axis(&plans[a], line, spectrum, half, axes, a, true);
-            for (int64_t row = 0; row < n / last; row++) {
-                for (int64_t k = 0; k < last; k++)
-                    work[row * last + k] =
-                        k < half_last ? spectrum[row * half_last + k] : conj(spectrum[row * half_last + last - k]);
-            }
-            transform_axis(&plans[axes - 1], line, work, lengths, axes, axes - 1, true);
-            for (int64_t i = 0; i < n; i++) tfopt_set_real(out, b * n + i, creal(work[i]));
-            continue;
+    if (!tfopt_host_output(call, 0, t->rank, out_dims)) return tfopt_no_memory(call);
+    if (tfopt_elements(&call->outputs[0]) == 0) return TFOPT_OK;
+    Plans *plans = *call->state;
+    if (!plans) {
+        plans = *call->state = calloc(1, sizeof *plans);
+        if (!plans) return tfopt_no_memory(call);
+        *call->free_state = plans_end;
+    }
+    for (int32_t i = 0; i < axes; i++) {
+        Axis *a = &plans->axes[i];
+        const bool last = i == axes - 1;
+        const int64_t length = last && real ? tfopt_int_at(&call->inputs[1], i) : middle[i + 1];
+        if (!axis_plan(a, length, real && last)) {
+            axis_end(a);
+            return tfopt_no_memory(call);
         }
-        copy_block(work, lengths, t, b * in_count, in_dims, axes);
-        for (int32_t a = axes - 1; a >= 0; a--)
-            transform_axis(&plans[a], line, work, lengths, axes, a, kind == FFT_INVERSE);
-        if (kind == FFT_REAL) {
-            const int64_t rows = n / last;
-            for (int64_t i = 0; i < rows * half_last; i++)
-                tfopt_set_complex(out, b * rows * half_last + i, work[i / half_last * last + i % half_last]);
-        } else {
-            for (int64_t i = 0; i < n; i++) tfopt_set_complex(out, b * n + i, work[i]);
+        const int64_t doubles = group_lanes(a) * (2 * (complex_length(a) + 1) + tfopt_fft_work(a->plan));
+        work_doubles = doubles > work_doubles ? doubles : work_doubles;
+    }
+    double *buffer = tfopt_call_alloc(call, work_doubles, sizeof *buffer);
+    TfoptTensor work = {.dtype = TFOPT_C128};
+    if (axes > 1) work.data = tfopt_call_alloc(call, tfopt_dims_product(middle, 0, axes + 1), 2 * sizeof(double));
+    if (!buffer || (axes > 1 && !work.data)) return tfopt_no_memory(call);
+    const int64_t in_count = tfopt_dims_product(in_dims, 0, axes + 1),
+                  out_count = tfopt_dims_product(out_box, 0, axes + 1);
+    for (int64_t b = 0; b < batches / group; b++) {
+        const Box input = {t, b * in_count, in_dims}, output = {&call->outputs[0], b * out_count, out_box},
+                  between = {&work, 0, middle};
+        for (int32_t i = 0; i < axes; i++) {
+            /* A real transform begins with the last axis, its inverse ends with it. */
+            const int32_t axis = kind == FFT_REAL_INVERSE ? i : axes - 1 - i;
+            FftKind along = kind;
+            if (real && axis < axes - 1) along = kind == FFT_REAL ? FFT_FORWARD : FFT_INVERSE;
+            transform_axis(&plans->axes[axis], along, i == 0 ? input : between, i == axes - 1 ? output : between,
+                           axes + 1, axis + 1, buffer);
         }
     }
     return TFOPT_OK;
