@@ -87,7 +87,7 @@ static bool join_ranks(Import *c, Branch *branches, uint32_t n, uint32_t result)
 
 /* A list without contents in every branch stays one; in some of them: filled with zeros there, shaped like the others'.
  */
-static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result, bool *still_empty) {
+static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result, bool *still_empty, bool *same_count) {
     ListInfo *first = list_find(c->im, branches[0].results[result]);
     uint32_t n_empty = 0;
     ValueId full = {0};
@@ -98,11 +98,12 @@ static bool join_lists(Import *c, Branch *branches, uint32_t n, uint32_t result,
         if (!list)
             full = branches[i].results[result];
         else if (first)
-            same = same && dim_equal(list->count, first->count) && same_element(&list->element, &first->element);
+            same = same && same_element(&list->element, &first->element);
+        *same_count = *same_count && (!list || !first || dim_equal(list->count, first->count));
     }
     *still_empty = n_empty == n;
     if (n_empty == 0) return true;
-    if (n_empty == n) return same || unsupported(c, "its branches give lists of different lengths");
+    if (n_empty == n) return same || unsupported(c, "its branches give lists of different element shapes");
     Shape s = shape_copy(c, full);
     Shape element = {.rank = s.rank - 1};
     if (s.rank < 1) return bad(c, "its branches give a list and a scalar");
@@ -119,12 +120,15 @@ bool branches_join(Import *c, OpId op, const Passed *passed, uint32_t n, Branch 
     RegionId *regions = NEW_ARRAY(a, RegionId, n);
     uint32_t n_out = 0;
     bool *empty = NEW_ARRAY(a, bool, n_results + 1);
+    bool *counted = NEW_ARRAY(a, bool, n_results + 1); /* a list without contents whose length depends on the branch */
     if (n_results > IMPORT_MAX_OUTPUTS) return unsupported(c, "has more than %d results", IMPORT_MAX_OUTPUTS);
     for (uint32_t i = 0; i < n; i++) regions[i] = branches[i].region;
     for (uint32_t k = 0; k < n_results; k++) {
         if (!join_ragged(c, branches, n, k) || !join_ranks(c, branches, n, k)) return false;
         bool is_pair = companion_of(c->im, branches[0].results[k]).i;
-        if (!is_pair && !join_lists(c, branches, n, k, &empty[k])) return false;
+        bool same_count = true;
+        if (!is_pair && !join_lists(c, branches, n, k, &empty[k], &same_count)) return false;
+        counted[k] = empty[k] && !same_count;
         n_out += !empty[k];
         for (uint32_t i = 0; i < n && !empty[k]; i++)
             vec_push(c->g->arena, &region_at(c->g, regions[i])->results, branches[i].results[k]);
@@ -135,6 +139,15 @@ bool branches_join(Import *c, OpId op, const Passed *passed, uint32_t n, Branch 
         n_out++;
         for (uint32_t i = 0; i < n; i++)
             vec_push(c->g->arena, &region_at(c->g, regions[i])->results, companion_of(c->im, branches[i].results[k]));
+    }
+    uint32_t n_pairs = n_out;
+    for (uint32_t k = 0; k < n_results; k++) {
+        n_out += counted[k];
+        for (uint32_t i = 0; i < n && counted[k]; i++) {
+            Dim count = list_find(c->im, branches[i].results[k])->count;
+            ValueId v = build_dims(c->g, regions[i], DTYPE_S64, 0, 1, &count, c->n->name);
+            vec_push(c->g->arena, &region_at(c->g, regions[i])->results, v);
+        }
     }
     c->n_out = n_results;
     NodeId id = {0};
@@ -160,6 +173,10 @@ bool branches_join(Import *c, OpId op, const Passed *passed, uint32_t n, Branch 
             continue;
         }
         ListInfo list = *list_find(c->im, inside);
+        int n_count = 0;
+        if (counted[k] && !load_content(c, node_at(c->g, id)->outputs[n_pairs++], 0, &list.count, &n_count, 1,
+                                        "the length of a list"))
+            return false;
         c->out[k] = list_new(c, list.count, list.dtype, &list.element);
         list_find(c->im, c->out[k])->dynamic = list.dynamic;
         list_find(c->im, c->out[k])->handle = list.handle;

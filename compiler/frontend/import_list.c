@@ -3,6 +3,23 @@
 
 #include <string.h>
 
+/* The first n operands are lists: those that come out of lists are unpacked. */
+static bool open_lists(Import *c, uint32_t n) {
+    ValueId *in = arena_memdup(c->im->arena, c->in, sizeof(ValueId) * (c->n_in + 1));
+    bool ok = true;
+    for (uint32_t i = 0; i < n; i++) {
+        in[i] = list_unbox(c, in[i]);
+        ok = ok && !failed(in[i]);
+    }
+    c->in = in;
+    return ok;
+}
+
+/* What is put into a list: a list as an object. */
+static ValueId item_of(Import *c, uint32_t i) {
+    return attr_t(c, "element_dtype", DTYPE_NONE) == DTYPE_VARIANT ? list_box(c, c->in[i]) : c->in[i];
+}
+
 bool import_list_reserve(Import *c) {
     Dim n[1] = {{0, 0}};
     int n_n = 0;
@@ -22,6 +39,7 @@ bool import_list_from_tensor(Import *c) {
 }
 
 bool import_list_stack(Import *c) {
+    if (!open_lists(c, 1)) return false;
     TfShape stated = list_stated_element(c, c->in[1]);
     int64_t promised = attr_i(c, "num_elements", -1);
     ValueId x = list_tensor(c, c->in[0], &stated);
@@ -34,37 +52,43 @@ bool import_list_stack(Import *c) {
 }
 
 bool import_list_get(Import *c) {
+    if (!open_lists(c, 1)) return false;
     TfShape stated = list_stated_element(c, c->in[2]);
     return give(c, list_get(c, c->in[0], c->in[1], &stated));
 }
 
 bool import_list_set(Import *c) {
+    if (!open_lists(c, 1)) return false;
+    ValueId item = item_of(c, 2);
     const ListInfo *info = list_find(c->im, c->in[0]);
     const TfShape *stated = info ? &info->element : list_stated(c->im, c->in[0]);
     TfShape element = stated ? *stated : (TfShape){.rank = -1};
-    ValueId list = list_set(c, c->in[0], c->in[1], c->in[2], attr_i(c, "resize_if_index_out_of_bounds", 0) != 0);
+    ValueId list = list_set(c, c->in[0], c->in[1], item, attr_i(c, "resize_if_index_out_of_bounds", 0) != 0);
     list_state(c->im, list, stated ? &element : NULL);
     return give(c, list);
 }
 
 bool import_list_push(Import *c) {
+    if (!open_lists(c, 1)) return false;
     ValueId list = c->in[0];
-    if (list_find(c->im, c->in[1])) return unsupported(c, "lists of lists are not compiled");
+    ValueId new = item_of(c, 1);
+    if (failed(new)) return false;
     const ListInfo *info = list_find(c->im, list);
     if (info && info->parts) list = ragged_of(c, list, 0);
-    if (list_is_ragged(c->im, list)) return give(c, ragged_push(c, list, c->in[1]));
+    if (list_is_ragged(c->im, list)) return give(c, ragged_push(c, list, new));
     if (list_find(c->im, list)) {
-        Shape s = shape_copy(c, c->in[1]);
+        Shape s = shape_copy(c, new);
         list = list_materialise(c, list, &s);
     }
     if (failed(list)) return false;
-    if (!list_fits(c, list, c->in[1])) return give(c, ragged_push(c, ragged_of(c, list, 0), c->in[1]));
-    ValueId item = list_fit_item(c, list, c->in[1], 0);
+    if (!list_fits(c, list, new)) return give(c, ragged_push(c, ragged_of(c, list, 0), new));
+    ValueId item = list_fit_item(c, list, new, 0);
     ValueId parts[2] = {list, make_expand(c, item, 0)};
     return give(c, make_concat(c, 2, parts, 0));
 }
 
 bool import_list_pop(Import *c) {
+    if (!open_lists(c, 1)) return false;
     TfShape stated = list_stated_element(c, c->in[1]);
     const ListInfo *info = list_find(c->im, c->in[0]);
     if (info && (info->parts || info->meta.i)) {
@@ -88,11 +112,13 @@ bool import_list_pop(Import *c) {
 }
 
 bool import_list_length(Import *c) {
+    if (!open_lists(c, 1)) return false;
     Dim n = list_count(c, c->in[0]);
     return give(c, make_dims(c, DTYPE_S32, 0, 1, &n));
 }
 
 bool import_list_element_shape(Import *c) {
+    if (!open_lists(c, 1)) return false;
     DType dtype = attr_t(c, "shape_type", DTYPE_S32);
     const ListInfo *info = list_find(c->im, c->in[0]);
     const TfShape *element = info ? &info->element : list_stated(c->im, c->in[0]);
@@ -105,6 +131,7 @@ bool import_list_element_shape(Import *c) {
 }
 
 bool import_list_resize(Import *c) {
+    if (!open_lists(c, 1)) return false;
     Dim n[1];
     int n_n = 0;
     if (!load_content(c, c->in[1], 0, n, &n_n, 1, "the size")) return false;
@@ -112,11 +139,16 @@ bool import_list_resize(Import *c) {
     if (info && info->parts) info = list_find(c->im, ragged_of(c, c->in[0], 0));
     if (info && info->meta.i) return give(c, ragged_resize(c, (ValueId){info->value}, n[0]));
     if (info) return give(c, list_new(c, n[0], info->dtype, &info->element));
+    const TfShape *stated = list_stated(c->im, c->in[0]);
+    TfShape element = stated ? *stated : (TfShape){.rank = -1};
     ValueId longer = list_grow(c, c->in[0], n[0]);
-    return !failed(longer) && give(c, make_slice_axis(c, longer, 0, dim_const(0), n[0]));
+    ValueId list = failed(longer) ? longer : make_slice_axis(c, longer, 0, dim_const(0), n[0]);
+    list_state(c->im, list, stated ? &element : NULL);
+    return give(c, list);
 }
 
 bool import_list_gather(Import *c) {
+    if (!open_lists(c, 1)) return false;
     TfShape stated = list_stated_element(c, c->in[2]);
     return give(c, list_gather(c, c->in[0], c->in[1], &stated));
 }
@@ -126,18 +158,29 @@ bool import_list_scatter(Import *c) {
     Dim n[1] = {{0, -1}};
     int n_n = 0;
     if (c->n_in > 3 && !load_content(c, c->in[3], -1, n, &n_n, 1, "the number of elements")) return false;
-    bool grows = dim_is(n[0], -1);
+    int64_t least;
+    int64_t most;
+    dim_range(&c->g->dims, n[0], &least, &most);
+    bool grows = least < 0;
+    if (!dim_is_const(n[0]) && grows) { /* as many as needed if it turns out to be -1 */
+        Dim needed;
+        if (!list_needed_count(c, c->in[1], &needed)) return false;
+        n[0] = resolve_rest(c, n[0], needed);
+        grows = false;
+    }
     TfShape element = {.rank = -1};
     ValueId list = list_new(c, grows ? dim_const(0) : n[0], dtype_of(c, c->in[0]), &element);
     return give(c, list_scatter(c, list, c->in[1], c->in[0], grows));
 }
 
 bool import_list_scatter_into(Import *c) {
+    if (!open_lists(c, 1)) return false;
     return give(c, list_scatter(c, c->in[0], c->in[2], c->in[1], true));
 }
 
 /* TensorListConcat, TensorListConcatV2 (list, element_shape, leading_dims) */
 bool import_list_concat(Import *c) {
+    if (!open_lists(c, 1)) return false;
     TfShape stated = {.rank = -1};
     const TfAttr *a = tf_attr(c->n, "element_shape");
     if (c->n_in > 1)
@@ -155,10 +198,20 @@ bool import_list_split(Import *c) {
 bool import_list_join(Import *c) {
     ValueId parts[2];
     int n = 0;
+    if (!open_lists(c, 2)) return false;
+    for (int i = 0; i < 2; i++) {
+        const ListInfo *info = list_find(c->im, c->in[i]);
+        if (info && (info->parts || info->meta.i)) return give(c, ragged_join(c, c->in[0], c->in[1]));
+    }
     for (int i = 0; i < 2; i++) {
         if (dim_is(list_count(c, c->in[i]), 0)) continue;
         parts[n++] = list_tensor(c, c->in[i], NULL);
         if (failed(parts[n - 1])) return false;
     }
-    return give(c, n == 0 ? c->in[0] : make_concat(c, (uint32_t)n, parts, 0));
+    if (n == 0) return give(c, c->in[0]);
+    Shape a = shape_copy(c, parts[0]);
+    Shape b = shape_copy(c, parts[n - 1]);
+    for (int k = 1; n == 2 && a.rank == b.rank && k < a.rank; k++)
+        if (!dim_equal(a.dims[k], b.dims[k])) return give(c, ragged_join(c, c->in[0], c->in[1]));
+    return give(c, make_concat(c, (uint32_t)n, parts, 0));
 }

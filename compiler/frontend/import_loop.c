@@ -183,12 +183,21 @@ static bool open_rank(Import *c, Loop *l, uint32_t i) {
     return true;
 }
 
+/* A number that grows with the ranks of what was put into objects. */
+static uint64_t object_ranks(const Importer *im) {
+    uint64_t n = 0;
+    for (DType t = DTYPE_NONE; t < N_DTYPES; t++)
+        n += (uint64_t)__builtin_popcount(im->ragged_ranks[t]) + (uint64_t)__builtin_popcount(im->boxed_ranks[t]);
+    return n;
+}
+
 /* Imports the body until what it gives back fits what it takes. */
 static bool settle(Import *c, Loop *l) {
     Mark m = region_mark(c);
     for (int attempt = 0; attempt < IMPORT_MAX_LOOP_TRIES; attempt++) {
         uint32_t first_symbol = c->g->dims.symbols.len;
         bool changed = false;
+        uint64_t objects = object_ranks(c->im);
         bool learned = false;
         if (!import_loop_region(c, l, 1, l->results)) return false;
         for (uint32_t i = 0; i < l->n; i++) {
@@ -221,6 +230,7 @@ static bool settle(Import *c, Loop *l) {
         }
         for (uint32_t i = l->n; i < l->total; i++) l->next[i] = shape_copy(c, l->results[i]);
         if (!learned && !generalise(c, l, &changed)) return false;
+        if (object_ranks(c->im) != objects) changed = true; /* the next turn may take out what this one has put in */
         if (!learned && !changed) return true;
         region_take_back(c, m);
         for (uint32_t i = 0; learned && i < l->n; i++)

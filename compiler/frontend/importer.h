@@ -66,7 +66,9 @@ struct Importer {
     uint32_t nodes_imported;
     uint32_t depth; /* function calls under way */
     const char *calls[IMPORT_MAX_CALLS];
-    bool *function_effect; /* per function: it changes state */
+    bool *function_effect;           /* per function: it changes state */
+    uint32_t ragged_ranks[N_DTYPES]; /* by type: bit r: values of rank r were put into ragged variants … */
+    uint32_t boxed_ranks[N_DTYPES];  /* … and lists of rank r into lists */
 };
 
 /* A tensor of the main graph that is an input of the model. */
@@ -194,6 +196,12 @@ ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *sta
 ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, bool grows);
 bool list_concat(Import *c, ValueId list, const TfShape *stated);
 ValueId list_split(Import *c, ValueId x, ValueId lengths);
+/* How many elements a list must have to be written at these indices. */
+bool list_needed_count(Import *c, ValueId indices, Dim *out);
+
+/* ---- import_variant.c: lists inside of lists are objects of the run */
+ValueId list_box(Import *c, ValueId list);
+ValueId list_unbox(Import *c, ValueId list); /* the list itself where it is none */
 
 /* ---- list_ragged.c: lists of values of different shapes, or of shapes that only running tells */
 /* The list as a ragged one; rank: of its elements, where it has none yet. */
@@ -203,6 +211,9 @@ ValueId ragged_register(Import *c, ValueId data, ValueId meta, const TfShape *el
 ValueId ragged_resize(Import *c, ValueId list, Dim count);
 ValueId ragged_set(Import *c, ValueId list, ValueId index, ValueId item);
 ValueId ragged_push(Import *c, ValueId list, ValueId item);
+ValueId ragged_join(Import *c, ValueId a, ValueId b);
+ValueId ragged_split(Import *c, ValueId x, ValueId lengths);
+ValueId ragged_scatter(Import *c, ValueId list, ValueId indices, ValueId values);
 ValueId ragged_get(Import *c, ValueId list, ValueId index, const TfShape *stated);
 /* Its values, which must have one shape, as a tensor; only those at `indices` unless that is {0}. */
 ValueId ragged_stack(Import *c, ValueId list, ValueId indices, const TfShape *stated);

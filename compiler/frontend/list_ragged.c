@@ -157,6 +157,100 @@ ValueId ragged_push(Import *c, ValueId list, ValueId item) {
     return ragged_register(c, data, make_concat(c, 2, rows, 0), &info.element);
 }
 
+/* Rows of a meta with `shift` added to where the values begin; rows of what was not written stay as they are. */
+static ValueId shifted(Import *c, ValueId meta, Dim shift) {
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId begin = make_slice_axis(c, meta, 1, dim_const(0), dim_const(1));
+    ValueId moved = make_binary(c, OP_ADD, begin, number(c, shift));
+    ValueId parts[2];
+    parts[0] = make_select(c, make_binary(c, OP_LT, begin, zero), begin, moved);
+    parts[1] = make_slice_axis(c, meta, 1, dim_const(1), dim_const(rank_in(c, meta)));
+    return make_concat(c, 2, parts, 1);
+}
+
+/* Two lists as one. */
+ValueId ragged_join(Import *c, ValueId a, ValueId b) {
+    const ListInfo *info = list_find(c->im, a);
+    int rank = 0;
+    for (int i = 0; i < 2; i++) {
+        ValueId v = i ? b : a;
+        const ListInfo *l = list_find(c->im, v);
+        if (!l) rank = rank_of(c, v) - 1;
+        if (l && l->meta.i) rank = rank_in(c, l->meta);
+        if (l && l->parts) rank = rank_of(c, l->parts[0]);
+    }
+    TfShape element = info ? info->element : (TfShape){.rank = -1};
+    a = ragged_of(c, a, rank);
+    b = ragged_of(c, b, rank);
+    if (failed(a) || failed(b)) return (ValueId){0};
+    ValueId metas[2] = {list_find(c->im, a)->meta, list_find(c->im, b)->meta};
+    if (rank_in(c, metas[0]) != rank_in(c, metas[1])) {
+        unsupported(c, "joins lists of values of different ranks");
+        return (ValueId){0};
+    }
+    metas[1] = shifted(c, metas[1], dim_of(c, a, 0));
+    ValueId parts[2] = {a, b};
+    ValueId data = make_concat(c, 2, parts, 0);
+    return ragged_register(c, data, make_concat(c, 2, metas, 0), &element);
+}
+
+/* The rows [begin, dims…] of values that lie one after the other from `first` on and are `lengths` long, of this inner
+   shape. */
+static ValueId rows_of(Import *c, ValueId lengths, Dim first, int n_inner, const Dim *inner) {
+    Attr attrs[4] = {attr_string("kind", "sum"), attr_int("axis", 0), attr_int("exclusive", 1), attr_int("reverse", 0)};
+    Dim size = dim_const(1);
+    for (int k = 0; k < n_inner; k++) size = d_mul(c, size, inner[k]);
+    ValueId before = import_node(c, OP_CUMULATE, 1, &lengths, 4, attrs);
+    before = make_binary(c, OP_MUL, before, number(c, size));
+    before = make_binary(c, OP_ADD, before, number(c, first));
+    Shape plane = {.rank = 2, .dims = {dim_of(c, lengths, 0), dim_const(n_inner)}};
+    ValueId parts[3];
+    parts[0] = make_expand(c, before, 1);
+    parts[1] = make_expand(c, lengths, 1);
+    parts[2] = make_broadcast(c, make_dims(c, DTYPE_S64, 1, n_inner, inner), &plane);
+    return make_concat(c, 3, parts, 1);
+}
+
+/* A tensor cut into pieces of these lengths, whose number only running tells. */
+ValueId ragged_split(Import *c, ValueId x, ValueId lengths) {
+    Shape s = shape_copy(c, x);
+    TfShape unknown = {.rank = -1};
+    int64_t axis = 0;
+    Dim found[2];
+    int n = 0;
+    lengths = make_cast(c, lengths, DTYPE_S64);
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId sum = make_reduce(c, lengths, "sum", 1, &axis, false);
+    ValueId negative = make_reduce(c, make_binary(c, OP_MIN, lengths, zero), "sum", 1, &axis, false);
+    if (!load_content(c, sum, INT64_MIN, found, &n, 1, "the sum of the lengths") ||
+        !load_content(c, negative, INT64_MIN, found + 1, &n, 1, "the smallest length") ||
+        !make_require(c, "equal", found[0], s.dims[0]) || !make_require(c, "equal", found[1], dim_const(0)))
+        return (ValueId){0};
+    ValueId meta = rows_of(c, lengths, dim_const(0), s.rank - 1, &s.dims[1]);
+    return ragged_register(c, flat(c, x), meta, &unknown);
+}
+
+/* Writes rows of `values` at `indices`. */
+ValueId ragged_scatter(Import *c, ValueId list, ValueId indices, ValueId values) {
+    if (failed(list)) return list;
+    const ListInfo info = *list_find(c->im, list);
+    Shape s = shape_copy(c, values);
+    if (!same_rank(c, &info, s.rank - 1)) return (ValueId){0};
+    Shape item = {.rank = s.rank - 1};
+    memcpy(item.dims, &s.dims[1], sizeof(Dim) * (size_t)item.rank);
+    Shape column_shape = {.rank = 2, .dims = {s.dims[0], dim_const(1)}};
+    Shape plane = {.rank = 2, .dims = {s.dims[0], dim_const(item.rank)}};
+    ValueId at = make_iota(c, &column_shape, 0, DTYPE_S64);
+    at = make_binary(c, OP_MUL, at, number(c, shape_elements(&c->g->dims, &item)));
+    ValueId row[2];
+    row[0] = make_binary(c, OP_ADD, at, number(c, dim_of(c, list, 0)));
+    row[1] = make_broadcast(c, make_dims(c, DTYPE_S64, 1, item.rank, item.dims), &plane);
+    ValueId rows = make_concat(c, 2, row, 1);
+    ValueId meta = make_scatter(c, info.meta, make_expand(c, indices, 1), rows, "update");
+    ValueId parts[2] = {list, flat(c, values)};
+    return ragged_register(c, make_concat(c, 2, parts, 0), meta, &info.element);
+}
+
 /* What is stated of the dims, where it says more. */
 static bool refine_dims(Import *c, const TfShape *stated, int rank, Dim *dims) {
     for (int k = 0; stated && k < rank && stated->rank == rank; k++) {

@@ -90,8 +90,8 @@ static bool fully_known(const TfShape *s, Shape *out) {
 
 ValueId list_start(Import *c, Dim count, DType dtype, const TfShape *element) {
     Shape known;
-    if (dtype_info(dtype)->class_ == CLASS_HANDLE) {
-        unsupported(c, "lists of lists are not compiled");
+    if (dtype == DTYPE_RESOURCE) {
+        unsupported(c, "lists of resources are not compiled");
         return (ValueId){0};
     }
     ValueId list = list_new(c, count, dtype, element);
@@ -220,11 +220,20 @@ ValueId list_get(Import *c, ValueId list, ValueId index, const TfShape *stated) 
     return failed(x) ? x : make_gather(c, x, index, 0, 0, false);
 }
 
-ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grows) {
-    if (list_find(c->im, item)) {
-        unsupported(c, "lists of lists are not compiled");
+/* A list as one of values that may differ in rank, where the place that is written is known; {0}: it is not. */
+static ValueId parts_of(Import *c, ValueId list, ValueId index) {
+    ValueId parts[MAX_CONTENT];
+    Dim count = dim_of(c, list, 0);
+    if (!dim_is_const(count) || count.value < 1 || count.value > MAX_CONTENT || !value_const(c->g, index))
         return (ValueId){0};
+    for (int64_t i = 0; i < count.value; i++) {
+        parts[i] = make_index(c, list, 0, dim_const(i));
+        if (failed(parts[i])) return (ValueId){0};
     }
+    return list_of_parts(c, (uint32_t)count.value, parts);
+}
+
+ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grows) {
     if (grows) {
         Dim at[1];
         int n = 0;
@@ -247,7 +256,11 @@ ValueId list_set(Import *c, ValueId list, ValueId index, ValueId item, bool grow
         Shape s = shape_copy(c, item);
         list = list_materialise(c, list, &s);
     }
-    if (failed(list)) return list;
+    if (failed(list) || failed(item)) return (ValueId){0};
+    if (rank_of(c, item) != rank_of(c, list) - 1) {
+        ValueId parts = parts_of(c, list, index);
+        if (!failed(parts)) return list_set(c, parts, index, item, false);
+    }
     if (!list_fits(c, list, item)) return ragged_set(c, ragged_of(c, list, 0), index, item);
     item = list_fit_item(c, list, item, 0);
     ValueId row = make_expand(c, item, 0);
@@ -280,8 +293,7 @@ ValueId list_gather(Import *c, ValueId list, ValueId indices, const TfShape *sta
     return make_gather(c, list, indices, 0, 0, false);
 }
 
-/* How many elements a list must have to be written at these indices. */
-static bool needed_count(Import *c, ValueId indices, Dim *out) {
+bool list_needed_count(Import *c, ValueId indices, Dim *out) {
     const Value *v = value_at(c->g, indices);
     const Tensor *t = value_const(c->g, indices);
     *out = dim_const(0);
@@ -314,14 +326,12 @@ ValueId list_scatter(Import *c, ValueId list, ValueId indices, ValueId values, b
     }
     if (grows) {
         Dim needed;
-        if (!needed_count(c, indices, &needed)) return none;
+        if (!list_needed_count(c, indices, &needed)) return none;
         list = list_grow(c, list, needed);
     }
-    if (list_is_ragged(c->im, list)) {
-        unsupported(c, "scatters values into a list of values of different shapes");
-        return none;
-    }
-    if (failed(list)) return list;
+    const ListInfo *info = failed(list) ? NULL : list_find(c->im, list);
+    if (info && info->parts) list = ragged_of(c, list, 0);
+    if (failed(list) || list_is_ragged(c->im, list)) return ragged_scatter(c, list, indices, values);
     Dim count = list_count(c, list);
     if (is_all_in_order(c, indices, count) && list_find(c->im, list) && dim_equal(dim_of(c, values, 0), count))
         return values;
@@ -374,12 +384,14 @@ ValueId list_split(Import *c, ValueId x, ValueId lengths) {
     ValueId none = {0};
     Dim sizes[MAX_CONTENT];
     int n = 0;
-    if (!load_content(c, lengths, 0, sizes, &n, MAX_CONTENT, "the lengths")) return none;
     Shape s = shape_copy(c, x);
     if (s.rank < 1 || s.rank >= MAX_RANK) {
         bad(c, "cannot cut a value of rank %d", s.rank);
         return none;
     }
+    int64_t n_lengths = shape_count(&value_at(c->g, lengths)->shape);
+    if (n_lengths < 0 || n_lengths > MAX_CONTENT) return ragged_split(c, x, lengths);
+    if (!load_content(c, lengths, 0, sizes, &n, MAX_CONTENT, "the lengths")) return none;
     bool equal = true;
     for (int i = 1; i < n; i++) equal = equal && dim_equal(sizes[i], sizes[0]);
     if (!equal) {

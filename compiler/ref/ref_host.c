@@ -1,5 +1,6 @@
 /* Host ops: calls the runtime's own function with the values as TfoptTensors. Outputs are blocks of the session; what
-   else the function allocates lives until the node is done, or, where a result holds strings, until the run is. */
+   else the function allocates lives until the node is done, or, where a result holds strings or objects, until the run
+   is. */
 #include "ir/custom.h"
 #include "ref/ref_internal.h"
 #include "ref/ref_lapack.h"
@@ -78,7 +79,7 @@ bool ref_host(RefCall *c) {
         out[i] = (TfoptTensor){.dtype = (int32_t)v->dtype, .rank = v->shape.rank};
         for (int k = 0; k < v->shape.rank; k++)
             out[i].dims[k] = dim_is_const(v->shape.dims[k]) ? v->shape.dims[k].value : -1;
-        if (v->dtype == DTYPE_STRING && s) env.arena = s->run;
+        if ((v->dtype == DTYPE_STRING || v->dtype == DTYPE_VARIANT) && s) env.arena = s->run;
     }
     for (uint32_t i = 0; i < n->n_attrs; i++) attrs[i] = host_attr(c, &n->attrs[i]);
     RefHostState none = {NULL, NULL};

@@ -1,0 +1,127 @@
+/* import_variant: what is put into objects and taken out again (runtime/hostops/variant.h): ragged tensors as elements,
+   lists inside of lists, optional values, maps. An object knows the rank of what it holds; the importer remembers which
+   ranks were put into objects of a kind, so that what comes out of one mostly has a known rank. */
+#include "frontend/importer.h"
+#include "ir/host.h"
+
+#include <string.h>
+
+/* A tensor taken out of an object: c->out[i] and c->out[i + 1], as a value of its own. */
+static ValueId taken(Import *c, ValueId elements, ValueId dims, uint32_t ranks) {
+    ValueId v = any_rank_register(c, elements, dims, ranks);
+    return !failed(v) && __builtin_popcount(ranks) == 1 ? any_rank_fix(c, v, __builtin_ctz(ranks)) : v;
+}
+
+static uint32_t ranks_of(const Import *c, ValueId v) {
+    const AnyRank *any = any_rank_find(c->im, v);
+    return any ? any->ranks : 1u << rank_of(c, v);
+}
+
+/* RaggedTensorToVariant (nested splits…, values) */
+bool import_ragged_to_variant(Import *c) {
+    uint32_t ranks = ranks_of(c, c->in[c->n_in - 1]);
+    if (attr_i(c, "batched_input", 0) && c->n_in == 1) ranks >>= 1; /* rows of a tensor */
+    c->im->ragged_ranks[dtype_of(c, c->in[c->n_in - 1])] |= ranks;
+    return import_host_generic(c);
+}
+
+/* RaggedTensorFromVariant (variants) -> nested splits…, values */
+bool import_ragged_from_variant(Import *c) {
+    int64_t depth = attr_i(c, "output_ragged_rank", 0);
+    DType dtype = attr_t(c, "Tvalues", DTYPE_F32);
+    if (depth < 0 || depth > MAX_RANK || dtype == DTYPE_NONE) return bad(c, "has no valid output_ragged_rank or Tvalues");
+    if (dtype_of(c, c->in[0]) != DTYPE_VARIANT) return bad(c, "reads a value that is no variant");
+    uint32_t ranks = c->im->ragged_ranks[dtype];
+    if (depth == 0) ranks <<= rank_of(c, c->in[0]);
+    if (!ranks) return unsupported(c, "nothing of this type was put into variants before");
+    uint32_t errors = c->d->n_errors;
+    import_host(c, "_RaggedTensorFromVariant", 1, c->in, (uint32_t)depth + 2);
+    if (c->d->n_errors != errors) return false;
+    c->n_out = (uint32_t)depth + 1;
+    c->out[depth] = taken(c, c->out[depth], c->out[depth + 1], ranks);
+    return !failed(c->out[depth]);
+}
+
+/* OptionalGetValue (optional) -> components */
+bool import_optional_get_value(Import *c) {
+    const TfAttr *types = tf_attr(c->n, "output_types");
+    const TfAttr *shapes = tf_attr(c->n, "output_shapes");
+    if (!types || types->kind != TF_ATTR_LIST_TYPE || types->n == 0 || types->n > IMPORT_MAX_OUTPUTS / 2)
+        return bad(c, "has no attribute output_types");
+    uint32_t errors = c->d->n_errors;
+    import_host(c, "_OptionalGetValue", 1, c->in, 2 * types->n);
+    if (c->d->n_errors != errors) return false;
+    c->n_out = types->n;
+    for (uint32_t i = 0; i < types->n; i++) {
+        uint32_t ranks = ANY_RANK_ALL;
+        if (shapes && shapes->kind == TF_ATTR_LIST_SHAPE && i < shapes->n && shapes->v.shapes[i].rank >= 0)
+            ranks = 1u << shapes->v.shapes[i].rank;
+        c->out[i] = taken(c, c->out[2 * i], c->out[2 * i + 1], ranks);
+        if (failed(c->out[i])) return false;
+    }
+    return true;
+}
+
+/* TensorMapLookup, TensorMapStackKeys */
+bool import_map_take(Import *c) {
+    const char *row = import_row(c)->text;
+    if (failed(import_host(c, row, c->n_in, c->in, 2))) return false;
+    c->n_out = 1;
+    return give(c, taken(c, c->out[0], c->out[1], ANY_RANK_ALL));
+}
+
+/* ---- lists inside of lists */
+
+ValueId list_box(Import *c, ValueId list) {
+    const ListInfo *info = list_find(c->im, list);
+    if (dtype_of(c, list) == DTYPE_VARIANT && !info) return list;
+    if (info && (info->parts || info->meta.i)) {
+        unsupported(c, "puts a list of values of different shapes into a list");
+        return (ValueId){0};
+    }
+    ValueId x = list_tensor(c, list, NULL);
+    if (failed(x)) return x;
+    c->im->boxed_ranks[dtype_of(c, x)] |= ranks_of(c, x);
+    x = import_host(c, "_ListBox", 1, &x, 1);
+    c->n_out = 1;
+    return x;
+}
+
+/* The element type of a list that is an object: what the op says, else the only one that was put into objects. */
+static DType boxed_type(const Import *c) {
+    DType only = DTYPE_NONE;
+    int n = 0;
+    DType said = attr_t(c, "element_dtype", DTYPE_NONE);
+    for (DType t = DTYPE_F32; t < N_DTYPES; t++)
+        if (c->im->boxed_ranks[t]) only = t, n++;
+    return said != DTYPE_NONE ? said : n == 1 ? only : DTYPE_NONE;
+}
+
+ValueId list_unbox(Import *c, ValueId list) {
+    if (dtype_of(c, list) != DTYPE_VARIANT || rank_of(c, list) != 0 || list_find(c->im, list)) return list;
+    DType dtype = boxed_type(c);
+    uint32_t ranks = dtype == DTYPE_NONE ? 0 : c->im->boxed_ranks[dtype];
+    if (__builtin_popcount(ranks) != 1) {
+        unsupported(c, ranks ? "uses a list out of a list of lists of different ranks"
+                             : "uses a list out of a list that lists were not put into before");
+        return (ValueId){0};
+    }
+    const HostOp *host = host_op_find("_ListUnbox");
+    Attr type = attr_type("element_dtype", dtype);
+    CHECK(host);
+    NodeSpec spec = {.op = OP_HOST,
+                     .name = c->n->name,
+                     .tf_op = c->n->op,
+                     .host = host,
+                     .inputs = &list,
+                     .n_inputs = 1,
+                     .n_outputs = 2,
+                     .attrs = &type,
+                     .n_attrs = 1};
+    NodeId id = graph_add(c->g, c->r, &spec, c->d);
+    if (id.i == 0) return (ValueId){0};
+    const ValueId *parts = node_at(c->g, id)->outputs;
+    ValueId elements = parts[0];
+    ValueId dims = parts[1];
+    return taken(c, elements, dims, ranks);
+}
