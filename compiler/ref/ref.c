@@ -213,7 +213,7 @@ static bool eval_node(RefSession *s, NodeId id) {
         }
     }
     if (!ref_functions[n->op](&c)) return false;
-    if (s->observe && !own) s->observe(s->observe_env, g, id, c.in, c.out);
+    if (s->observe && (!own || n->op == OP_HOST)) s->observe(s->observe_env, g, id, c.in, c.out);
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         RefSlot *slot = &s->slots[n->outputs[i].i];
         slot->t = c.out[i];

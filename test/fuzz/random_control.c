@@ -1,4 +1,4 @@
-/* random_control: branches and loops around regions of random nodes, sizes read while running, host functions. */
+/* random_control: branches and loops around regions of random nodes. */
 #include "random_graph.h"
 
 enum { MOST_ARGS = 5, MOST_RESULTS = 3, MOST_DEPTH = 2 };
@@ -13,9 +13,11 @@ static uint32_t pick_args(Maker *m, ValueId *args) {
     return n;
 }
 
-static void add_params(Maker *inner, const Maker *outer, uint32_t n, const ValueId *args) {
+/* Argument `grows` has another size in dimension 0 each turn: `size`. */
+static void add_params(Maker *inner, const Maker *outer, uint32_t n, const ValueId *args, uint32_t grows, Dim size) {
     for (uint32_t i = 0; i < n; i++) {
         Value v = *maker_value(outer, args[i]);
+        if (i == grows) v.shape.dims[0] = size;
         ValueId p = graph_add_param(inner->g, inner->region, v.dtype, &v.shape, "");
         set_magnitude(inner, p, magnitude_of(outer, args[i]));
         vec_push(inner->w->arena, &inner->pool, p);
@@ -52,7 +54,7 @@ static RegionId make_branch(Maker *m, uint32_t n, const ValueId *args, Results *
     Maker inner;
     RegionId r = graph_add_region(m->g, (NodeId){0});
     maker_init(&inner, m->w, r, m->depth + 1);
-    add_params(&inner, m, n, args);
+    add_params(&inner, m, n, args, UINT32_MAX, dim_const(0));
     maker_fill(&inner, (int)random_between(m->r, 1, 5));
     for (uint32_t i = 0; i < results->n; i++) {
         if (first) {
@@ -112,11 +114,11 @@ bool random_case(Maker *m, OpId op) {
 }
 
 /* counter < limit, and perhaps something else. */
-static RegionId make_condition(Maker *m, uint32_t n, const ValueId *args) {
+static RegionId make_condition(Maker *m, uint32_t n, const ValueId *args, uint32_t grows, Dim size) {
     Maker inner;
     RegionId r = graph_add_region(m->g, (NodeId){0});
     maker_init(&inner, m->w, r, m->depth + 1);
-    add_params(&inner, m, n, args);
+    add_params(&inner, m, n, args, grows, size);
     ValueId limit = make_scalar_of(&inner, DTYPE_S32, (double)random_between(m->r, 0, 4));
     ValueId less = build_binary(m->g, r, OP_LT, inner.pool.data[0], limit, "", &m->d);
     if (random_chance(m->r, 25)) {
@@ -130,17 +132,41 @@ static RegionId make_condition(Maker *m, uint32_t n, const ValueId *args) {
     return r;
 }
 
-static RegionId make_body(Maker *m, uint32_t n, const ValueId *args, float *magnitudes) {
+/* The parameter with something behind it, or without its first row: of any size, then. */
+static ValueId other_size(Maker *m, ValueId v) {
+    Value value = *maker_value(m, v);
+    if (random_chance(m->r, 70)) {
+        Shape part = value.shape;
+        part.dims[0] = dim_const(random_between(m->r, 0, 3));
+        ValueId both[2] = {v, make_leaf(m, value.dtype, &part)};
+        if (random_chance(m->r, 30)) both[1] = v;
+        Attr a = attr_int("axis", 0);
+        return make_node(m, OP_CONCAT, 2, both, 1, &a);
+    }
+    Dim begin[MAX_RANK], size[MAX_RANK];
+    int64_t strides[MAX_RANK];
+    DimTable *t = &m->g->dims;
+    for (int k = 0; k < value.shape.rank; k++) begin[k] = dim_const(0), size[k] = value.shape.dims[k], strides[k] = 1;
+    begin[0] = dim_min(t, size[0], dim_const(1));
+    size[0] = dim_sub(t, size[0], begin[0]);
+    Arena *a = m->g->arena;
+    size_t rank = (size_t)value.shape.rank;
+    Attr attrs[] = {attr_dims(a, "begin", rank, begin), attr_dims(a, "size", rank, size),
+                    attr_ints(a, "strides", rank, strides)};
+    return make_node(m, OP_SLICE, 1, &v, 3, attrs);
+}
+
+static RegionId make_body(Maker *m, uint32_t n, const ValueId *args, uint32_t grows, Dim size, float *magnitudes) {
     Maker inner;
     RegionId r = graph_add_region(m->g, (NodeId){0});
     maker_init(&inner, m->w, r, m->depth + 1);
-    add_params(&inner, m, n, args);
+    add_params(&inner, m, n, args, grows, size);
     ValueId one = make_scalar_of(&inner, DTYPE_S32, 1);
     add_result(&inner, build_binary(m->g, r, OP_ADD, inner.pool.data[0], one, "", &m->d));
     maker_fill(&inner, (int)random_between(m->r, 1, 6));
     for (uint32_t i = 1; i < n; i++) {
         Value v = *maker_value(m, args[i]);
-        ValueId next = pick_like(&inner, v.dtype, &v.shape);
+        ValueId next = i == grows ? other_size(&inner, inner.pool.data[i]) : pick_like(&inner, v.dtype, &v.shape);
         if (!next.i) return (RegionId){0};
         if (dtype_is_float(v.dtype) &&
             magnitude_of(&inner, next) > magnitude_of(m, args[i])) { /* it would grow without end */
@@ -161,19 +187,18 @@ bool random_while(Maker *m, OpId op) {
     if (m->depth >= MOST_DEPTH) return false;
     args[0] = make_scalar_of(m, DTYPE_S32, 0);
     uint32_t n = 1 + pick_args(m, args + 1);
-    regions[0] = make_condition(m, n, args);
-    regions[1] = make_body(m, n, args, magnitudes);
+    uint32_t grows = UINT32_MAX;
+    for (uint32_t i = 1; i < n && random_chance(m->r, 40); i++)
+        if (maker_value(m, args[i])->shape.rank > 0) grows = i;
+    Dim size = grows == UINT32_MAX ? dim_const(0) : dim_symbol(&m->g->dims, NULL, 0, INT64_MAX);
+    regions[0] = make_condition(m, n, args, grows, size);
+    regions[1] = make_body(m, n, args, grows, size, magnitudes);
     if (!regions[0].i || !regions[1].i) return false;
     NodeSpec spec = {
         .op = op, .name = "", .inputs = args, .n_inputs = n, .n_outputs = n, .regions = regions, .n_regions = 2};
     NodeId node = graph_add(m->g, m->region, &spec, &m->d);
     keep_results(m, node, (uint32_t)random_below(m->r, 2), magnitudes);
     return node.i != 0;
-}
-
-bool random_load_dims(Maker *m, OpId op) {
-    (void)m, (void)op;
-    return false;
 }
 
 /* One that holds, unless runs may fail. */
@@ -189,9 +214,4 @@ bool random_require(Maker *m, OpId op) {
     attrs[2] = attr_dims(m->g->arena, "b", 1, &b);
     NodeSpec spec = {.op = op, .name = "", .attrs = attrs, .n_attrs = 3};
     return graph_add(m->g, m->region, &spec, &m->d).i != 0;
-}
-
-bool random_host(Maker *m, OpId op) {
-    (void)m, (void)op;
-    return false;
 }

@@ -76,8 +76,8 @@ static void dump(const Options *o, const Case *c, const TfMaker *m, uint64_t see
     for (int b = 0; b < c->n_bindings; b++) {
         Expectation e;
         expect(&e, c->g, c->inputs[b], 8, 1, true, arena);
-        for (uint32_t i = 0; i < c->g->inputs.len; i++)
-            tf_write_constant(arena_printf(arena, "in/%d/%s", b, c->g->inputs.data[i].name), &c->inputs[b][i], &text);
+        for (uint32_t i = 0; i < m->names.len; i++)
+            tf_write_constant(arena_printf(arena, "in/%d/%s", b, m->names.data[i]), &m->inputs[b].data[i], &text);
         for (uint32_t i = 0; i < e.n_outputs && !e.fails && !e.uncertain; i++) {
             const char *name = arena_printf(arena, "%d/n%u:%u", b, m->outputs[i].node, m->outputs[i].output);
             tf_write_constant(arena_printf(arena, "out/%s", name), &e.outputs[i], &text);

@@ -75,6 +75,36 @@ static double next_noise(Noise *n) {
     return n->strength * (n->sign ? n->sign * (0.5 + x / 2) : 2 * x - 1);
 }
 
+/* ---- numbers of a tensor: two of each complex element */
+
+static bool is_complex(DType t) {
+    return dtype_info(t)->class_ == CLASS_COMPLEX;
+}
+
+int64_t expected_numbers(const Tensor *t) {
+    return tensor_count(t) * (is_complex(t->dtype) ? 2 : 1);
+}
+
+static double number_at(const Tensor *t, int64_t i) {
+    if (t->dtype == DTYPE_C64) return ((const float *)t->data)[i];
+    if (t->dtype == DTYPE_C128) return ((const double *)t->data)[i];
+    return tensor_get_f64(t, i);
+}
+
+static void set_number(Tensor *t, int64_t i, double v) {
+    void *data = (void *)(uintptr_t)t->data;
+    if (t->dtype == DTYPE_C64)
+        ((float *)data)[i] = (float)v;
+    else if (t->dtype == DTYPE_C128)
+        ((double *)data)[i] = v;
+    else
+        tensor_set_f64(t, i, v);
+}
+
+static bool has_tolerance(DType t) {
+    return dtype_is_float(t) || is_complex(t);
+}
+
 /* Distance between neighbouring numbers at 1. */
 static double unit_of(DType t) {
     return t == DTYPE_F64 || t == DTYPE_C128 ? 0x1p-52 : t == DTYPE_F16 ? 0x1p-10 : t == DTYPE_BF16 ? 0x1p-7 : 0x1p-23;
@@ -86,8 +116,8 @@ static double smallest_of(DType t) {
 
 static double largest(const Tensor *t) {
     double most = 0;
-    for (int64_t i = tensor_count(t); i-- > 0;) {
-        double x = fabs(tensor_get_f64(t, i));
+    for (int64_t i = expected_numbers(t); i-- > 0;) {
+        double x = fabs(number_at(t, i));
         if (isfinite(x) && x < 1e30 && x > most) most = x;
     }
     return most;
@@ -147,8 +177,8 @@ static bool is_exact(const Node *n, Rounding rounding, const Tensor *in, const T
 }
 
 static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, const Tensor *out, int64_t i,
-                           double terms, double most, double y) {
-    double unit = unit_of(out->dtype), narrow = fabs(y) * unit;
+                           double terms, double most, double y, bool narrow_sums) {
+    double unit = unit_of(out->dtype), narrow = fabs(y) * unit, sum_unit = narrow_sums ? unit : fmin(unit, 0x1p-23);
     if (!isfinite(y)) return 0;
     switch (rounding) {
     case SUM_OF_TWO: {
@@ -161,9 +191,9 @@ static double deviation_at(const Node *n, Rounding rounding, const Tensor *in, c
         return 8 * narrow;
     case SUMMED:
         if (strcmp(node_string(n, "kind", ""), "prod") == 0) return (terms + 2) * narrow;
-        return 2 * narrow + fmin(unit, 0x1p-23) * terms * most;
+        return 2 * narrow + sum_unit * terms * most;
     default:
-        return 8 * fmax(narrow, fmin(unit, 0x1p-23) * terms * most);
+        return 8 * fmax(narrow, sum_unit * terms * most);
     }
 }
 
@@ -174,9 +204,10 @@ static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, T
     if (rounding == EXACT || !n->n_inputs) return;
     for (uint32_t o = 0; o < n->n_outputs; o++) {
         Tensor *t = &out[o];
-        if (!dtype_is_float(t->dtype) || is_exact(n, rounding, in, t)) continue;
+        if (!has_tolerance(t->dtype) || is_exact(n, rounding, in, t)) continue;
         double terms = 1, most = largest(&in[0]);
         if (rounding == SUMMED) terms = terms_of(n, in, t);
+        if (n->op == OP_HOST) terms = 16;
         if (n->op == OP_SCATTER_ND) most = fmax(most, largest(&in[2]));
         if (n->op == OP_LSTM || n->op == OP_GRU) {
             terms = (double)(in[0].dims[2] + in[1].dims[1] + 8);
@@ -184,38 +215,20 @@ static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, T
         }
         if (takes_products(n)) most *= largest(&in[1]);
         if (rounding == NORMALISED) most = fmax(most, largest(t));
-        for (int64_t i = tensor_count(t); i-- > 0;) {
-            double y = tensor_get_f64(t, i), d = deviation_at(n, rounding, in, t, i, terms, most, y);
-            if (d > 0) tensor_set_f64(t, i, y + d * next_noise(noise));
+        for (int64_t i = expected_numbers(t); i-- > 0;) {
+            double y = number_at(t, i), d = deviation_at(n, rounding, in, t, i, terms, most, y, noise->host);
+            if (d > 0) set_number(t, i, y + d * next_noise(noise));
         }
     }
 }
 
 /* ---- expectations */
 
-static bool is_complex(DType t) {
-    return dtype_info(t)->class_ == CLASS_COMPLEX;
-}
-
-int64_t expected_numbers(const Tensor *t) {
-    return tensor_count(t) * (is_complex(t->dtype) ? 2 : 1);
-}
-
-static double number_at(const Tensor *t, int64_t i) {
-    if (t->dtype == DTYPE_C64) return ((const float *)t->data)[i];
-    if (t->dtype == DTYPE_C128) return ((const double *)t->data)[i];
-    return tensor_get_f64(t, i);
-}
-
 static bool same_shape(const Tensor *a, const Tensor *b) {
     if (a->dtype != b->dtype || a->rank != b->rank) return false;
     for (int i = 0; i < a->rank; i++)
         if (a->dims[i] != b->dims[i]) return false;
     return true;
-}
-
-static bool has_tolerance(DType t) {
-    return dtype_is_float(t) || is_complex(t);
 }
 
 /* Integers exactly, beyond what a double holds. */

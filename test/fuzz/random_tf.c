@@ -202,14 +202,13 @@ bool tf_add(TfMaker *m, const char *op, uint32_t n_inputs, const TfTensor *input
 /* Op types that take less than the others of their family; "" those that only stand for others, or need a variable. */
 static const struct {
     const char *op, *classes;
-} narrower[] = {{"LogicalAnd", "B"},    {"LogicalOr", "B"},      {"LogicalXor", "B"},      {"LogicalNot", "B"},
-                {"CheckNumerics", "F"}, {"Invert", "IU"},        {"BitwiseAnd", "IU"},     {"BitwiseOr", "IU"},
-                {"BitwiseXor", "IU"},   {"LeftShift", "IU"},     {"RightShift", "IU"},     {"RefIdentity", ""},
-                {"Copy", ""},           {"CopyHost", ""},        {"DebugIdentity", ""},    {"_EagerConst", ""},
-                {"VariableShape", ""},  {"FusedBatchNorm", ""},  {"BatchFFT", ""},         {"BatchIFFT", ""},
-                {"BatchFFT2D", ""},     {"BatchIFFT2D", ""},     {"BatchFFT3D", ""},       {"BatchIFFT3D", ""},
-                {"TopK", ""},           {"DebugIdentityV2", ""}, {"CheckNumericsV2", "F"}, {"Inv", ""},
-                {"InvGrad", ""},        {"_HostCast", ""}};
+} narrower[] = {
+    {"LogicalAnd", "B"},      {"LogicalOr", "B"},    {"LogicalXor", "B"}, {"LogicalNot", "B"},  {"CheckNumerics", "F"},
+    {"Invert", "IU"},         {"BitwiseAnd", "IU"},  {"BitwiseOr", "IU"}, {"BitwiseXor", "IU"}, {"LeftShift", "IU"},
+    {"RightShift", "IU"},     {"RefIdentity", ""},   {"Copy", ""},        {"CopyHost", ""},     {"DebugIdentity", ""},
+    {"_EagerConst", ""},      {"VariableShape", ""}, {"BatchFFT", ""},    {"BatchIFFT", ""},    {"BatchFFT2D", ""},
+    {"BatchIFFT2D", ""},      {"BatchFFT3D", ""},    {"BatchIFFT3D", ""}, {"TopK", ""},         {"DebugIdentityV2", ""},
+    {"CheckNumericsV2", "F"}, {"Inv", ""},           {"InvGrad", ""},     {"_HostCast", ""}};
 
 static const char *classes_of(const TfFamily *family, const char *op) {
     for (size_t i = 0; i < ARRAY_LEN(narrower); i++)

@@ -131,9 +131,8 @@ bool tf_make_fill(TfMaker *m, const TfRow *row) {
 }
 
 bool tf_make_einsum(TfMaker *m, const TfRow *row) {
-    static const char *const equations[][2] = {
-        {"ab,bc->ac", "12"}, {"abc,cd->abd", "112"}, {"abc,abd->acd", "121"}, {"ab,cb->ca", "11"},
-        {"ab,b->a", "1"},    {"abcd,acde->abce", "4"}};
+    static const char *const equations[][2] = {{"ab,bc->ac", "12"}, {"abc,cd->abd", "112"}, {"abc,abd->acd", "121"},
+                                               {"ab,cb->ca", "11"}, {"ab,b->a", "1"},       {"abcd,acde->abce", "4"}};
     const char *equation = equations[random_below(m->r, ARRAY_LEN(equations))][0];
     const char *comma = strchr(equation, ','), *arrow = strstr(equation, "->");
     int rank = (int)(comma - equation);
@@ -151,7 +150,8 @@ bool tf_make_einsum(TfMaker *m, const TfRow *row) {
 }
 
 bool tf_make_matrix_part(TfMaker *m, const TfRow *row) {
-    bool v3 = strstr(row->op, "V2") || strstr(row->op, "V3"), set = strstr(row->op, "Set"), part = strstr(row->op, "Part");
+    bool v3 = strstr(row->op, "V2") || strstr(row->op, "V3"), set = strstr(row->op, "Set"),
+         part = strstr(row->op, "Part");
     bool band = strstr(row->op, "Band");
     if (strncmp(row->op, "Batch", 5) == 0) return false;
     TfTensor x = tf_pick(m, row->classes, set || part || band ? 2 : 1, 4), in[5] = {x}, scalar = {.rank = 0};
@@ -190,7 +190,8 @@ bool tf_make_fake_quant(TfMaker *m, const TfRow *row) {
     Tensor low = tensor_scalar_f64(m->arena, DTYPE_F32, -1.5), high = tensor_scalar_f64(m->arena, DTYPE_F32, 2.25);
     TfTensor in[3] = {tf_pick(m, "F", 0, 4), tf_constant(m, &low), tf_constant(m, &high)};
     if (in[0].dtype != DTYPE_F32 || strcmp(row->op, "FakeQuantWithMinMaxVars") != 0) return false;
-    TfAttr a[] = {tf_of_int("num_bits", random_between(m->r, 2, 8)), tf_of_bool("narrow_range", random_chance(m->r, 50))};
+    TfAttr a[] = {tf_of_int("num_bits", random_between(m->r, 2, 8)),
+                  tf_of_bool("narrow_range", random_chance(m->r, 50))};
     return tf_add(m, row->op, 3, in, 2, a);
 }
 
@@ -224,9 +225,12 @@ bool tf_make_quantize_dequantize(TfMaker *m, const TfRow *row) {
     Tensor low = tensor_scalar_f64(m->arena, in[0].dtype, -1.5), high = tensor_scalar_f64(m->arena, in[0].dtype, 2.25);
     in[1] = tf_constant(m, &low);
     in[2] = tf_constant(m, &high);
-    TfAttr a[] = {tf_type_of(&in[0]), tf_of_bool("signed_input", random_chance(m->r, 50)),
-                  tf_of_int("num_bits", random_between(m->r, 3, 8)), tf_of_bool("range_given", true),
+    TfAttr a[] = {tf_type_of(&in[0]),
+                  tf_of_bool("signed_input", random_chance(m->r, 50)),
+                  tf_of_int("num_bits", random_between(m->r, 3, 8)),
+                  tf_of_bool("range_given", true),
                   tf_of_string("round_mode", random_chance(m->r, 50) ? "HALF_TO_EVEN" : "HALF_UP"),
-                  tf_of_bool("narrow_range", random_chance(m->r, 50)), tf_of_int("axis", -1)};
+                  tf_of_bool("narrow_range", random_chance(m->r, 50)),
+                  tf_of_int("axis", -1)};
     return tf_add(m, row->op, 3, in, 7, a);
 }

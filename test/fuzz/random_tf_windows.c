@@ -285,5 +285,8 @@ bool tf_make_batch_norm(TfMaker *m, const TfRow *row) {
     }
     TfAttr a[] = {tf_type_of(&in[0]), tf_of_type("U", DTYPE_F32), tf_of_float("epsilon", 1e-3),
                   tf_of_string("data_format", "NHWC"), tf_of_bool("is_training", false)};
-    return tf_add(m, row->op, 5, in, 5, a);
+    uint32_t before = m->pool.len;
+    if (!tf_add(m, row->op, 5, in, 5, a)) return false;
+    if (m->pool.len > before + 1) m->pool.len = before + 1; /* the others are only defined in training */
+    return true;
 }
