@@ -17,6 +17,15 @@ bool import_unary(Import *c) {
     return give(c, make_unary(c, (OpId)import_row(c)->arg, c->in[0]));
 }
 
+/* Erf; of f64 TensorFlow's squares first: NaN where the square overflows, infinities included. */
+bool import_erf(Import *c) {
+    if (needs_host(c)) return import_host_generic(c);
+    const ValueId y = make_unary(c, OP_ERF, c->in[0]);
+    if (dtype_of(c, c->in[0]) != DTYPE_F64) return give(c, y);
+    const ValueId square = make_binary(c, OP_MUL, c->in[0], c->in[0]), nothing = make_binary(c, OP_SUB, square, square);
+    return give(c, make_binary(c, OP_SUB, y, nothing));
+}
+
 /* Both operands have one type in TensorFlow; a graph where they differ is wrong. */
 static bool same_types(Import *c) {
     if (dtype_of(c, c->in[0]) == dtype_of(c, c->in[1])) return true;

@@ -198,14 +198,6 @@ static TfoptComplex complex_log1p(TfoptComplex x) {
     return CMPLX(0.5 * log1p(a * (2 + a) + b * b), atan2(b, 1 + a));
 }
 
-/* exp(y log x), where x is zero or infinite: what the real part of y says. */
-static TfoptComplex complex_pow(TfoptComplex x, TfoptComplex y) {
-    const bool infinite = isinf(creal(x)) || isinf(cimag(x));
-    if (x != 0 && !infinite) return cpow(x, y);
-    if (creal(y) == 0 || isnan(creal(y))) return CMPLX(NAN, NAN);
-    return (creal(y) > 0) == infinite ? CMPLX(INFINITY, NAN) : 0;
-}
-
 static TfoptComplex complex_sign(TfoptComplex x) {
     return x == 0 ? 0 : x / cabs(x);
 }
@@ -257,7 +249,8 @@ COMPLEX1(angle, carg(x))
     }
 COMPLEX2(div_no_nan, y == 0 ? 0 : x / y)
 COMPLEX2(mul_no_nan, y == 0 ? 0 : product(x, y))
-COMPLEX2(pow, complex_pow(x, y))
+COMPLEX2(pow, cpow(x, y))
+COMPLEX2(pow_f32, (TfoptComplex)cpowf((float complex)x, (float complex)y))
 COMPLEX2(xdivy, x == 0 ? 0 : quotient(x, y))
 COMPLEX2(xlogy, x == 0 ? 0 : x * clog(y))
 COMPLEX2(xlog1py, x == 0 ? 0 : x * complex_log1p(y))
@@ -271,12 +264,16 @@ BINARY_OP(mul)
 BINARY_OP(div)
 BINARY_OP(div_no_nan)
 BINARY_OP(mul_no_nan)
-BINARY_OP(pow)
 BINARY_OP(squared_difference)
 BINARY_OP(xdivy)
 BINARY_OP(xlogy)
 BINARY_OP(xlog1py)
 BINARY_OP(complex)
+
+/* In the element type, as TensorFlow has it: how the angle is rounded grows with y. */
+int32_t tfopt_host_complex_pow(TfoptHostCall *call) {
+    return binary(call, call->inputs[0].dtype == TFOPT_C64 ? pow_f32_block : pow_block);
+}
 
 static int32_t join_strings(TfoptHostCall *call) {
     TfoptBroadcast b;

@@ -44,7 +44,7 @@ static double log_gamma(double x) {
     return lgamma_r(x, &sign);
 }
 
-static double digamma(double x) {
+double tfopt_digamma(double x) {
     double shift = 0;
     if (x <= 0 && floor(x) == x) return NAN;
     if (x < 0) {
@@ -60,108 +60,6 @@ static double digamma(double x) {
         z * (1.0 / 12 -
              z * (1.0 / 120 - z * (1.0 / 252 - z * (1.0 / 240 - z * (1.0 / 132 - z * (691.0 / 32760 - z / 12))))));
     return shift + log(x) - 0.5 / x - series;
-}
-
-/* x^a exp(-x) / gamma(a), without overflow. */
-static double gamma_density(double a, double x) {
-    return exp(a * log(x) - x - log_gamma(a));
-}
-
-/* Lower incomplete gamma by its series (for x <= a + 1), regularised. */
-static double igamma_series(double a, double x) {
-    double term = 1 / a, sum = term;
-    for (int k = 1; k < 100000; k++) {
-        term *= x / (a + k);
-        sum += term;
-        if (fabs(term) < fabs(sum) * 1e-17) break;
-    }
-    return sum * gamma_density(a, x);
-}
-
-/* Upper incomplete gamma by its continued fraction (for x > a + 1), regularised. */
-static double igammac_fraction(double a, double x) {
-    double b = x + 1 - a, c = 1 / TINY, d = 1 / b, h = d;
-    for (int i = 1; i < 100000; i++) {
-        const double an = -(double)i * ((double)i - a);
-        b += 2;
-        d = an * d + b;
-        if (fabs(d) < TINY) d = TINY;
-        c = b + an / c;
-        if (fabs(c) < TINY) c = TINY;
-        d = 1 / d;
-        const double step = d * c;
-        h *= step;
-        if (fabs(step - 1) < 1e-16) break;
-    }
-    return h * gamma_density(a, x);
-}
-
-static double igamma(double a, double x) {
-    if (x == 0) return 0; /* whatever a is */
-    if (isnan(a) || isnan(x) || x < 0 || a <= 0) return NAN;
-    if (isinf(a)) return 0;
-    if (isinf(x)) return 1;
-    return x > 1 && x > a ? 1 - igammac_fraction(a, x) : igamma_series(a, x);
-}
-
-static double igammac(double a, double x) {
-    if (isnan(a) || isnan(x) || x < 0 || a <= 0) return NAN;
-    if (x == 0) return 1;
-    if (isinf(a)) return isinf(x) ? 0 : 1;
-    if (isinf(x)) return 0;
-    return x < 1 || x < a ? 1 - igamma_series(a, x) : igammac_fraction(a, x);
-}
-
-/* Hurwitz zeta by Euler-Maclaurin. */
-static double zeta(double s, double q) {
-    static const double bernoulli[] = {12.0,
-                                       -720.0,
-                                       30240.0,
-                                       -1209600.0,
-                                       47900160.0,
-                                       -1.8924375803183791606e9,
-                                       7.47242496e10,
-                                       -2.950130727918164224e12,
-                                       1.1646782814350067249e14,
-                                       -4.5979787224074726105e15,
-                                       1.8152105401943546773e17,
-                                       -7.1661652561756670113e18};
-    if (s == 1) return INFINITY;
-    if (s < 1 || isnan(s) || isnan(q)) return NAN;
-    if (q <= 0) {
-        if (q == floor(q)) return fmod(s, 2) == 0 || isinf(s) ? INFINITY : NAN;
-        if (s != floor(s)) return NAN;
-    }
-    if (isinf(q)) return 0;
-    double sum = pow(q, -s), a = q, term = 0;
-    for (int i = 0; i < 9 || a <= 9; i++) {
-        a += 1;
-        term = pow(a, -s);
-        sum += term;
-        if (fabs(term) < fabs(sum) * 1e-17) return sum;
-    }
-    if (sum == 0) return 0; /* the order is infinite */
-    sum += term * a / (s - 1) - 0.5 * term;
-    double factor = 1, k = 0;
-    for (int i = 0; i < 12; i++) {
-        factor *= s + k;
-        term /= a;
-        const double t = factor * term / bernoulli[i];
-        sum += t;
-        if (fabs(t) < fabs(sum) * 1e-17) break;
-        k += 1;
-        factor *= s + k;
-        term /= a;
-        k += 1;
-    }
-    return sum;
-}
-
-static double polygamma(double n, double x) {
-    if (n != floor(n) || n < 0) return NAN;
-    if (n == 0) return digamma(x);
-    const double order = n + 1; /* n itself where n is huge */
-    return (fmod(order, 2) == 0 || isinf(order) ? 1 : -1) * exp(log_gamma(order)) * zeta(order, x);
 }
 
 static double betainc_fraction(double a, double b, double x) {
@@ -340,7 +238,7 @@ int32_t tfopt_host_lgamma(TfoptHostCall *call) {
     return tfopt_special1(call, log_gamma);
 }
 int32_t tfopt_host_digamma(TfoptHostCall *call) {
-    return tfopt_special1(call, digamma);
+    return tfopt_special1(call, tfopt_digamma);
 }
 int32_t tfopt_host_erfinv(TfoptHostCall *call) {
     return tfopt_special1(call, erfinv);
@@ -373,19 +271,6 @@ int32_t tfopt_host_fresnel_sin(TfoptHostCall *call) {
 int32_t tfopt_host_spence(TfoptHostCall *call) {
     return nan_at_the_end(call, tfopt_special1(call, spence));
 }
-int32_t tfopt_host_igamma(TfoptHostCall *call) {
-    return tfopt_special2(call, igamma);
-}
-int32_t tfopt_host_igammac(TfoptHostCall *call) {
-    return tfopt_special2(call, igammac);
-}
-int32_t tfopt_host_zeta(TfoptHostCall *call) {
-    return tfopt_special2(call, zeta);
-}
-int32_t tfopt_host_polygamma(TfoptHostCall *call) {
-    return tfopt_special2(call, polygamma);
-}
-
 int32_t tfopt_host_betainc(TfoptHostCall *call) {
     TfoptBroadcast b;
     const TfoptTensor *in = call->inputs;
