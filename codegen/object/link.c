@@ -39,9 +39,21 @@ static const char *read_all(Arena *arena, const char *path) {
     return arena_strndup(arena, text, n);
 }
 
+/* The command as one could type it, for -v. */
+static void note_command(Arena *arena, const Command *c, Diag *d) {
+    Str text;
+    str_init(&text, arena);
+    for (uint32_t i = 0; i < c->len; i++) {
+        bool plain = !c->data[i][strcspn(c->data[i], " \t\"'$\\*?;&|<>()")];
+        str_printf(&text, plain ? "%s%s" : "%s'%s'", i ? " " : "", c->data[i]);
+    }
+    diag_note(d, NULL, NULL, "%s", str_text(&text));
+}
+
 /* Runs the command; what it says goes into the message when it fails. */
 static bool run(Arena *arena, Command *c, const char *temp_dir, Diag *d) {
     const char *log = arena_printf(arena, "%s/link.log", temp_dir);
+    note_command(arena, c, d);
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_TRUNC, 0600);

@@ -3,6 +3,8 @@
    savedmodel_variables.c. */
 #include "frontend/savedmodel.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -311,14 +313,48 @@ static void report_changes(const TfGraph *tf, const Pb__MetaGraphDef *m, Diag *d
     }
 }
 
+/* The graph's file in a SavedModel directory, NULL where there is none. */
+static const char *graph_file(Arena *arena, const char *directory) {
+    const char *const names[] = {"saved_model.pb", "saved_model.pbtxt"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const char *path = arena_printf(arena, "%s/%s", directory, names[i]);
+        if (file_exists(path)) return path;
+    }
+    return NULL;
+}
+
+/* In a folder of versions (model/1, model/2, …) the one of the largest number, as TensorFlow Serving takes it; else
+   NULL. */
+static const char *newest_version(Arena *arena, const char *base, Diag *d) {
+    DIR *folder = opendir(base);
+    long long newest = -1;
+    const char *found = NULL;
+    for (const struct dirent *e; folder && (e = readdir(folder));) {
+        char *end;
+        errno = 0;
+        const long long number = strtoll(e->d_name, &end, 10);
+        if (e->d_name[0] < '0' || e->d_name[0] > '9' || *end || errno || number <= newest) continue;
+        const char *directory = arena_printf(arena, "%s/%s", base, e->d_name);
+        if (!graph_file(arena, directory)) continue;
+        newest = number;
+        found = directory;
+    }
+    if (folder) closedir(folder);
+    if (found) diag_note(d, NULL, NULL, "holds versions; the newest is taken: %s", found);
+    return found;
+}
+
 bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *options, Diag *d) {
     FileMap file;
     Arena *arena = tf->arena;
     while (directory[0] && directory[1] && directory[strlen(directory) - 1] == '/')
         directory = arena_strndup(arena, directory, strlen(directory) - 1);
-    const char *path = arena_printf(arena, "%s/saved_model.pb", directory);
-    if (!file_exists(path)) path = arena_printf(arena, "%s/saved_model.pbtxt", directory);
-    if (!file_exists(path)) return no_saved_model(arena, directory, d);
+    const char *path = graph_file(arena, directory);
+    const char *newest = path ? NULL : newest_version(arena, directory, d);
+    if (newest) directory = newest;
+    if (newest) path = graph_file(arena, newest);
+    if (!path) return no_saved_model(arena, directory, d);
+    tf->directory = directory;
     if (!file_map(&file, arena, path, d)) return false;
     const Pb__SavedModel *m =
         (const Pb__SavedModel *)read_message_file(arena, &pb__saved_model__descriptor, &file, path, d);

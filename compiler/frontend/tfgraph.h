@@ -115,6 +115,7 @@ typedef struct {
     uint32_t n_inputs, n_outputs;
     const char **init_nodes; /* table initialisers and init ops of a SavedModel */
     uint32_t n_init_nodes;
+    const char *directory;  /* of the SavedModel (the version that was chosen), NULL for a frozen graph */
     const char *assets_dir; /* SavedModel's assets folder or NULL */
     Map assets; /* tensor name of a file-name constant → asset file name, pointer as uint64_t; it holds the whole path
                    already */

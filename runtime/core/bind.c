@@ -116,7 +116,7 @@ static TfoptStatus need_arena(TfoptSession *s, uint64_t bytes) {
     core_release(s, s->arena, s->arena_capacity);
     s->arena_capacity = 0;
     s->arena = core_allocate(s, bytes);
-    if (!s->arena) return core_fail(s, TFOPT_NO_MEMORY, "no memory for an arena of %" PRIu64 " bytes", bytes);
+    if (!s->arena) return core_no_memory(s, "the arena", bytes);
     s->arena_capacity = bytes;
     return TFOPT_OK;
 }

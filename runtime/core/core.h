@@ -194,6 +194,7 @@ static inline void *core_pointer(const TfoptSession *s, uint32_t buffer) {
 
 /* memory.c */
 void *core_allocate(TfoptSession *s, size_t bytes); /* through the session's allocator and limit; NULL: none */
+TfoptStatus core_no_memory(TfoptSession *s, const char *what, uint64_t bytes); /* says why core_allocate gave none */
 void core_release(TfoptSession *s, void *p, size_t bytes);
 Block *core_block(TfoptSession *s, uint64_t bytes);
 void core_block_free(TfoptSession *s, Block *b);

@@ -2,17 +2,25 @@
 #include "core/core.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
     TfoptSession *s;
     const TfoptStep *step;
-    TfoptStatus status; /* of the first output that had no memory */
+    TfoptStatus status; /* NO_MEMORY and the like, of the first request that was not met */
 } HostContext;
+
+static TfoptStatus no_memory(const HostContext *c, uint64_t bytes) {
+    char what[ERROR_TEXT / 2];
+    snprintf(what, sizeof what, "node '%.200s'", core_step_name(c->s, c->step));
+    return core_no_memory(c->s, what, bytes);
+}
 
 static void *host_alloc(void *env, uint64_t size) {
     HostContext *c = env;
     Block *b = core_block(c->s, size ? size : 1);
+    if (!b && !c->status) c->status = no_memory(c, size);
     if (!b) return NULL;
     b->next = c->s->run_blocks;
     c->s->run_blocks = b;
@@ -32,8 +40,8 @@ static void *host_output(TfoptHostCall *call, int32_t i, int32_t rank, const int
     }
     t->rank = rank;
     const Place *place = &s->places[s->program->args[c->step->args + c->step->n_in + (uint32_t)i]];
-    TfoptStatus status =
-        bytes > INT64_MAX / 2 ? TFOPT_NO_MEMORY : core_reserve(s, place->root, place->offset + bytes, c->step);
+    TfoptStatus status = bytes > INT64_MAX / 2 ? no_memory(c, (uint64_t)bytes)
+                                               : core_reserve(s, place->root, place->offset + bytes, c->step);
     if (status) {
         if (!c->status) c->status = status;
         return NULL;
@@ -91,8 +99,8 @@ TfoptStatus core_step_host(TfoptSession *s, uint32_t index) {
                           .output = host_output};
     call.error[0] = 0;
     int32_t status = p->hosts[step->fn](&call);
+    if (context.status) return context.status; /* whatever the function made of it; the session has the words */
     if (status) {
-        if (context.status) return context.status; /* core_reserve has said why */
         call.error[sizeof call.error - 1] = 0;
         return core_fail(s, (TfoptStatus)status, "node '%s': %s", core_step_name(s, step),
                          call.error[0] ? call.error : tfopt_status_text((TfoptStatus)status));

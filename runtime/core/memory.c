@@ -4,6 +4,7 @@
 #include "core/core.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -29,6 +30,16 @@ void *core_allocate(TfoptSession *s, size_t bytes) {
     void *p = o->alloc ? o->alloc(o->env, bytes) : default_allocate(bytes);
     if (p) s->memory_used += bytes;
     return p;
+}
+
+TfoptStatus core_no_memory(TfoptSession *s, const char *what, uint64_t bytes) {
+    uint64_t limit = s->options.memory_limit;
+    if (limit && (bytes > limit || s->memory_used > limit - bytes))
+        return core_fail(s, TFOPT_NO_MEMORY,
+                         "%s: %" PRIu64 " bytes more than the %" PRIu64
+                         " in use are over the session's limit of %" PRIu64,
+                         what, bytes, s->memory_used, limit);
+    return core_fail(s, TFOPT_NO_MEMORY, "%s: no memory for %" PRIu64 " bytes", what, bytes);
 }
 
 void core_release(TfoptSession *s, void *p, size_t bytes) {
@@ -101,9 +112,11 @@ TfoptStatus core_reserve(TfoptSession *s, uint32_t root, int64_t bytes, const Tf
                              s->data->outputs[s->program->buffers[root].index].name, bytes, port->bytes);
     }
     Block *b = core_block(s, bytes > 0 ? (uint64_t)bytes : 1);
-    if (!b)
-        return core_fail(s, TFOPT_NO_MEMORY, "node '%s': no memory for a tensor of %" PRId64 " bytes",
-                         core_step_name(s, step), bytes);
+    if (!b) {
+        char what[ERROR_TEXT / 2];
+        snprintf(what, sizeof what, "node '%.200s'", core_step_name(s, step));
+        return core_no_memory(s, what, (uint64_t)bytes);
+    }
     if (r->block) core_block_free(s, r->block);
     r->block = b;
     r->capacity = (int64_t)b->bytes;

@@ -22,15 +22,31 @@ static TfoptStatus start(TfoptSession *s) {
     return all_known ? core_bind(s) : TFOPT_OK;
 }
 
+static TfoptStatus check_options(TfoptSession *s) {
+    const TfoptSessionOptions *o = &s->options;
+    if (o->alloc && !o->free && !o->arena)
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "options with alloc need free as well");
+    if ((uintptr_t)o->arena % ALIGNMENT)
+        return core_fail(s, TFOPT_INVALID_ARGUMENT, "the arena at %p is not aligned to %d bytes", o->arena, ALIGNMENT);
+    return TFOPT_OK;
+}
+
+/* There will be no session to ask: the words go where tfopt_open_error finds them. */
+static TfoptStatus refuse(const TfoptSession *s, TfoptStatus status) {
+    memcpy(core_open_error(), s->error, sizeof s->error);
+    return status;
+}
+
 TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *options, TfoptSession **out) {
     *out = NULL;
     core_open_error()[0] = 0;
-    if (options && options->alloc && !options->free && !options->arena) return TFOPT_INVALID_ARGUMENT;
     TfoptSession probe = {.data = m->data, .program = m->program};
     if (options) probe.options = *options;
+    TfoptStatus status = check_options(&probe);
+    if (status) return refuse(&probe, status);
     size_t table_bytes = core_layout(&probe, NULL), head = (sizeof probe + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
     uint8_t *memory = core_allocate(&probe, head + table_bytes);
-    if (!memory) return TFOPT_NO_MEMORY;
+    if (!memory) return refuse(&probe, core_no_memory(&probe, "the session's tables", head + table_bytes));
     TfoptSession *s = (TfoptSession *)(void *)memory;
     *s = probe;
     s->own_bytes = head + table_bytes;
@@ -45,14 +61,14 @@ TfoptStatus tfopt_session_new(const TfoptModel *m, const TfoptSessionOptions *op
     if ((uint32_t)s->threads > m->program->max_threads)
         s->threads = m->program->max_threads ? (int)m->program->max_threads : 1;
     if (s->threads == 1) s->pool = NULL;
-    TfoptStatus status = start(s);
-    if (status == TFOPT_OK) {
-        *out = s;
-    } else {
-        memcpy(core_open_error(), s->error, sizeof s->error); /* there is no session to ask */
+    status = start(s);
+    if (status) {
+        refuse(s, status);
         tfopt_session_free(s);
+        return status;
     }
-    return status;
+    *out = s;
+    return TFOPT_OK;
 }
 
 void tfopt_session_free(TfoptSession *s) {

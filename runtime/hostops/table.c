@@ -197,6 +197,7 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
         t->entries = NULL;
         t->capacity = t->used = t->live = 0;
     }
+    t->filled = 0; /* until all is in */
     for (int64_t i = 0; i < n; i++) {
         if (replace && is_reserved(t, element(keys, i))) continue;
         if (!insert(t, element(keys, i), values, i * length, length)) return tfopt_no_memory(call);
@@ -237,27 +238,31 @@ int32_t tfopt_host_table_size(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
+static int32_t other_size(TfoptHostCall *call) {
+    return tfopt_invalid(call, "the table's values have another size than the default");
+}
+
 /* A copy of a stored value into elements [first, …) of out. */
-static bool read_value(TfoptHostCall *call, const Entry *e, const TfoptTensor *out, int64_t first, int64_t length) {
+static int32_t read_value(TfoptHostCall *call, const Entry *e, const TfoptTensor *out, int64_t first, int64_t length) {
     const char *from = e->value, *end = e->value + e->value_size;
     if (out->dtype != TFOPT_STRING) {
         const uint64_t size = tfopt_dtype_bytes(out->dtype);
-        if (e->value_size != (uint64_t)length * size) return false;
+        if (e->value_size != (uint64_t)length * size) return other_size(call);
         memcpy((char *)out->data + (uint64_t)first * size, from, e->value_size);
-        return true;
+        return TFOPT_OK;
     }
     for (int64_t i = 0; i < length; i++) {
         uint64_t size;
-        if ((uint64_t)(end - from) < sizeof size) return false;
+        if ((uint64_t)(end - from) < sizeof size) return other_size(call);
         memcpy(&size, from, sizeof size);
         from += sizeof size;
         char *text = tfopt_call_alloc(call, (int64_t)size + 1, 1);
-        if (!text) return false;
+        if (!text) return tfopt_no_memory(call);
         memcpy(text, from, size);
         from += size;
         ((TfoptString *)out->data)[first + i] = (TfoptString){text, size};
     }
-    return true;
+    return TFOPT_OK;
 }
 
 /* (table, keys, default): the default's shape is that of a value. */
@@ -278,8 +283,8 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     for (int64_t i = 0; i < n; i++) {
         const Entry *e = find(t, element(keys, i));
         if (e && e->used && !e->removed) {
-            if (!read_value(call, e, &call->outputs[0], i * length, length))
-                return tfopt_invalid(call, "the table's values have another size than the default");
+            const int32_t status = read_value(call, e, &call->outputs[0], i * length, length);
+            if (status) return status;
         } else if (bytes) {
             memcpy(out + (uint64_t)i * bytes, missing->data, bytes);
         }

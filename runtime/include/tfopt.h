@@ -47,7 +47,7 @@ void tfopt_pool_free(TfoptPool *p);
 
 typedef struct {
     TfoptPool *pool; /* NULL: the session computes in the calling thread alone */
-    void *arena;     /* caller's memory, 64-byte aligned, or NULL */
+    void *arena;     /* caller's memory, 64-byte aligned (else INVALID_ARGUMENT), or NULL */
     size_t arena_bytes;
     size_t memory_limit;                     /* for arena and pool together; 0 = none */
     void *(*alloc)(void *env, size_t bytes); /* 64-byte aligned memory; NULL: aligned malloc */

@@ -1,13 +1,16 @@
 #!/bin/sh
-# custom-op: no build system. usage: build.sh TFOPTC_DIR OUT_DIR   (TFOPTC_DIR: where tfoptc and libtfopt.a lie)
+# custom-op: no build system. usage: build.sh TFOPT OUT   (TFOPT: where tfopt is installed, or a build tree of it)
 # Every kind of artefact, and who brings the kernels for it (docs/custom-ops.md).
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
-tfopt=$1 out=$2 cc=${CC:-gcc}
-include=$(dirname "$(ls "$here/../../runtime/include/tfopt_op.h" "$tfopt/../include/tfopt_op.h" 2>/dev/null | head -1)")
-runtime=$(ls "$tfopt/libtfopt.a" "$tfopt/runtime/libtfopt.a" "$tfopt/../lib/libtfopt.a" 2>/dev/null | head -1)
+tfopt=$1 out=$2 cc=${CC:-cc}
+if [ -x "$tfopt/bin/tfoptc" ]; then
+    tfoptc=$tfopt/bin/tfoptc include=$tfopt/include runtime=$tfopt/lib/libtfopt.a
+else
+    tfoptc=$tfopt/tfoptc include=$here/../../runtime/include runtime=$tfopt/runtime/libtfopt.a
+fi
 mkdir -p "$out"
-compile() { "$tfopt/tfoptc" compile "$here/model.pbtxt" --op-library "$out/libsample_ops.so" --threads 0 "$@"; }
+compile() { "$tfoptc" compile "$here/model.pbtxt" --op-library "$out/libsample_ops.so" --threads 0 "$@"; }
 
 $cc -O2 -fPIC -shared -I"$include" "$here/ops.c" -o "$out/libsample_ops.so" # what tfoptc asks
 $cc -O2 -fPIC -c -I"$include" "$here/ops.c" -o "$out/ops.o"                 # the same kernels, to be linked
@@ -34,4 +37,4 @@ compile -o "$out/sample" --link "$out/ops.o"
 "$out/sample" --help
 
 # compiled code and the reference evaluator call the same kernel
-"$tfopt/tfoptc" verify "$here/model.pbtxt" --op-library "$out/libsample_ops.so" --input x=2,3 --input tokens=9
+"$tfoptc" verify "$here/model.pbtxt" --op-library "$out/libsample_ops.so" --input x=2,3 --input tokens=9

@@ -315,10 +315,17 @@ static void test_errors(void **state) {
     assert_int_equal(tfopt_run(s), TFOPT_OUT_OF_RANGE);
     tfopt_session_free(s);
     tfopt_close(m);
-    TfoptSessionOptions small = {.arena = &data, .arena_bytes = 1};
+    _Alignas(64) char arena[65];
+    TfoptSessionOptions small = {.arena = arena, .arena_bytes = 1}, odd = {.arena = arena + 1, .arena_bytes = 64},
+                        limited = {.memory_limit = 77};
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_OK);
     assert_int_equal(tfopt_session_new(m, &small, &s), TFOPT_NO_MEMORY);
     assert_non_null(strstr(tfopt_open_error(), "arena"));
+    assert_int_equal(tfopt_session_new(m, &odd, &s), TFOPT_INVALID_ARGUMENT);
+    assert_non_null(strstr(tfopt_open_error(), "not aligned to 64"));
+    assert_int_equal(tfopt_session_new(m, &limited, &s), TFOPT_NO_MEMORY);
+    assert_non_null(strstr(tfopt_open_error(), "limit of 77"));
+    assert_null(s);
     tfopt_close(m);
     program.features = "sse2-of-the-future,avx2";
     assert_int_equal(tfopt_open_data(&data, &m), TFOPT_WRONG_CPU);

@@ -98,12 +98,14 @@ ExitCode command_inspect(const Options *o, json_t *report, Arena *arena, Diag *d
     for (uint32_t i = 0; g && i < region_at(g, g->root)->nodes.len; i++)
         flops += cost_node(g, region_at(g, g->root)->nodes.data[i], machine).flops;
     if (report) {
-        json_object_update_new(report, json_pack("{s:s, s:f, s:f, s:f}", "model", o->model, "flops", flops,
+        json_object_update_new(report, json_pack("{s:s, s:f, s:f, s:f}", "model",
+                                                 work.tf->directory ? work.tf->directory : o->model, "flops", flops,
                                                  "parameters", elements, "parameter_bytes", bytes));
         report_graph(report, &work, &ops, &memory, arena);
         return diag_exit_code(d);
     }
-    printf("model    %s%s%s\n", o->model, work.tf->signature && *work.tf->signature ? ", signature " : "",
+    printf("model    %s%s%s\n", work.tf->directory ? work.tf->directory : o->model,
+           work.tf->signature && *work.tf->signature ? ", signature " : "",
            work.tf->signature ? work.tf->signature : "");
     if (g) {
         print_ports("inputs", g, g->inputs.data, g->inputs.len, region_at(g, g->root)->params.data, arena);
