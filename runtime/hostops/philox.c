@@ -120,6 +120,12 @@ static int group_of_block(int32_t dtype, TfoptDistribution d, const uint32_t *w,
     return 4;
 }
 
+int tfopt_random_group(int32_t dtype, TfoptDistribution distribution, TfoptPhilox *p, double out[4]) {
+    uint32_t w[4];
+    tfopt_philox_next(p, w);
+    return group_of_block(dtype, distribution, w, out);
+}
+
 /* Rejection until a group is full; each group has 1024 words of its own. */
 static int truncated_group(int32_t dtype, TfoptPhilox p, double *out) {
     const int want = dtype == TFOPT_F64 ? 2 : 4;

@@ -31,6 +31,8 @@ int32_t tfopt_random_stateless(TfoptHostCall *call, bool v2, TfoptPhilox *out);
 typedef enum { TFOPT_UNIFORM, TFOPT_NORMAL, TFOPT_TRUNCATED_NORMAL } TfoptDistribution;
 /* Fills a float tensor with TensorFlow's own numbers for this generator, which is not moved. */
 void tfopt_random_fill(const TfoptTensor *t, TfoptDistribution distribution, const TfoptPhilox *p);
+/* The next two (f64) or four numbers of that distribution, uniform or normal; how many. */
+int tfopt_random_group(int32_t dtype, TfoptDistribution distribution, TfoptPhilox *p, double out[4]);
 /* A generator that gives one word, or one uniform or normal number, after the other. */
 typedef struct {
     TfoptPhilox philox;

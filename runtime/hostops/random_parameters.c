@@ -1,6 +1,5 @@
-/* Random numbers with a parameter each: gamma, Poisson, binomial, truncated normal. Every sample has blocks of the
-   generator to itself, and the rejection methods are TensorFlow's step by step: the same seeds give the same samples.
-   (The truncated normal is stateful only; its samples have the distribution, not TensorFlow's values.) */
+/* Random numbers with a parameter each: gamma, Poisson, binomial. Every sample has blocks of the generator to itself,
+   and the rejection methods are TensorFlow's step by step: the same seeds give the same samples. */
 #include "hostops/random.h"
 #include <float.h>
 #include <math.h>
@@ -214,55 +213,6 @@ int32_t tfopt_host_stateless_binomial(TfoptHostCall *call) {
         const bool waits = n_trials * fmin(p_success, 1 - p_success) < 10; /* that method has fewer blocks */
         tfopt_philox_skip(&s.philox, (waits ? 42 : 256) * (uint64_t)i);
         store(out, i % samples * batches + of, binomial_sample(&s, n_trials, p_success));
-    }
-    return TFOPT_OK;
-}
-
-/* A standard normal number in [low, high]: rejection from the normal, the uniform or the exponential distribution,
-   whichever is near. */
-static double truncated_sample(Source *s, double low, double high) {
-    const bool mirrored = high < 0;
-    const double a = mirrored ? -high : low, b = mirrored ? -low : high;
-    double x = NAN;
-    for (int turn = 0; turn < MAX_TURNS; turn++) {
-        if (a < 0.5 && b - a > 1) {
-            x = normal(s);
-            if (x >= a && x <= b) break;
-        } else if (b - a < 1 || a < 0.5) {
-            const double nearest = a > 0 ? a : 0;
-            x = a + (b - a) * uniform(s);
-            if (uniform(s) <= exp((nearest * nearest - x * x) / 2)) break;
-        } else {
-            const double rate = (a + sqrt(a * a + 4)) / 2;
-            x = a - log1p(-uniform(s)) / rate;
-            if (x <= b && uniform(s) <= exp(-(x - rate) * (x - rate) / 2)) break;
-        }
-        x = NAN;
-    }
-    return mirrored ? -x : x;
-}
-
-/* (shape [batches, samples …], means, stdevs, minvals, maxvals), parameters one for each batch or one for all */
-int32_t tfopt_host_parameterized_truncated_normal(TfoptHostCall *call) {
-    TfoptPhilox p;
-    const int32_t status = tfopt_random_output(call, &call->inputs[0], NULL);
-    if (status != TFOPT_OK) return status;
-    const TfoptTensor *out = &call->outputs[0];
-    const int64_t n = tfopt_elements(out), batches = out->rank ? out->dims[0] : 1;
-    double v[4];
-    for (int k = 0; k < 4; k++) {
-        const int64_t count = tfopt_elements(&call->inputs[k + 1]);
-        if (count != 1 && count != batches) return tfopt_invalid(call, "needs one parameter, or one for each batch");
-    }
-    if (!tfopt_random_stateful(call, &p)) return tfopt_no_memory(call);
-    Source s = {.philox = p};
-    for (int64_t i = 0; i < n; i++) {
-        for (int k = 0; k < 4; k++) {
-            const TfoptTensor *t = &call->inputs[k + 1];
-            v[k] = tfopt_real_at(t, tfopt_elements(t) > 1 ? i / (n / batches) : 0);
-        }
-        if (!(v[1] > 0 && v[2] < v[3])) return tfopt_invalid(call, "needs stdevs > 0 and minvals < maxvals");
-        tfopt_set_real(out, i, v[0] + v[1] * truncated_sample(&s, (v[2] - v[0]) / v[1], (v[3] - v[0]) / v[1]));
     }
     return TFOPT_OK;
 }

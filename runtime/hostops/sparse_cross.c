@@ -1,10 +1,10 @@
-/* SparseCross in its three forms: for each row of a batch, the product of the features that the columns have there,
-   joined as strings or as hashes. The last column runs fastest. */
+/* SparseCross in its three forms, and RaggedCross: for each row of a batch, the product of the features that the
+   columns have there, joined as strings or as hashes. The last column runs fastest. */
 #include "hostops/text.h"
 #include <stdio.h>
 #include <string.h>
 
-/* A column of features: sparse with its entries sorted by row, or dense. */
+/* A column of features: sparse or ragged with its entries sorted by row, or dense. */
 typedef struct {
     const TfoptTensor *values;
     int64_t *starts; /* sparse: first entry of each row, and one past the last; NULL: dense */
@@ -127,18 +127,25 @@ static int32_t read_columns(TfoptHostCall *call, Cross *x) {
     return TFOPT_OK;
 }
 
-static int32_t cross(TfoptHostCall *call, Cross *x) {
-    int32_t status = read_columns(call, x);
-    if (status != TFOPT_OK) return status;
-    int64_t total = 0, most = 0;
+/* How many crosses all rows have, and the row that has most. */
+static bool count_crosses(const Cross *x, int64_t *total, int64_t *most) {
+    *total = *most = 0;
     for (int64_t r = 0; r < x->rows; r++) {
         int64_t count = 1;
         for (int32_t i = 0; i < x->n; i++) {
-            if (__builtin_mul_overflow(count, features_at(&x->columns[i], r), &count)) return tfopt_no_memory(call);
+            if (__builtin_mul_overflow(count, features_at(&x->columns[i], r), &count)) return false;
         }
-        if (__builtin_add_overflow(total, count, &total)) return tfopt_no_memory(call);
-        if (count > most) most = count;
+        if (__builtin_add_overflow(*total, count, total)) return false;
+        if (count > *most) *most = count;
     }
+    return true;
+}
+
+static int32_t cross(TfoptHostCall *call, Cross *x) {
+    int32_t status = read_columns(call, x);
+    if (status != TFOPT_OK) return status;
+    int64_t total, most;
+    if (!count_crosses(x, &total, &most)) return tfopt_no_memory(call);
     const int64_t dims[2] = {total, 2};
     int64_t *indices = tfopt_host_output(call, 0, 2, dims), *shape = tfopt_output_1d(call, 2, 2);
     int64_t *pick = tfopt_call_alloc(call, x->n, sizeof *pick);
@@ -194,4 +201,101 @@ int32_t tfopt_host_sparse_cross_hashed(TfoptHostCall *call) {
                .strong = tfopt_int_at(&last[1], 0) != 0,
                .key = {(uint64_t)tfopt_int_at(&last[2], 0), (uint64_t)tfopt_int_at(&last[2], 1)}};
     return cross(call, &x);
+}
+
+/* ---- RaggedCross: values and row splits of ragged columns, indices, values and shapes of sparse ones, dense ones. The
+   attribute input_order says with R, S and D which comes next. */
+
+/* Row splits as starts; false where they do not rise from 0 to the number of values. */
+static bool ragged_starts(const TfoptTensor *splits, const TfoptTensor *values, int64_t *starts) {
+    const int64_t n = splits->dims[0];
+    for (int64_t i = 0; i < n; i++) {
+        starts[i] = tfopt_int_at(splits, i);
+        if (i == 0 ? starts[0] != 0 : starts[i] < starts[i - 1]) return false;
+    }
+    return starts[n - 1] == values->dims[0];
+}
+
+static int32_t read_ragged_columns(TfoptHostCall *call, Cross *x) {
+    const TfoptAttr *ragged_types = tfopt_call_attr(call, "ragged_values_types"),
+                    *dense_types = tfopt_call_attr(call, "dense_types");
+    const TfoptString order = tfopt_call_string(call, "input_order", "");
+    const int64_t ragged = ragged_types ? ragged_types->n : 0, dense = dense_types ? dense_types->n : 0,
+                  sparse = tfopt_call_int(call, "Nsparse", 0);
+    if (sparse < 0 || sparse > call->n_inputs || 2 * ragged + 3 * sparse + dense != call->n_inputs ||
+        order.size != (uint64_t)(ragged + sparse + dense) || order.size == 0)
+        return tfopt_invalid(call, "attributes and inputs do not fit");
+    const TfoptTensor *values = call->inputs, *splits = values + ragged, *indices = splits + ragged,
+                      *sparse_values = indices + sparse, *shapes = sparse_values + sparse, *others = shapes + sparse;
+    x->n = (int32_t)order.size;
+    x->columns = tfopt_call_zeroed(call, x->n, sizeof *x->columns);
+    if (!x->columns) return tfopt_no_memory(call);
+    if (ragged > 0 && splits[0].rank == 1)
+        x->rows = splits[0].dims[0] - 1;
+    else if (ragged == 0 && dense > 0 && others[0].rank == 2)
+        x->rows = others[0].dims[0];
+    else if (ragged == 0 && dense == 0 && tfopt_elements(&shapes[0]) == 2)
+        x->rows = tfopt_int_at(&shapes[0], 0);
+    else
+        return tfopt_invalid(call, "columns must have two dimensions");
+    if (x->rows < 0 || x->rows > INT64_C(1) << 48) return tfopt_invalid(call, "the number of rows is out of range");
+    int64_t next[3] = {0, 0, 0};
+    for (int32_t i = 0; i < x->n; i++) {
+        const char kind = order.data[i];
+        Column *c = &x->columns[i];
+        if (kind == 'D' && next[2] < dense) {
+            const TfoptTensor *t = &others[next[2]++];
+            if (t->rank != 2 || t->dims[0] != x->rows) return tfopt_invalid(call, "columns differ in rows");
+            *c = (Column){t, NULL, t->dims[1]};
+            continue;
+        }
+        int64_t *starts = tfopt_call_alloc(call, x->rows + 1, sizeof *starts);
+        if (!starts) return tfopt_no_memory(call);
+        bool fits = false;
+        if (kind == 'R' && next[0] < ragged) {
+            const int64_t k = next[0]++;
+            *c = (Column){&values[k], starts, 0};
+            fits = values[k].rank == 1 && splits[k].rank == 1 && splits[k].dims[0] == x->rows + 1 &&
+                   ragged_starts(&splits[k], &values[k], starts);
+        } else if (kind == 'S' && next[1] < sparse) {
+            const int64_t k = next[1]++;
+            *c = (Column){&sparse_values[k], starts, 0};
+            fits = indices[k].rank == 2 && indices[k].dims[1] == 2 && sparse_values[k].rank == 1 &&
+                   sparse_values[k].dims[0] == indices[k].dims[0] && tfopt_elements(&shapes[k]) == 2 &&
+                   tfopt_int_at(&shapes[k], 0) == x->rows && column_starts(&indices[k], x->rows, starts);
+        }
+        if (!fits) return tfopt_invalid(call, "a ragged or sparse column is not valid");
+    }
+    return TFOPT_OK;
+}
+
+int32_t tfopt_host_ragged_cross(TfoptHostCall *call) {
+    const int64_t buckets = tfopt_call_int(call, "num_buckets", 0);
+    Cross x = {.form = call->outputs[0].dtype == TFOPT_STRING ? JOINED : HASHED,
+               .separator = {"_X_", 3},
+               .buckets = buckets > 0 ? (uint64_t)buckets : 0,
+               .key = {(uint64_t)tfopt_call_int(call, "hash_key", 0), 0}};
+    const int32_t status = read_ragged_columns(call, &x);
+    if (status != TFOPT_OK) return status;
+    int64_t total, most, *pick = tfopt_call_alloc(call, x.n, sizeof *pick);
+    if (!count_crosses(&x, &total, &most) || !pick || !tfopt_output_1d(call, 0, total) ||
+        !tfopt_output_1d(call, 1, x.rows + 1))
+        return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
+    int64_t at = 0;
+    tfopt_set_int(&call->outputs[1], 0, 0);
+    for (int64_t r = 0; r < x.rows; r++) {
+        int64_t count = 1;
+        for (int32_t i = 0; i < x.n; i++) count *= features_at(&x.columns[i], r);
+        memset(pick, 0, (size_t)x.n * sizeof *pick);
+        for (int64_t k = 0; k < count; k++, at++) {
+            if (x.form == JOINED)
+                ((TfoptString *)call->outputs[0].data)[at] = text_of(&x, &text, r, pick);
+            else
+                ((int64_t *)call->outputs[0].data)[at] = hash_of(&x, r, pick);
+            for (int32_t i = x.n - 1; i >= 0 && ++pick[i] == features_at(&x.columns[i], r); i--) pick[i] = 0;
+        }
+        tfopt_set_int(&call->outputs[1], r + 1, at);
+    }
+    return text.failed ? tfopt_no_memory(call) : TFOPT_OK;
 }

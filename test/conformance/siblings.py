@@ -134,4 +134,53 @@ for k, (a, b) in enumerate((([2, 1, 3], [5, 1]), ([1, 2], [1, 2]), ([], [3, 1]),
     case(f"BroadcastGradientArgs.{k}", lambda a, b: list(raw.BroadcastGradientArgs(s0=a, s1=b)), np.int32(a), np.int32(b))
 case("BroadcastGradientArgs.symbols", lambda x, y: list(raw.BroadcastGradientArgs(s0=tf.shape(x), s1=tf.shape(y))), normal(3, 1, 2), normal(3, 4, 1),
      shapes=[[-1, 1, 2], [-1, 4, 1]])
+# ---- sparse tensors as strings, their gradients
+indices, values, shape = np.int64([[0, 1, 2], [0, 3, 0], [2, 0, 1]]), f32([1.5, -2, 3]), np.int64([3, 4, 5])
+words = strings("a", "", "long word")
+for name, v in (("numbers", values), ("strings", words)):
+    case("SerializeSparse." + name, lambda i, v, s: raw.SerializeSparse(sparse_indices=i, sparse_values=v, sparse_shape=s), indices, v, shape)
+    case("SerializeManySparse." + name, lambda i, v, s: raw.SerializeManySparse(sparse_indices=i, sparse_values=v, sparse_shape=s), indices, v, shape)
+    many = raw.SerializeManySparse(sparse_indices=indices, sparse_values=v, sparse_shape=shape).numpy()
+    one = raw.SerializeSparse(sparse_indices=indices, sparse_values=v, sparse_shape=shape).numpy()
+    for mark, s in (("one", one), ("many", many), ("deep", np.stack([many, many]))):
+        case(f"DeserializeSparse.{name}_{mark}", lambda s: list(raw.DeserializeSparse(serialized_sparse=s, dtype=tf.string if v is words else tf.float32)), s)
+    case(f"DeserializeManySparse.{name}", lambda s: list(raw.DeserializeManySparse(serialized_sparse=s, dtype=tf.string if v is words else tf.float32)), many)
+case("SparseFillEmptyRowsGrad.plain", lambda i, g: list(raw.SparseFillEmptyRowsGrad(reverse_index_map=i, grad_values=g)), np.int64([0, 3, 4]), normal(6))
+case("RaggedFillEmptyRowsGrad.plain", lambda i, g: list(raw.RaggedFillEmptyRowsGrad(reverse_index_map=i, grad_values=g)), np.int64([1, 2]), normal(4))
+case("SparseSliceGrad.plain", lambda g, i, s, o: raw.SparseSliceGrad(backprop_val_grad=g, input_indices=i, input_start=s, output_indices=o), f32([7, 8]),
+     np.int64([[0, 1], [1, 1], [2, 0], [2, 2]]), np.int64([1, 1]), np.int64([[0, 0], [1, 1]]))
+case("SparseAddGrad.plain", lambda g, a, b, s: list(raw.SparseAddGrad(backprop_val_grad=g, a_indices=a, b_indices=b, sum_indices=s)), f32([7, 8, 9]),
+     np.int64([[0, 1], [2, 0]]), np.int64([[1, 1], [2, 0]]), np.int64([[0, 1], [1, 1], [2, 0]]))
+for kind in ("Sum", "Mean", "SqrtN"):
+    attrs = {"indices": np.int32([3, 1, 1, 0]), "segment_ids": np.int32([0, 0, 1, 3])}
+    case(f"SparseSegment{kind}Grad.plain", lambda g: getattr(raw, f"SparseSegment{kind}Grad")(grad=g, output_dim0=5, **attrs), normal(4, 3))
+    case(f"SparseSegment{kind}GradV2.plain", lambda g: list(getattr(raw, f"SparseSegment{kind}GradV2")(grad=g, dense_output_dim0=5, **attrs)), normal(4, 3))
+
+# ---- crosses, fits, random places
+for hashed in (False, True):
+    case(f"RaggedCross.{'hashed' if hashed else 'joined'}", lambda r, s, d: list(raw.RaggedCross(ragged_values=[r], ragged_row_splits=[np.int64([0, 2, 2, 3])],
+         sparse_indices=[np.int64([[0, 0], [0, 3], [2, 1]])], sparse_values=[s], sparse_shape=[np.int64([3, 4])], dense_inputs=[d], input_order="DRS",
+         hashed_output=hashed, num_buckets=1000 if hashed else 0, hash_key=956888297470, out_values_type=tf.int64 if hashed else tf.string,
+         out_row_splits_type=tf.int64)), strings("a", "b", "c"), np.int64([7, -8, 9]), np.int64([[1, 2], [3, 4], [5, 6]]))
+logits = normal(6, 3, 4)
+label_indices, label_values = np.int64([[0, 0], [0, 1], [1, 0], [2, 0], [2, 1], [2, 2]]), np.int32([0, 1, 2, 1, 1, 0])
+for attrs in ({}, {"preprocess_collapse_repeated": True}, {"ctc_merge_repeated": False}, {"ignore_longer_outputs_than_inputs": True}):
+    lengths = np.int32([6, 4, 2 if "ignore_longer_outputs_than_inputs" in attrs else 5])
+    for dtype in (f32, np.float64):
+        case(f"CTCLoss.{'_'.join(attrs) or 'plain'}_{dtype.__name__}", lambda x, i, v, n: list(raw.CTCLoss(inputs=x, labels_indices=i, labels_values=v,
+             sequence_length=n, **attrs)), logits.astype(dtype), label_indices, label_values, lengths)
+for dtype, result in ((f32, tf.float32), (np.float64, tf.float64), (np.int8, tf.float32), (np.int64, tf.float64)):
+    case(f"IsotonicRegression.{dtype.__name__}", lambda x: list(raw.IsotonicRegression(input=x, output_dtype=result)),
+         random.integers(-9, 9, [2, 3, 8]).astype(dtype))
+case("NearestNeighbors.three", lambda p, c: list(raw.NearestNeighbors(points=p, centers=c, k=3)), normal(5, 2), normal(7, 2))
+case("NearestNeighbors.all", lambda p, c: list(raw.NearestNeighbors(points=p, centers=c, k=9)), normal(5, 2), normal(4, 2))
+for dtype, most in ((np.int32, 10), (np.int64, 5000000000), (np.uint32, 70000), (np.uint64, 1)):
+    case(f"RandomIndexShuffle.{dtype.__name__}", lambda i, s: raw.RandomIndexShuffle(index=i, seed=s, max_index=const(most, tf.as_dtype(dtype)), rounds=6),
+         np.arange(2 if most < 10 else 10).astype(dtype), np.int32([3, -1, 77]))
+for name, bounds in (("near", (-1.0, 2.0)), ("narrow", (0.3, 0.4)), ("far", (3.0, 9.0)), ("below", (-np.inf, -2.0)), ("above", (1.5, np.inf))):
+    for dtype in (f32, np.float64):
+        case(f"StatelessParameterizedTruncatedNormal.{name}_{dtype.__name__}", lambda s, a, b: raw.StatelessParameterizedTruncatedNormal(shape=[4, 2], seed=s,
+             means=dtype([0.5, 0]), stddevs=dtype(1.5), minvals=a, maxvals=b), np.int32([5, 9]), dtype(bounds[0]), dtype(bounds[1]))
+case("ParameterizedTruncatedNormal.seeded", lambda a, b: raw.ParameterizedTruncatedNormal(shape=[2, 5], means=f32([0, 1]), stdevs=f32([1, 2]), minvals=a,
+     maxvals=b, seed=1, seed2=2), f32(-1), f32([2, 3]), check="shape")
 suite.close()
