@@ -15,7 +15,8 @@ bool hostinfer_deserialize_sparse(Infer *c) {
     if (!host_arity(c, 1, 3) || !host_rank_at_least(c, 0, 1)) return false;
     const DType t = node_type(c->n, "dtype", DTYPE_F32);
     if (host_type(c, 0) != DTYPE_STRING) return infer_error(c, "serialised tensors must be strings");
-    const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY)), rank = infer_fresh_dim(c, 0, 1, 0, dim_const(MAX_RANK));
+    const Dim n = infer_fresh_dim(c, 0, 0, 0, dim_const(HOST_ANY)),
+              rank = infer_fresh_dim(c, 0, 1, 0, dim_const(MAX_RANK));
     host_matrix(c, 0, DTYPE_S64, n, rank);
     host_vector(c, 1, t, n);
     return host_vector(c, 2, DTYPE_S64, rank);

@@ -1,6 +1,6 @@
-/* CTCLoss: minus the logarithm of the probability of label sequences, summed over all ways to align them with the steps,
-   and its gradient. Forward and backward probabilities are logarithms (Graves 2012, chapter 7). The blank is the last
-   class. */
+/* CTCLoss: minus the logarithm of the probability of label sequences, summed over all ways to align them with the
+   steps, and its gradient. Forward and backward probabilities are logarithms (Graves 2012, chapter 7). The blank is the
+   last class. */
 #include "hostops/host.h"
 #include <math.h>
 #include <string.h>
@@ -13,9 +13,9 @@ typedef struct {
     int64_t n_labels;
     int64_t *path; /* blank, label, blank, label …, blank */
     int64_t n;
-    double *y;           /* [length, classes]: probabilities */
+    double *y;            /* [length, classes]: probabilities */
     double *alpha, *beta; /* [length, n] */
-    double *shares;      /* [classes] */
+    double *shares;       /* [classes] */
 } Loss;
 
 static double log_sum(double a, double b) {

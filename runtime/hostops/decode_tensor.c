@@ -3,7 +3,6 @@
 #include "hostops/wire.h"
 #include <string.h>
 
-
 /* TensorFlow's numbers of our element types. */
 static const uint8_t proto_types[TFOPT_N_DTYPES] = {
     [TFOPT_F32] = 1,    [TFOPT_F64] = 2,  [TFOPT_S32] = 3,  [TFOPT_U8] = 4,    [TFOPT_S16] = 5,   [TFOPT_S8] = 6,
@@ -219,8 +218,7 @@ int32_t tfopt_tensor_parse(TfoptHostCall *call, TfoptString s, int32_t dtype, in
 /* All elements as a vector, and the tensor's sizes. */
 int32_t tfopt_host_parse_tensor(TfoptHostCall *call) {
     TfoptTensor t;
-    const int32_t status =
-        tfopt_tensor_parse(call, tfopt_strings(&call->inputs[0])[0], call->outputs[0].dtype, 0, &t);
+    const int32_t status = tfopt_tensor_parse(call, tfopt_strings(&call->inputs[0])[0], call->outputs[0].dtype, 0, &t);
     if (status != TFOPT_OK) return status;
     int64_t *dims = tfopt_output_1d(call, 1, t.rank);
     if (!dims) return tfopt_no_memory(call);

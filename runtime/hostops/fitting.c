@@ -29,8 +29,8 @@ int32_t tfopt_host_isotonic_regression(TfoptHostCall *call) {
     for (int64_t row = 0; row < rows; row++) {
         int64_t count = 0;
         for (int64_t i = 0; i < n; i++) {
-            const double v = tfopt_is_float_type(t->dtype) ? tfopt_real_at(t, row * n + i)
-                                                           : (double)tfopt_int_at(t, row * n + i);
+            const double v =
+                tfopt_is_float_type(t->dtype) ? tfopt_real_at(t, row * n + i) : (double)tfopt_int_at(t, row * n + i);
             pools[count++] = (Pool){i, i + 1, rounded(out->dtype, v), rounded(out->dtype, v)};
             for (; count > 1 && pools[count - 1].value > pools[count - 2].value; count--) {
                 Pool *p = &pools[count - 2];

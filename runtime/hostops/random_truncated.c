@@ -1,6 +1,6 @@
-/* Normal numbers between bounds that are given for each batch, by TensorFlow's three rejection methods, so that the same
-   seeds give the same samples. (TensorFlow begins the generator anew for each of its threads; here there is one, as there
-   for results that are too small to be shared out.) */
+/* Normal numbers between bounds that are given for each batch, by TensorFlow's three rejection methods, so that the
+   same seeds give the same samples. (TensorFlow begins the generator anew for each of its threads; here there is one,
+   as there for results that are too small to be shared out.) */
 #include "hostops/random.h"
 #include <math.h>
 
@@ -107,8 +107,8 @@ static int32_t fill_batch(TfoptHostCall *call, TfoptPhilox *philox, const double
     }
     t.low = as_type(&t, as_type(&t, low - t.mean) / t.deviation);
     t.high = as_type(&t, as_type(&t, high - t.mean) / t.deviation);
-    const double root = sqrt(t.low * t.low + 4),
-                 cutoff = 2 * exp(0.5 + t.low * (t.low - root) / 4) / (t.low + root), inside = 1.3;
+    const double root = sqrt(t.low * t.low + 4), cutoff = 2 * exp(0.5 + t.low * (t.low - root) / 4) / (t.low + root),
+                 inside = 1.3;
     if ((t.low < -inside && t.high >= 0) || (t.high > inside && t.low <= 0)) return from_normal(&t, p);
     return t.high - t.low < cutoff ? from_uniform(&t, p) : from_exponential(&t, p);
 }

@@ -16,7 +16,8 @@ int32_t tfopt_host_fill_empty_rows_gradient(TfoptHostCall *call) {
     if (!used || !tfopt_output_1d(call, 0, n) || !tfopt_gradient_zeros(call, 1, &none)) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++) {
         const int64_t at = tfopt_int_at(places, i);
-        if (at < 0 || at >= all) return tfopt_invalid(call, "Elements in reverse index must be in [0, size of the gradient)");
+        if (at < 0 || at >= all)
+            return tfopt_invalid(call, "Elements in reverse index must be in [0, size of the gradient)");
         tfopt_copy_element(&call->outputs[0], i, given, at);
         used[at] = true;
     }
@@ -57,8 +58,8 @@ int32_t tfopt_host_sparse_add_gradient(TfoptHostCall *call) {
         const TfoptTensor like = {.dtype = given->dtype, .rank = 1, .dims = {t->dims[0]}};
         if (!tfopt_gradient_zeros(call, side, &like)) return tfopt_no_memory(call);
         for (int64_t i = 0, j = 0; i < t->dims[0] && j < sum->dims[0];) {
-            const int order = tfopt_sparse_compare((const int64_t *)t->data + i * rank,
-                                                   (const int64_t *)sum->data + j * rank, rank);
+            const int order =
+                tfopt_sparse_compare((const int64_t *)t->data + i * rank, (const int64_t *)sum->data + j * rank, rank);
             if (order == 0) tfopt_copy_element(&call->outputs[side], i, given, j);
             i += order <= 0;
             j += order >= 0;

@@ -1,4 +1,5 @@
-/* Sparse tensors as three serialised tensors (indices, values, shape): SerializeSparse, SerializeManySparse and back. */
+/* Sparse tensors as three serialised tensors (indices, values, shape): SerializeSparse, SerializeManySparse and back.
+ */
 #include "hostops/sparse.h"
 #include "hostops/tensor_proto.h"
 #include <string.h>
@@ -61,15 +62,14 @@ int32_t tfopt_host_deserialize_sparse(TfoptHostCall *call) {
     for (int64_t i = 0; i < count; i++) {
         TfoptTensor *part = &parts[3 * i];
         for (int k = 0; k < 3; k++) {
-            const int32_t status = tfopt_tensor_parse(call, tfopt_strings(t)[3 * i + k], k == 1 ? dtype : TFOPT_S64, -1,
-                                                      &part[k]);
+            const int32_t status =
+                tfopt_tensor_parse(call, tfopt_strings(t)[3 * i + k], k == 1 ? dtype : TFOPT_S64, -1, &part[k]);
             if (status != TFOPT_OK) return status;
         }
         if (part[0].rank != 2 || part[1].rank != 1 || part[2].rank != 1 || part[0].dims[0] != part[1].dims[0] ||
             part[0].dims[1] != part[2].dims[0] || part[2].dims[0] + lead > TFOPT_MAX_RANK)
             return tfopt_invalid(call, "a serialised tensor is no sparse tensor");
-        if (i > 0 && part[2].dims[0] != rank)
-            return tfopt_invalid(call, "Inconsistent rank across SparseTensors");
+        if (i > 0 && part[2].dims[0] != rank) return tfopt_invalid(call, "Inconsistent rank across SparseTensors");
         rank = (int32_t)part[2].dims[0];
         for (int32_t k = 0; k < rank; k++) {
             const int64_t size = tfopt_int_at(&part[2], k);
