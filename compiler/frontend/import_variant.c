@@ -29,7 +29,8 @@ bool import_ragged_to_variant(Import *c) {
 bool import_ragged_from_variant(Import *c) {
     int64_t depth = attr_i(c, "output_ragged_rank", 0);
     DType dtype = attr_t(c, "Tvalues", DTYPE_F32);
-    if (depth < 0 || depth > MAX_RANK || dtype == DTYPE_NONE) return bad(c, "has no valid output_ragged_rank or Tvalues");
+    if (depth < 0 || depth > MAX_RANK || dtype == DTYPE_NONE)
+        return bad(c, "has no valid output_ragged_rank or Tvalues");
     if (dtype_of(c, c->in[0]) != DTYPE_VARIANT) return bad(c, "reads a value that is no variant");
     uint32_t ranks = c->im->ragged_ranks[dtype];
     if (depth == 0) ranks <<= rank_of(c, c->in[0]);

@@ -1,5 +1,5 @@
-/* Shape functions of the families variant and tensor_map. What is taken out of an object has a type that the op says and
-   a rank that only the object knows: two results, its elements in a row and its dims. */
+/* Shape functions of the families variant and tensor_map. What is taken out of an object has a type that the op says
+   and a rank that only the object knows: two results, its elements in a row and its dims. */
 #include "ir/host_infer.h"
 
 static bool taken(Infer *c, uint32_t i, DType t) {

@@ -4,6 +4,7 @@
    static fact. Symbols get their values from the shapes of parameters and of data-dependent results as these become
    known. */
 #include "ref/ref_internal.h"
+#include "runtime/core/float_mode.h"
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
@@ -414,7 +415,9 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
         const Value *v = value_at(g, root->params.data[i]);
         good = check_shape(s, &v->shape, &inputs[i], i < g->inputs.len ? g->inputs.data[i].name : v->name);
     }
+    const uint64_t mode = float_mode_flush();
     good = good && ref_run_region(s, g->root, args, results);
+    float_mode_restore(mode);
     for (uint32_t i = 0; i < root->params.len; i++) ref_slot_release(s, &args[i]);
     const uint32_t n_outputs = g->outputs.len ? g->outputs.len : root->results.len;
     for (uint32_t i = 0; good && i < n_outputs; i++) {
@@ -442,5 +445,8 @@ bool ref_eval_node(const Graph *g, NodeId id, const Tensor *in, Tensor *out, Are
         if (!prepare_output(&c, i)) return false;
         if (!makes_own_output(n)) out[i].data = arena_alloc(arena, ref_bytes(out[i].dtype, out[i].rank, out[i].dims));
     }
-    return ref_functions[n->op](&c);
+    const uint64_t mode = float_mode_flush();
+    const bool good = ref_functions[n->op](&c);
+    float_mode_restore(mode);
+    return good;
 }

@@ -3,6 +3,7 @@
    that the system does not run, and in a quiet moment each thread computes the same part of every step, whose data its
    caches hold. Any partition gives the same bits. Workers watch for about 50 microseconds, then sleep; only work that
    is worth a system call wakes them. One run at a time uses the pool. */
+#include "core/float_mode.h"
 #include "core/core.h"
 
 #include <pthread.h>
@@ -119,6 +120,7 @@ static void wake_all(TfoptPool *p) {
 static void *worker_main(void *arg) {
     Worker *w = arg;
     TfoptPool *p = w->pool;
+    float_mode_flush();
     for (uint64_t job = 0;;) {
         job = wait_for_job(w, job);
         if (atomic_load_explicit(&p->stop, memory_order_relaxed)) return NULL;

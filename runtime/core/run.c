@@ -1,5 +1,6 @@
 /* run: walks the steps. A program of kernels alone is one loop of calls; anything else goes block by block. Nothing
    here allocates or checks what binding has checked, and without a pool nothing enters the operating system. */
+#include "core/float_mode.h"
 #include "core/core.h"
 
 #include <inttypes.h>
@@ -118,6 +119,12 @@ TfoptStatus tfopt_run(TfoptSession *s) {
         TfoptStatus status = core_prepare(s);
         if (status) return status;
     }
-    if (s->straight && !s->profile) return s->pool ? run_straight_with_pool(s) : run_straight(s);
-    return run_blocks(s);
+    const uint64_t mode = float_mode_flush();
+    TfoptStatus status;
+    if (s->straight && !s->profile)
+        status = s->pool ? run_straight_with_pool(s) : run_straight(s);
+    else
+        status = run_blocks(s);
+    float_mode_restore(mode);
+    return status;
 }

@@ -7,7 +7,8 @@
 static bool same_tensor(const TfoptTensor *a, const TfoptTensor *b) {
     if (a->dtype != b->dtype || !tfopt_same_dims(a, b)) return false;
     const int64_t n = tfopt_elements(a);
-    if (a->dtype != TFOPT_STRING) return n == 0 || memcmp(a->data, b->data, (size_t)n * tfopt_dtype_bytes(a->dtype)) == 0;
+    if (a->dtype != TFOPT_STRING)
+        return n == 0 || memcmp(a->data, b->data, (size_t)n * tfopt_dtype_bytes(a->dtype)) == 0;
     const TfoptString *x = a->data, *y = b->data;
     for (int64_t i = 0; i < n; i++)
         if (x[i].size != y[i].size || memcmp(x[i].data, y[i].data, x[i].size) != 0) return false;

@@ -109,8 +109,8 @@ int32_t tfopt_host_ragged_to_variant(TfoptHostCall *call) {
     return out ? TFOPT_OK : tfopt_no_memory(call);
 }
 
-/* Values of several objects one after the other: into result i, and their dims into result i + 1. `outer`: dims in front
-   of those of each, where they are stacked. */
+/* Values of several objects one after the other: into result i, and their dims into result i + 1. `outer`: dims in
+   front of those of each, where they are stacked. */
 static int32_t join_values(TfoptHostCall *call, const TfoptObject *const *objects, int64_t n, const TfoptTensor *outer,
                            int32_t i) {
     const int32_t dtype = call->outputs[i].dtype;
@@ -179,7 +179,8 @@ int32_t tfopt_host_ragged_from_variant(TfoptHostCall *call) {
     for (int64_t k = 0; k < n; k++) {
         objects[k] = tfopt_object_at(call, t, k, TFOPT_OBJECT_RAGGED);
         if (!objects[k]) return TFOPT_INVALID_ARGUMENT;
-        if (objects[k]->n != inner + 1) return tfopt_invalid(call, "Encoded input RaggedTensorVariant has another rank");
+        if (objects[k]->n != inner + 1)
+            return tfopt_invalid(call, "Encoded input RaggedTensorVariant has another rank");
     }
     for (int32_t d = 0; d < t->rank - 1 && d < depth; d++) { /* dims of the variants that are not their last */
         int64_t rows = 1;

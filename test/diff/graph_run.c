@@ -1,5 +1,6 @@
 /* graph_run: see graph_run.h. Buffers have memory of their own each; on another machine they travel through a file
  * (run_program.c). */
+#include "runtime/core/float_mode.h"
 #include "graph_run.h"
 #include "base/file.h"
 #include "codegen/cpu/cpu.h"
@@ -78,7 +79,9 @@ static int run_step(Machinery *m, const Step *s, bool bench) {
     }
     const Kernel *k = m->p->kernels.data[s->kernel];
     TfoptKernelFn *run = ((TfoptKernelFn *const *)dlsym(m->handle, "kernel_table"))[s->kernel];
+    const uint64_t mode = float_mode_flush(); /* as tfopt_run and the reference do */
     int status = run(buffers, NULL, 0, s->units.value);
+    float_mode_restore(mode);
     if (!bench) return status;
     double best = 1e9, started = now();
     for (int round = 0; round < 200 && now() - started < 0.4; round++) {

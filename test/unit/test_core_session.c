@@ -366,9 +366,50 @@ static void test_plan(void **state) {
     assert_int_equal(core_plan(huge, 2), INT64_MAX);
 }
 
+/* Denormals are zero in a run, on every thread, and as they were for the caller afterwards. */
+static void test_denormals_are_flushed(void **state) {
+    (void)state;
+    const TfoptDimExpr exprs[] = {{TFOPT_DIM_MUL, 0, 1, 0, 0, 4}}; /* slot 1: 4 n */
+    const TfoptBuffer buffers[] = {{.kind = TFOPT_BUFFER_INPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)},
+                                   {.kind = TFOPT_BUFFER_OUTPUT, .dtype = TFOPT_F32, .rank = 1, .bytes = SLOT(1)}};
+    const TfoptStep steps[] = {
+        {.kind = TFOPT_STEP_KERNEL, .parallel = 1, .n_args = 2, .fn = 1, .args = 0, .units = SLOT(0)}};
+    const uint32_t args[] = {0, 1};
+    const TfoptBlock blocks[] = {{0, 1}};
+    const TfoptProgram program = {PROGRAM_TABLES,     .n_symbols = 1,   .buffers = buffers, .n_buffers = 2,
+                                  .steps = steps,     .n_steps = 1,     .blocks = blocks,   .n_blocks = 1,
+                                  .dim_exprs = exprs, .n_dim_exprs = 1, .args = args,       .n_args = 2};
+    const TfoptProgram *programs[] = {&program};
+    TfoptModelData data = model_of(programs, &in_port, &out_port);
+    TfoptModel *m;
+    assert_int_equal(tfopt_open_data(&data, &m), TFOPT_OK);
+    TfoptPool *pool;
+    assert_int_equal(tfopt_pool_new(3, &pool), TFOPT_OK);
+    for (int threaded = 0; threaded < 2; threaded++) {
+        TfoptSessionOptions options = {.pool = threaded ? pool : NULL};
+        TfoptSession *s;
+        assert_int_equal(tfopt_session_new(m, &options, &s), TFOPT_OK);
+        enum { N = 1000 };
+        float x[N];
+        for (int i = 0; i < N; i++) x[i] = 0x1p-130f;
+        const int64_t n = N;
+        assert_int_equal(tfopt_set_input(s, 0, x, 1, &n), TFOPT_OK);
+        assert_int_equal(tfopt_run(s), TFOPT_OK);
+        TfoptTensor y;
+        assert_int_equal(tfopt_get_output(s, 0, &y), TFOPT_OK);
+        for (int i = 0; i < N; i++) assert_true(((float *)y.data)[i] == 0);
+        volatile float tiny = 0x1p-130f;
+        assert_true(tiny * 2 == 0x1p-129f);
+        tfopt_session_free(s);
+    }
+    tfopt_pool_free(pool);
+    tfopt_close(m);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_symbolic_chain), cmocka_unit_test(test_loop_swaps),
-                                       cmocka_unit_test(test_host_sizes), cmocka_unit_test(test_errors),
-                                       cmocka_unit_test(test_plan)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_symbolic_chain), cmocka_unit_test(test_loop_swaps),
+        cmocka_unit_test(test_host_sizes),     cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_plan),           cmocka_unit_test(test_denormals_are_flushed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -163,11 +163,27 @@ static void test_long_loop_in_bounded_memory(void **state) {
     arena_free(f.arena);
 }
 
+/* As TensorFlow's executors: denormal operands and results are zero. */
+static void test_denormals_are_flushed(void **state) {
+    (void)state;
+    Fixture f = start();
+    const float a[4] = {0x1p-130f, 0x1p-100f, 0x1p-130f, -0x1p-130f}, b[4] = {0x1p100f, 0x1p-40f, 1, -1};
+    const Tensor in[2] = {{.dtype = DTYPE_F32, .rank = 1, .dims = {4}, .data = a},
+                          {.dtype = DTYPE_F32, .rank = 1, .dims = {4}, .data = b}};
+    Tensor out;
+    assert_true(run_binary(&f, OP_MUL, DTYPE_F32, in, &out));
+    for (int i = 0; i < 4; i++) assert_true(tensor_get_f64(&out, i) == 0);
+    volatile float tiny = 0x1p-130f;
+    assert_true(tiny * 2 == 0x1p-129f);
+    arena_free(f.arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integer_division),           cmocka_unit_test(test_division_by_zero_is_reported),
         cmocka_unit_test(test_maximum_keeps_nan),          cmocka_unit_test(test_wrong_input_shape_is_reported),
         cmocka_unit_test(test_exact_mode_computes_in_f64), cmocka_unit_test(test_long_loop_in_bounded_memory),
+        cmocka_unit_test(test_denormals_are_flushed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
