@@ -9,6 +9,14 @@
 static const double MOST_NS = 3e9;
 enum { IOTA_LIMIT = 4096 };
 
+/* Whether no attribute is a size that only running tells: where a slice begins, which elements a dims_tensor has. */
+static bool knows_its_sizes(const Node *n) {
+    for (uint32_t i = 0; i < n->n_attrs; i++)
+        for (uint32_t k = 0; n->attrs[i].kind == ATTR_DIMS && k < n->attrs[i].n; k++)
+            if (!dim_is_const(n->attrs[i].v.dims[k])) return false;
+    return true;
+}
+
 static bool is_foldable(const Unit *u, NodeId id) {
     const Graph *g = u->g;
     const Node *n = node_at(g, id);
@@ -27,9 +35,7 @@ static bool is_foldable(const Unit *u, NodeId id) {
         if (count < 0 || size == 0 || count > INT64_MAX / size / 4) return false;
         out_bytes += count * size;
     }
-    if (n->op == OP_DIMS_TENSOR)
-        for (uint32_t i = 0; i < node_attr(n, "dims")->n; i++)
-            if (!dim_is_const(node_attr(n, "dims")->v.dims[i])) return false;
+    if (!knows_its_sizes(n)) return false;
     if (n->n_inputs == 0 && limit > IOTA_LIMIT) limit = IOTA_LIMIT;
     if (n->op == OP_BROADCAST && out_bytes > 256 && out_bytes > in_bytes) return false;
     if (out_bytes > in_bytes && out_bytes > limit) return false;

@@ -5,37 +5,46 @@
 
 #include <string.h>
 
-enum { MAX_CASES = 64 };
+enum { MAX_CASES = 64, MAX_CODES = 4096 };
+
+typedef enum {
+    AXES,        /* any axes, in an order that matters */
+    PERMUTATION, /* the same, none twice */
+    SET,         /* none twice, in any order */
+    FLAGS        /* a bool for each axis */
+} Meaning;
 
 /* Operand `operand` (-1: the last) of an op holds axes of operand `of` (-1: of the result, which has one dim more). */
-static const struct {
+typedef struct {
     const char *op;
     int operand, of;
-    bool distinct;
-} axis_operands[] = {
-    {"Sum", 1, 0, true},
-    {"Mean", 1, 0, true},
-    {"Prod", 1, 0, true},
-    {"Max", 1, 0, true},
-    {"Min", 1, 0, true},
-    {"All", 1, 0, true},
-    {"Any", 1, 0, true},
-    {"EuclideanNorm", 1, 0, true},
-    {"ArgMax", 1, 0, false},
-    {"ArgMin", 1, 0, false},
-    {"Cumsum", 1, 0, false},
-    {"Cumprod", 1, 0, false},
-    {"CumulativeLogsumexp", 1, 0, false},
-    {"ConcatV2", -1, 0, false},
-    {"Concat", 0, 1, false},
-    {"Split", 0, 1, false},
-    {"SplitV", 2, 0, false},
-    {"GatherV2", 2, 0, false},
-    {"ExpandDims", 1, -1, false},
-    {"ReverseV2", 1, 0, true},
-    {"Transpose", 1, 0, true},
-    {"ConjugateTranspose", 1, 0, true},
-    {"Roll", 2, 0, false},
+    Meaning meaning;
+} AxisOperand;
+static const AxisOperand axis_operands[] = {
+    {"Sum", 1, 0, SET},
+    {"Mean", 1, 0, SET},
+    {"Prod", 1, 0, SET},
+    {"Max", 1, 0, SET},
+    {"Min", 1, 0, SET},
+    {"All", 1, 0, SET},
+    {"Any", 1, 0, SET},
+    {"EuclideanNorm", 1, 0, SET},
+    {"ArgMax", 1, 0, AXES},
+    {"ArgMin", 1, 0, AXES},
+    {"Cumsum", 1, 0, AXES},
+    {"Cumprod", 1, 0, AXES},
+    {"CumulativeLogsumexp", 1, 0, AXES},
+    {"ConcatV2", -1, 0, AXES},
+    {"Concat", 0, 1, AXES},
+    {"Split", 0, 1, AXES},
+    {"SplitV", 2, 0, AXES},
+    {"GatherV2", 2, 0, AXES},
+    {"ExpandDims", 1, -1, AXES},
+    {"Reverse", 1, 0, FLAGS},
+    {"ReverseV2", 1, 0, SET},
+    {"Transpose", 1, 0, PERMUTATION},
+    {"ConjugateTranspose", 1, 0, PERMUTATION},
+    {"Roll", 2, 0, AXES},
 };
 
 static bool is_known(const Import *c, ValueId v) {
@@ -47,55 +56,112 @@ static bool is_known(const Import *c, ValueId v) {
     return value->content != NULL;
 }
 
-/* The digits of `code`, each below `base`; false when two are equal and must not be. */
-static bool decode(int64_t code, int64_t base, int n, bool distinct, int64_t *out) {
-    for (int i = 0; i < n; i++) {
-        out[i] = code % base;
-        code /= base;
-        for (int k = 0; k < i; k++)
-            if (distinct && out[k] == out[i]) return false;
+/* The values of an operand are numbered: those of SET and FLAGS by the bits of the axes, others by their digits. */
+typedef struct {
+    Meaning meaning;
+    int64_t base; /* how many axes there are */
+    int64_t n;    /* length of the operand, -1: unknown (SET only) */
+    int64_t codes;
+} Numbering;
+
+static bool by_bits(const Numbering *m) {
+    return m->meaning == SET || m->meaning == FLAGS;
+}
+
+/* The operand's elements for a number, as many as *out_n says; false when there is no such operand. */
+static bool decode(const Numbering *m, int64_t code, int64_t *out, int *out_n) {
+    *out_n = 0;
+    if (m->meaning == FLAGS) {
+        for (int64_t i = 0; i < m->base; i++) out[(*out_n)++] = code >> i & 1;
+        return true;
     }
+    if (m->meaning == SET) {
+        for (int64_t i = 0; i < m->base; i++)
+            if (code >> i & 1) out[(*out_n)++] = i;
+        return m->n < 0 || *out_n == m->n;
+    }
+    for (int i = 0; i < m->n; i++) {
+        out[i] = code % m->base;
+        code /= m->base;
+        for (int k = 0; k < i; k++)
+            if (m->meaning == PERMUTATION && out[k] == out[i]) return false;
+    }
+    *out_n = (int)m->n;
     return true;
 }
 
-/* Which branch is to run: axes, negative ones wrapped, as digits of a number, looked up in a table with -1 for what is
- * not allowed. */
-static ValueId selector(Import *c, ValueId axes, int64_t base, int n, const Tensor *table) {
-    Shape flat = {.rank = 1, .dims = {dim_const(n)}};
-    ValueId digits = make_cast(c, axes, DTYPE_S64);
-    digits = make_reshape(c, digits, &flat);
-    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
-    ValueId size = make_scalar_int(c, DTYPE_S64, base);
-    ValueId negative = make_binary(c, OP_LT, digits, zero);
-    ValueId wrapped = make_binary(c, OP_ADD, digits, size);
-    digits = make_select(c, negative, wrapped, digits);
-    Dim checked[MAX_RANK];
-    int n_checked = 0;
-    if (!load_content(c, digits, INT32_MIN, checked, &n_checked, MAX_RANK, "the axes")) return (ValueId){0};
-    for (int i = 0; i < n_checked; i++) /* an axis outside of the rank is an error, not another axis */
-        if (!make_require(c, "at_most", dim_const(0), checked[i]) ||
-            !make_require(c, "at_most", checked[i], dim_const(base - 1)))
-            return (ValueId){0};
+/* The sum of digits * step^i, digit i counting once, step times, … */
+static ValueId weigh(Import *c, ValueId digits, int64_t n, int64_t step) {
     int64_t weights[MAX_RANK];
-    for (int64_t i = 0, weight = 1; i < n; i++, weight *= base) weights[i] = weight;
+    for (int64_t i = 0, weight = 1; i < n; i++, weight *= step) weights[i] = weight;
     Tensor t = tensor_ints(c->g->arena, DTYPE_S64, n, weights);
     ValueId weight = make_const(c, &t);
     ValueId weighted = make_binary(c, OP_MUL, digits, weight);
     int64_t axis = 0;
-    ValueId code = make_reduce(c, weighted, "sum", 1, &axis, false);
+    return make_reduce(c, weighted, "sum", 1, &axis, false);
+}
+
+/* How often each axis is named, at most once: a vector of `base` elements. All that is named must be an axis. */
+static ValueId count_axes(Import *c, ValueId axes, int64_t base) {
+    Dim n = dim_of(c, axes, 0);
+    Dim counts[MAX_RANK];
+    Dim total = dim_const(0);
+    int n_counts = 0;
+    int64_t first = 0;
+    Shape line = {.rank = 2, .dims = {dim_const(1), dim_const(base)}};
+    ValueId column = make_expand(c, axes, 1);
+    ValueId all = make_iota(c, &line, 1, DTYPE_S64);
+    ValueId hit = make_binary(c, OP_EQ, column, all);
+    ValueId one = make_cast(c, hit, DTYPE_S64);
+    ValueId count = make_reduce(c, one, "sum", 1, &first, false);
+    if (!load_content(c, count, 0, counts, &n_counts, MAX_RANK, "the axes")) return (ValueId){0};
+    for (int i = 0; i < n_counts; i++) {
+        total = d_add(c, total, counts[i]);
+        if (!make_require(c, "at_most", counts[i], dim_const(1))) return (ValueId){0};
+    }
+    return make_require(c, "equal", total, n) ? count : (ValueId){0};
+}
+
+/* Which branch is to run: the number of the operand's value, looked up in a table with -1 for what is not allowed. */
+static ValueId selector(Import *c, ValueId axes, const Numbering *m, const Tensor *table) {
+    ValueId none = {0};
+    Shape flat = {.rank = 1, .dims = {m->n < 0 ? dim_of(c, axes, 0) : dim_const(m->n)}};
+    ValueId digits = make_cast(c, axes, DTYPE_S64);
+    digits = make_reshape(c, digits, &flat);
+    if (m->meaning != FLAGS) {
+        ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+        ValueId size = make_scalar_int(c, DTYPE_S64, m->base);
+        ValueId negative = make_binary(c, OP_LT, digits, zero);
+        ValueId wrapped = make_binary(c, OP_ADD, digits, size);
+        digits = make_select(c, negative, wrapped, digits);
+        if (failed(digits)) return none;
+    }
+    if (m->meaning == SET) {
+        digits = count_axes(c, digits, m->base);
+    } else if (m->meaning != FLAGS) {
+        Dim checked[MAX_RANK];
+        int n_checked = 0;
+        if (!load_content(c, digits, INT32_MIN, checked, &n_checked, MAX_RANK, "the axes")) return none;
+        for (int i = 0; i < n_checked; i++) /* an axis outside of the rank is an error, not another axis */
+            if (!make_require(c, "at_most", dim_const(0), checked[i]) ||
+                !make_require(c, "at_most", checked[i], dim_const(m->base - 1)))
+                return none;
+    }
+    if (failed(digits)) return none;
+    ValueId code = by_bits(m) ? weigh(c, digits, m->base, 2) : weigh(c, digits, m->n, m->base);
     ValueId branches = make_const(c, table);
     ValueId branch = make_gather(c, branches, code, 0, 0, false);
     Dim index[1];
     int n_index = 0;
     if (failed(branch) || !load_content(c, branch, -1, index, &n_index, 1, "the axes") ||
         !make_require(c, "at_most", dim_const(0), index[0]))
-        return (ValueId){0};
+        return none;
     return branch;
 }
 
 /* One branch: the op with these axes, in a region of its own. */
-static bool import_one_case(Import *c, ImportFn *import, uint32_t operand, int n, const int64_t *axes, RegionId *out,
-                            uint32_t *n_out) {
+static bool import_one_case(Import *c, ImportFn *import, uint32_t operand, int n, const int64_t *axes, Diag *d,
+                            RegionId *out, uint32_t *n_out) {
     Import inside = *c;
     ValueId *in = NEW_ARRAY(c->im->arena, ValueId, c->n_in);
     ValueId *results = NEW_ARRAY(c->im->arena, ValueId, IMPORT_MAX_OUTPUTS);
@@ -105,6 +171,7 @@ static bool import_one_case(Import *c, ImportFn *import, uint32_t operand, int n
     Tensor constant =
         s.rank ? tensor_ints(c->g->arena, dtype, n, axes) : tensor_scalar_i64(c->g->arena, dtype, axes[0]);
     inside.r = r;
+    inside.d = d;
     inside.in = in;
     inside.out = results;
     inside.n_out = 1;
@@ -114,54 +181,67 @@ static bool import_one_case(Import *c, ImportFn *import, uint32_t operand, int n
                 : region_can_remake(c, c->in[i]) ? region_remake(c, r, c->in[i])
                                                  : graph_add_param(c->g, r, dtype_of(c, c->in[i]), &shape, c->n->name);
     }
+    *out = r;
     if (!import(&inside)) return false;
     for (uint32_t i = 0; i < inside.n_out; i++) vec_push(c->g->arena, &region_at(c->g, r)->results, results[i]);
-    *out = r;
     *n_out = inside.n_out;
     return true;
 }
 
+/* How the operand's values are numbered; false where they cannot be told apart by a few branches. */
+static bool number_values(const Import *c, const AxisOperand *row, uint32_t operand, Numbering *out) {
+    const Value *v = value_at(c->g, c->in[operand]);
+    *out = (Numbering){.meaning = row->meaning, .n = shape_count(&v->shape), .codes = 1};
+    out->base = row->of < 0 ? rank_of(c, c->in[0]) + 1 : rank_of(c, c->in[row->of]);
+    bool is_flags = row->meaning == FLAGS && v->dtype == DTYPE_BOOL && out->n == out->base;
+    if (out->n > MAX_RANK || out->base < 1 || v->shape.rank > 1 || !(is_flags || dtype_is_int(v->dtype))) return false;
+    /* of how many axes is known where the result keeps its rank anyway */
+    bool keeps_rank = strcmp(row->op, "ReverseV2") == 0 || attr_i(c, "keep_dims", 0);
+    if (out->n < 1 && (row->meaning != SET || !keeps_rank)) return false;
+    int64_t digits = by_bits(out) ? out->base : out->n;
+    int64_t step = by_bits(out) ? 2 : out->base;
+    for (int64_t i = 0; i < digits && out->codes <= MAX_CODES; i++) out->codes *= step;
+    return out->codes <= MAX_CODES;
+}
+
 bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done) {
-    int operand = -1;
-    int of = 0;
-    bool distinct = false;
+    const AxisOperand *row = NULL;
     *out_done = false;
-    for (size_t i = 0; i < ARRAY_LEN(axis_operands) && operand < 0; i++)
-        if (strcmp(axis_operands[i].op, c->n->op) == 0) {
-            operand = axis_operands[i].operand < 0 ? (int)c->n_in - 1 : axis_operands[i].operand;
-            of = axis_operands[i].of;
-            distinct = axis_operands[i].distinct;
-        }
-    if (operand < 0 || (uint32_t)operand >= c->n_in || of >= (int)c->n_in || is_known(c, c->in[operand])) return true;
-    int64_t base = of < 0 ? rank_of(c, c->in[0]) + 1 : rank_of(c, c->in[of]);
-    int64_t n = shape_count(&value_at(c->g, c->in[operand])->shape);
-    int64_t codes = 1;
-    if (n < 1 || n > MAX_RANK || base < 1 || rank_of(c, c->in[operand]) > 1 ||
-        !dtype_is_int(dtype_of(c, c->in[operand])))
+    for (size_t i = 0; i < ARRAY_LEN(axis_operands) && !row; i++)
+        if (strcmp(axis_operands[i].op, c->n->op) == 0) row = &axis_operands[i];
+    if (!row || c->n_in < 2 || row->of >= (int)c->n_in) return true;
+    uint32_t operand = row->operand < 0 ? c->n_in - 1 : (uint32_t)row->operand;
+    Numbering m;
+    if (operand >= c->n_in || is_known(c, c->in[operand]) || !number_values(c, row, operand, &m))
         return true; /* the import function says what is wrong */
-    for (int64_t i = 0; i < n && codes <= 4096; i++) codes *= base;
-    if (codes > 4096) return true;
-    int64_t *table = NEW_ARRAY(c->im->arena, int64_t, codes);
+    int64_t *table = NEW_ARRAY(c->im->arena, int64_t, m.codes);
     RegionId regions[MAX_CASES];
     uint32_t n_regions = 0;
     uint32_t n_out = 0;
-    for (int64_t code = 0; code < codes; code++) {
+    Diag trial;
+    for (int64_t code = 0; code < m.codes; code++) {
         int64_t axes[MAX_RANK];
+        int n = 0;
         table[code] = -1;
-        if (!decode(code, base, (int)n, distinct, axes)) continue;
+        if (!decode(&m, code, axes, &n)) continue;
         if (n_regions == MAX_CASES)
             return unsupported(c, "axes that are computed at run time can have more than %d values here", MAX_CASES);
-        if (!import_one_case(c, import, (uint32_t)operand, (int)n, axes, &regions[n_regions], &n_out)) return false;
-        table[code] = n_regions++;
+        diag_init(&trial, c->im->arena, NULL);
+        if (import_one_case(c, import, operand, n, axes, &trial, &regions[n_regions], &n_out))
+            table[code] = n_regions++;
+        else if (diag_exit_code(&trial) == EXIT_UNSUPPORTED)
+            return unsupported(c, "%s", trial.entries.data[0].message);
+        else /* these axes do not fit the other operands */
+            graph_clear_region(c->g, regions[n_regions]);
     }
-    if (n_regions == 0 || n_out == 0) return true;
-    Tensor branches = tensor_ints(c->g->arena, DTYPE_S32, codes, table);
+    if (n_regions == 0 || n_out == 0) return true; /* the import function says what is wrong */
+    Tensor branches = tensor_ints(c->g->arena, DTYPE_S32, m.codes, table);
     ValueId *inputs = NEW_ARRAY(c->im->arena, ValueId, c->n_in + 1);
     uint32_t n_inputs = 0;
-    inputs[n_inputs++] = selector(c, c->in[operand], base, (int)n, &branches);
+    inputs[n_inputs++] = selector(c, c->in[operand], &m, &branches);
     if (failed(inputs[0])) return false;
     for (uint32_t i = 0; i < c->n_in; i++)
-        if (i != (uint32_t)operand && !region_can_remake(c, c->in[i])) inputs[n_inputs++] = c->in[i];
+        if (i != operand && !region_can_remake(c, c->in[i])) inputs[n_inputs++] = c->in[i];
     NodeSpec spec = {.op = OP_CASE,
                      .name = c->n->name,
                      .tf_op = c->n->op,

@@ -500,7 +500,7 @@ bool import_conv_general(Import *c) {
     int batch_dims = (int)attr_i(c, "batch_dims", 1);
     int rank = rank_of(c, c->in[0]);
     int spatial = rank - batch_dims - 1;
-    if (batch_dims < 1 || spatial < 1 || spatial > 3)
+    if (batch_dims < 0 || spatial < 1 || spatial > 3)
         return unsupported(c, "%d batch dimensions of a tensor of rank %d", batch_dims, rank);
     const char *format = attr_s(c, "data_format", "CHANNELS_LAST");
     Window w = {.spatial = spatial, .dilations = {1, 1, 1}, .strides = {1, 1, 1}};

@@ -27,7 +27,19 @@ bool import_gather_nd(Import *c) {
     const char *policy = attr_s(c, "bad_indices_policy", "");
     if (rank_of(c, c->in[1]) < 1) return bad(c, "the indices need at least one dimension");
     if (strcmp(policy, "IGNORE") == 0) return unsupported(c, "bad_indices_policy IGNORE is not compiled");
+    if (!dim_is_const(dim_of(c, c->in[1], rank_of(c, c->in[1]) - 1)))
+        return unsupported(c, "how many dimensions its indices speak of is known only at run time, so the rank of the "
+                              "result is unknown");
     return give(c, import_node(c, OP_GATHER_ND, 2, c->in, 1, attrs));
+}
+
+/* Indices of one dimension are as many indices of the first one. */
+static ValueId index_rows(Import *c, ValueId indices, ValueId updates) {
+    if (rank_of(c, updates) < 1) {
+        bad(c, "the updates need at least one dimension");
+        return (ValueId){0};
+    }
+    return rank_of(c, indices) == 1 ? make_expand(c, indices, 1) : indices;
 }
 
 /* ScatterNd (indices, updates, shape): duplicates add up */
@@ -37,12 +49,14 @@ bool import_scatter_nd(Import *c) {
     ValueId zero = make_zero(c, dtype_of(c, c->in[1]));
     ValueId base = make_broadcast(c, zero, &s);
     const char *mode = dtype_of(c, c->in[1]) == DTYPE_STRING ? "update" : "add";
-    return give(c, make_scatter(c, base, c->in[0], c->in[1], mode));
+    ValueId indices = index_rows(c, c->in[0], c->in[1]);
+    return !failed(indices) && give(c, make_scatter(c, base, indices, c->in[1], mode));
 }
 
 /* TensorScatter… (x, indices, updates); the row's text is the mode */
 bool import_tensor_scatter(Import *c) {
-    return give(c, make_scatter(c, c->in[0], c->in[1], c->in[2], import_row(c)->text));
+    ValueId indices = index_rows(c, c->in[1], c->in[2]);
+    return !failed(indices) && give(c, make_scatter(c, c->in[0], indices, c->in[2], import_row(c)->text));
 }
 
 /* OneHot (indices, depth, on, off): indices compared with an iota along the new axis. */
@@ -193,6 +207,7 @@ bool import_format_permute(Import *c) {
     const char *dst = attr_s(c, "dst_format", "NCHW");
     const char *src = attr_s(c, "src_format", "NHWC");
     bool spatial_only = dim_is(have, n - 2);
+    if (!dim_is_const(have)) return unsupported(c, "whether it is given all dimensions is known only at run time");
     if (!dim_is(have, n) && !spatial_only) return bad(c, "needs a first dimension of %d or %d", n, n - 2);
     for (int i = 0; i < n; i++) {
         if (spatial_only && (dst[i] == 'N' || dst[i] == 'C')) continue;

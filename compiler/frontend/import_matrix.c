@@ -114,7 +114,7 @@ static ValueId gather_flat(Import *c, ValueId x, int from, ValueId index, ValueI
 static ValueId spread(Import *c, ValueId diagonal, const Band *b, ValueId other) {
     int batch = rank_of(c, diagonal) - (b->single ? 1 : 2);
     if (batch < 0) {
-        bad(c, "the diagonals have too few dimensions");
+        unsupported(c, "whether it is given one diagonal or several is known only at run time");
         return (ValueId){0};
     }
     Shape plane = {.rank = 2, .dims = {b->rows, b->columns}};

@@ -122,22 +122,45 @@ bool import_batch_norm_global(Import *c) {
     return give(c, make_binary(c, OP_ADD, scaled, c->in[3]));
 }
 
-/* LRN: the sum of squares over neighbouring channels is a product with a band of ones. */
+/* Sums over each channel and `radius` neighbours on both sides: a product with a band of ones, or, for an unknown
+   number of channels, shifted copies added up. */
+static ValueId sum_neighbours(Import *c, ValueId x, int64_t radius) {
+    enum { MAX_CHANNELS = 8192, MAX_RADIUS = 64 };
+    int last = rank_of(c, x) - 1;
+    Dim channels = dim_of(c, x, last);
+    if (dim_is_const(channels) && channels.value <= MAX_CHANNELS) {
+        int64_t n = channels.value;
+        int64_t dims[] = {n, n};
+        Tensor band = tensor_new(c->g->arena, dtype_of(c, x), 2, dims);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t k = i > radius ? i - radius : 0; k < n && k - i <= radius; k++)
+                tensor_set_f64(&band, i * n + k, 1);
+        ValueId ones = make_const(c, &band);
+        return make_matmul(c, x, ones, false, false);
+    }
+    if (radius > MAX_RADIUS) {
+        unsupported(c, "more than %d neighbours of an unknown number of channels", MAX_RADIUS);
+        return (ValueId){0};
+    }
+    Dim pads[MAX_RANK] = {{0, 0}};
+    pads[last] = dim_const(radius);
+    ValueId zero = make_like(c, x, 0);
+    ValueId padded = make_pad(c, x, zero, pads, pads, "constant");
+    ValueId sum = make_slice_axis(c, padded, last, dim_const(0), channels);
+    for (int64_t i = 1; i <= 2 * radius; i++) {
+        ValueId shifted = make_slice_axis(c, padded, last, dim_const(i), channels);
+        sum = make_binary(c, OP_ADD, sum, shifted);
+    }
+    return sum;
+}
+
+/* LRN: x / (bias + alpha * sum of squares of neighbouring channels) ^ beta */
 bool import_lrn(Import *c) {
     ValueId x = c->in[0];
-    Dim channels = dim_of(c, x, rank_of(c, x) - 1);
     int64_t radius = attr_i(c, "depth_radius", 5);
-    if (!dim_is_const(channels) || channels.value > 8192 || radius < 0)
-        return unsupported(c, "the number of channels must be known and at most 8192");
-    int64_t n = channels.value;
-    int64_t dims[] = {n, n};
-    Tensor band = tensor_new(c->g->arena, dtype_of(c, x), 2, dims);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t k = i > radius ? i - radius : 0; k < n && k - i <= radius; k++)
-            tensor_set_f64(&band, i * n + k, 1);
+    if (rank_of(c, x) < 1 || radius < 0) return bad(c, "needs images and a radius of at least 0");
     ValueId square = make_binary(c, OP_MUL, x, x);
-    ValueId ones = make_const(c, &band);
-    ValueId sums = make_matmul(c, square, ones, false, false);
+    ValueId sums = sum_neighbours(c, square, radius);
     ValueId alpha = make_like(c, x, attr_f(c, "alpha", 1));
     ValueId bias = make_like(c, x, attr_f(c, "bias", 1));
     ValueId beta = make_like(c, x, -attr_f(c, "beta", 0.5));

@@ -365,11 +365,18 @@ bool import_range(Import *c) {
     ValueId steps = make_binary(c, OP_DIV, span, c->in[2]);
     ValueId size = make_unary(c, OP_CEIL, steps);
     ValueId whole = make_cast(c, size, DTYPE_S64);
-    ValueId least = make_scalar_int(c, DTYPE_S64, 0);
-    ValueId count = make_binary(c, OP_MAX, whole, least);
+    /* towards the limit, by a step that is not zero: else -1, which is no length */
+    ValueId none = make_like(c, span, 0);
+    ValueId product = make_binary(c, OP_MUL, span, c->in[2]);
+    ValueId towards = make_binary(c, OP_GE, product, none);
+    ValueId moves = make_binary(c, OP_NE, c->in[2], none);
+    ValueId fits = make_binary(c, OP_AND, towards, moves);
+    ValueId wrong = make_scalar_int(c, DTYPE_S64, -1);
+    ValueId count = make_select(c, fits, whole, wrong);
     Dim n[1];
     int n_n = 0;
-    return load_content(c, count, 0, n, &n_n, 1, "the length") && give(c, range_values(c, n[0], c->in[0], c->in[2]));
+    if (!load_content(c, count, -1, n, &n_n, 1, "the length") || !make_require(c, "at_most", zero, n[0])) return false;
+    return give(c, range_values(c, dim_max(t, n[0], zero), c->in[0], c->in[2]));
 }
 
 /* LinSpace(start, stop, num): the last element is exactly stop. */

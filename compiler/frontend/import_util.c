@@ -425,15 +425,6 @@ ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, 
     return import_node(c, OP_SCATTER_ND, 3, inputs, 1, attrs);
 }
 
-/* x with dim `axis`, which is a symbol, said to be the constant that it must be to fit. */
-static ValueId refine(Import *c, ValueId x, int axis, Dim constant) {
-    Shape s = shape_copy(c, x);
-    if (failed(x) || dim_is_const(s.dims[axis]) || !dim_is_const(constant)) return x;
-    if (!make_require(c, "equal", s.dims[axis], constant)) return (ValueId){0};
-    s.dims[axis] = constant;
-    return make_reshape(c, x, &s);
-}
-
 static ValueId transpose_matrices(Import *c, ValueId x) {
     int64_t perm[MAX_RANK];
     int rank = rank_of(c, x);
@@ -451,8 +442,9 @@ ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool tran
     if (rank_of(c, a) >= 2 && rank_of(c, b) >= 2) {
         int k_a = rank_of(c, a) - (transpose_a ? 2 : 1);
         int k_b = rank_of(c, b) - (transpose_b ? 1 : 2);
-        a = refine(c, a, k_a, dim_of(c, b, k_b));
-        b = refine(c, b, k_b, dim_of(c, a, k_a));
+        Dim k = dim_is_const(dim_of(c, a, k_a)) ? dim_of(c, a, k_a) : dim_of(c, b, k_b);
+        if (dim_is_const(k)) a = make_sized(c, a, k_a, k.value);
+        if (dim_is_const(k)) b = make_sized(c, b, k_b, k.value);
     }
     Attr attrs[2];
     attrs[0] = attr_int("transpose_a", transpose_a);

@@ -169,6 +169,9 @@ bool import_any_rank(Import *c, ImportFn *import, bool *out_done);
  * is imported */
 bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done);
 
+/* ---- import_lengths.c: sizes of operands that the op itself settles become constants, which the run checks */
+bool import_settle_lengths(Import *c);
+
 /* ---- list_value.c: lists as tensors */
 /* What was said of the element shape when the list was made (-1 unknown); NULL when nothing is known. */
 const TfShape *list_stated(const Importer *im, ValueId v);
@@ -278,6 +281,8 @@ ValueId make_dims(Import *c, DType dtype, int rank, int64_t n, const Dim *dims);
 bool make_require(Import *c, const char *kind, Dim a, Dim b);
 ValueId make_gather(Import *c, ValueId x, ValueId indices, int axis, int batch_dims, bool clamp);
 ValueId make_scatter(Import *c, ValueId base, ValueId indices, ValueId updates, const char *mode);
+/* x with an unknown dim said to be the constant that it must be. */
+ValueId make_sized(Import *c, ValueId x, int axis, int64_t size);
 ValueId make_matmul(Import *c, ValueId a, ValueId b, bool transpose_a, bool transpose_b);
 ValueId make_expand(Import *c, ValueId x, int axis);        /* a dim of 1 before axis (axis = rank: at the end) */
 ValueId make_squeeze(Import *c, ValueId x, int axis);       /* drops that dim */

@@ -180,6 +180,8 @@ bool value_is_splat(const Graph *g, ValueId v, double x);
 
 /* Replaces every use of `from` (operands and region results) by `to`, which must dominate them. */
 void graph_replace_uses(Graph *g, ValueId from, ValueId to);
+/* Removes all that a region holds. */
+void graph_clear_region(Graph *g, RegionId r);
 /* Marks a node dead; it leaves the list at the next graph_sort. Its results must be unused. */
 void graph_remove(Graph *g, NodeId n);
 /* Drops dead nodes and sorts every region topologically (stable; a pass may append nodes anywhere and call this at its

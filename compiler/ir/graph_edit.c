@@ -20,8 +20,7 @@ void graph_replace_uses(Graph *g, ValueId from, ValueId to) {
     }
 }
 
-/* The regions of a dead node die with it. */
-static void remove_region(Graph *g, RegionId r) {
+void graph_clear_region(Graph *g, RegionId r) {
     for (uint32_t i = 0; i < region_at(g, r)->nodes.len; i++) {
         NodeId inner = region_at(g, r)->nodes.data[i];
         if (!node_at(g, inner)->dead) graph_remove(g, inner);
@@ -33,7 +32,7 @@ static void remove_region(Graph *g, RegionId r) {
 void graph_remove(Graph *g, NodeId id) {
     Node *n = node_at(g, id);
     n->dead = true;
-    for (uint32_t i = 0; i < n->n_regions; i++) remove_region(g, n->regions[i]);
+    for (uint32_t i = 0; i < n->n_regions; i++) graph_clear_region(g, n->regions[i]); /* they die with it */
 }
 
 uint32_t *graph_count_uses(const Graph *g, Arena *scratch) {

@@ -85,14 +85,16 @@ int64_t host_ints_at(Infer *c, const char *name, uint32_t k) {
     return a && a->kind == ATTR_INTS && k < a->n ? a->v.ints[k] : 1;
 }
 
-bool host_window(Infer *c, Dim in, int64_t kernel, int64_t stride, int64_t rate, Dim *out) {
-    if (kernel < 1 || stride < 1 || rate < 1 || kernel > (INT64_C(1) << 31) || rate > (INT64_C(1) << 31))
+bool host_window(Infer *c, Dim in, Dim kernel, int64_t stride, int64_t rate, Dim *out) {
+    const int64_t most = INT64_C(1) << 31;
+    if ((dim_is_const(kernel) && (kernel.value < 1 || kernel.value > most)) || stride < 1 || rate < 1 || rate > most)
         return infer_error(c, "window, stride or rate is out of range");
     DimTable *t = &c->g->dims;
     if (strcmp(node_string(c->n, "padding", "VALID"), "SAME") == 0) {
         *out = dim_ceildiv(t, in, stride);
     } else {
-        const Dim room = dim_max(t, dim_sub(t, in, dim_const((kernel - 1) * rate)), dim_const(0));
+        const Dim room =
+            dim_max(t, dim_sub(t, in, dim_mul(t, dim_sub(t, kernel, dim_const(1)), dim_const(rate))), dim_const(0));
         *out = dim_ceildiv(t, room, stride);
     }
     return true;

@@ -38,6 +38,6 @@ bool host_const_int(Infer *c, uint32_t i, uint32_t k, int64_t *out);
 /* Element k of an attribute of integers; 1 where there is none. */
 int64_t host_ints_at(Infer *c, const char *name, uint32_t k);
 /* Positions of a window along a dim, by the attribute `padding`. */
-bool host_window(Infer *c, Dim in, int64_t kernel, int64_t stride, int64_t rate, Dim *out);
+bool host_window(Infer *c, Dim in, Dim kernel, int64_t stride, int64_t rate, Dim *out);
 static const int64_t HOST_ANY = INT64_MAX;
 #endif

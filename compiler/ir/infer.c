@@ -13,6 +13,14 @@ bool infer_error(Infer *c, const char *format, ...) {
     return diag_error(c->d, c->n->name, c->n->tf_op ? c->n->tf_op : op_info(c->n->op)->text, "%s", message);
 }
 
+bool infer_unsupported(Infer *c, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *message = arena_vprintf(c->g->arena, format, args);
+    va_end(args);
+    return diag_unsupported(c->d, c->n->name, c->n->tf_op ? c->n->tf_op : op_info(c->n->op)->text, "%s", message);
+}
+
 void infer_set(Infer *c, uint32_t i, DType dtype, const Shape *shape) {
     Value *v = infer_out(c, i);
     v->dtype = dtype;

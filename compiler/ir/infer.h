@@ -38,4 +38,6 @@ static inline bool infer_at_limit(Dim d) {
     return dim_is_const(d) && (d.value == INT64_MAX || d.value == INT64_MIN);
 }
 bool infer_error(Infer *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The same for what has no implementation (exit 3). */
+bool infer_unsupported(Infer *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 #endif

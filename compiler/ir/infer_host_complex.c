@@ -55,7 +55,7 @@ bool hostinfer_complex_reduce(Infer *c) {
     const Tensor *axes = value_const(c->g, c->n->inputs[1]);
     const bool keep = node_int(c->n, "keep_dims", 0) != 0;
     bool reduced[MAX_RANK] = {false};
-    if (!axes) return infer_error(c, "its axes must be constant");
+    if (!axes) return infer_unsupported(c, "its axes are computed at run time; only constants are compiled here");
     for (int64_t i = 0, n = tensor_count(axes); i < n; i++) {
         const int axis = host_axis(c, tensor_get_i64(axes, i), x->rank);
         if (axis < 0) return false;
@@ -94,7 +94,7 @@ bool hostinfer_conjugate_transpose(Infer *c) {
     for (int i = 0; i < x->rank; i++) {
         int64_t p;
         if (!host_const_int(c, 1, (uint32_t)i, &p) || p < 0 || p >= x->rank)
-            return infer_error(c, "its permutation must be a constant one");
+            return infer_unsupported(c, "its permutation is computed at run time; only a constant is compiled here");
         s.dims[i] = x->dims[p];
     }
     return host_set(c, 0, host_type(c, 0), &s);

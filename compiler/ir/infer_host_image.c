@@ -21,8 +21,8 @@ bool hostinfer_max_pool_with_argmax(Infer *c) {
     if (!host_arity(c, 1, 2) || !host_rank(c, 0, 4)) return false;
     Shape s = *host_shape(c, 0);
     for (int i = 1; i < 3; i++) {
-        if (!host_window(c, s.dims[i], host_ints_at(c, "ksize", (uint32_t)i), host_ints_at(c, "strides", (uint32_t)i),
-                         1, &s.dims[i]))
+        if (!host_window(c, s.dims[i], dim_const(host_ints_at(c, "ksize", (uint32_t)i)),
+                         host_ints_at(c, "strides", (uint32_t)i), 1, &s.dims[i]))
             return false;
     }
     host_set(c, 0, host_type(c, 0), &s);
@@ -35,7 +35,7 @@ bool hostinfer_extract_patches(Infer *c) {
     Dim depth = s.dims[s.rank - 1];
     for (int i = 1; i < s.rank - 1; i++) {
         const int64_t k = host_ints_at(c, "ksizes", (uint32_t)i);
-        if (!host_window(c, s.dims[i], k, host_ints_at(c, "strides", (uint32_t)i),
+        if (!host_window(c, s.dims[i], dim_const(k), host_ints_at(c, "strides", (uint32_t)i),
                          host_ints_at(c, "rates", (uint32_t)i), &s.dims[i]))
             return false;
         depth = dim_mul(&c->g->dims, depth, dim_const(k));
@@ -49,8 +49,7 @@ bool hostinfer_dilation2d(Infer *c) {
     Shape s = *host_shape(c, 0);
     for (int i = 1; i < 3; i++) {
         const Dim k = host_dim(c, 1, i - 1);
-        if (!dim_is_const(k)) return infer_error(c, "its filter must have a known size");
-        if (!host_window(c, s.dims[i], k.value, host_ints_at(c, "strides", (uint32_t)i),
+        if (!host_window(c, s.dims[i], k, host_ints_at(c, "strides", (uint32_t)i),
                          host_ints_at(c, "rates", (uint32_t)i), &s.dims[i]))
             return false;
     }

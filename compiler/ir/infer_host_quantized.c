@@ -47,8 +47,8 @@ bool hostinfer_quantized_avg_pool(Infer *c) {
         host_ints_at(c, "strides", 3) != 1)
         return infer_error(c, "pools over batch or channels");
     for (int i = 1; i < 3; i++) {
-        if (!host_window(c, s.dims[i], host_ints_at(c, "ksize", (uint32_t)i), host_ints_at(c, "strides", (uint32_t)i),
-                         1, &s.dims[i]))
+        if (!host_window(c, s.dims[i], dim_const(host_ints_at(c, "ksize", (uint32_t)i)),
+                         host_ints_at(c, "strides", (uint32_t)i), 1, &s.dims[i]))
             return false;
     }
     return host_set(c, 0, host_type(c, 0), &s) && range_results(c, 1);

@@ -80,7 +80,11 @@ bool hostinfer_unique(Infer *c) {
     int64_t given;
     const Shape *x = host_shape(c, 0);
     if (c->n->n_inputs > 1 && shape_count(host_shape(c, 1)) != 0) {
-        if (!host_const_int(c, 1, 0, &given)) return infer_error(c, "its axis must be a constant");
+        if (!host_const_int(c, 1, 0, &given)) {
+            if (x->rank != 1)
+                return infer_unsupported(c, "its axis is computed at run time; only a constant is compiled here");
+            given = 0; /* the only one that there is */
+        }
         axis = host_axis(c, given, x->rank);
         if (axis < 0) return false;
     } else if (!host_rank(c, 0, 1)) {

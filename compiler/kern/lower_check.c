@@ -34,8 +34,8 @@ void lower_node_checks(Lower *l, NodeId n) {
     if (l->g->dims.too_complex) {
         const Node *node = lower_node(l, n);
         l->g->dims.too_complex = false;
-        diag_error(l->d, node->name, node->tf_op,
-                   "whether its sizes fit is too complex to be checked; give the model fixed input shapes");
+        diag_unsupported(l->d, node->name, node->tf_op,
+                         "whether its sizes fit is too complex to be checked; give the model fixed input shapes");
         l->failed = true;
         return;
     }

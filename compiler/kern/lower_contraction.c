@@ -329,7 +329,7 @@ static bool conv_node(Lower *l, NodeId id) {
         pixels_in = dim_mul(t, pixels_in, g.in[i]);
         pixels_out = dim_mul(t, pixels_out, g.out[i]);
     }
-    g.channels = x->shape.dims[rank - 1].value;
+    g.channels = w->shape.dims[spatial].value * g.groups; /* the image's may be a symbol, which a check settles */
     g.filters = w->shape.dims[rank - 1].value;
     int64_t group_channels = g.channels / g.groups, group_filters = g.filters / g.groups;
     Dim images = x->shape.dims[0];

@@ -132,8 +132,9 @@ bool ref_slice(RefCall *c) {
     ref_ints(c, "strides", stride, MAX_RANK);
     ref_strides(in->rank, in->dims, walk);
     for (int i = 0; i < in->rank; i++)
-        if (out->dims[i] == 0 && stride[i] == 1 && (begin[i] < 0 || begin[i] > in->dims[i]))
-            return ref_error(c, "the slice begins at %lld, outside of dimension %d", (long long)begin[i], i);
+        if (stride[i] == 1 && (begin[i] < 0 || begin[i] > in->dims[i] - out->dims[i]))
+            return ref_error(c, "the slice [%lld, +%lld) leaves dimension %d of size %lld", (long long)begin[i],
+                             (long long)out->dims[i], i, (long long)in->dims[i]);
     if (tensor_count(out) == 0) return true;
     for (int i = 0; i < in->rank; i++) {
         const int64_t last = begin[i] + (out->dims[i] - 1) * stride[i];
