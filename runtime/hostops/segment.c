@@ -7,18 +7,25 @@
 
 typedef enum { SEGMENT_SUM, SEGMENT_MEAN, SEGMENT_SQRT_N, SEGMENT_PROD, SEGMENT_MIN, SEGMENT_MAX } SegmentKind;
 
-static double join_real(SegmentKind k, double a, double x) {
-    switch (k) {
-    case SEGMENT_PROD:
-        return a * x;
-    case SEGMENT_MIN:
-        return x < a || isnan(x) ? x : a;
-    case SEGMENT_MAX:
-        return x > a || isnan(x) ? x : a;
-    default:
-        return a + x;
+/* acc[0..n) and a row of x: what the kind makes of them; the first row of a segment begins it. A NaN stays. */
+#define JOIN_ROW(name, type)                                                                                           \
+    static void name(SegmentKind kind, bool first, double *restrict acc, const type *restrict x, int64_t n) {          \
+        if (first) {                                                                                                   \
+            for (int64_t k = 0; k < n; k++) acc[k] = (double)x[k];                                                     \
+        } else if (kind == SEGMENT_PROD) {                                                                             \
+            for (int64_t k = 0; k < n; k++) acc[k] *= (double)x[k];                                                    \
+        } else if (kind == SEGMENT_MIN) {                                                                              \
+            for (int64_t k = 0; k < n; k++)                                                                            \
+                acc[k] = acc[k] <= (double)x[k] || acc[k] != acc[k] ? acc[k] : (double)x[k];                           \
+        } else if (kind == SEGMENT_MAX) {                                                                              \
+            for (int64_t k = 0; k < n; k++)                                                                            \
+                acc[k] = acc[k] >= (double)x[k] || acc[k] != acc[k] ? acc[k] : (double)x[k];                           \
+        } else {                                                                                                       \
+            for (int64_t k = 0; k < n; k++) acc[k] += (double)x[k];                                                    \
+        }                                                                                                              \
     }
-}
+JOIN_ROW(join_f32, float)
+JOIN_ROW(join_f64, double)
 
 static TfoptComplex join_complex(SegmentKind k, bool first, TfoptComplex a, TfoptComplex x) {
     return first ? x : k == SEGMENT_PROD ? a * x : a + x;
@@ -66,6 +73,13 @@ typedef struct {
     const TfoptTensor *ids, *gathered; /* gathered: row numbers of the data, or NULL */
 } Segments;
 
+/* n elements from `first` on as doubles: where they lie, or in `space`. */
+static const double *row_of_reals(const TfoptTensor *t, int64_t first, int64_t n, double *space) {
+    if (t->dtype == TFOPT_F64) return (const double *)t->data + first;
+    for (int64_t k = 0; k < n; k++) space[k] = tfopt_real_at(t, first + k);
+    return space;
+}
+
 /* Output dims: segments, then the data's dims from `skip` on. */
 static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t skip) {
     const TfoptTensor *t = &call->inputs[0];
@@ -79,8 +93,9 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
     const bool is_unsigned = t->dtype == TFOPT_U64;
     TfoptComplex *cacc = tfopt_call_alloc(call, cells + 1, is_complex ? sizeof *cacc : sizeof(double));
     double *acc = (double *)(void *)cacc;
+    double *reals_row = tfopt_call_alloc(call, s->inner + 1, sizeof *reals_row);
     int64_t *counts = tfopt_call_zeroed(call, s->segments + 1, sizeof *counts), *iacc = (int64_t *)(void *)cacc;
-    if (!acc || !counts) return tfopt_no_memory(call);
+    if (!acc || !counts || !reals_row) return tfopt_no_memory(call);
     int64_t previous = 0;
     for (int64_t r = 0; r < s->rows; r++) {
         const int64_t id = tfopt_int_at(s->ids, r);
@@ -95,33 +110,43 @@ static int32_t reduce_segments(TfoptHostCall *call, const Segments *s, int32_t s
             return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "index %lld is not in [0, %lld)", (long long)row,
                                    (long long)t->dims[0]);
         const bool first = counts[id]++ == 0;
+        if (t->dtype == TFOPT_F32) {
+            join_f32(s->kind, first, acc + id * s->inner, (const float *)t->data + row * s->inner, s->inner);
+            continue;
+        }
+        if (reals) {
+            const double *x = row_of_reals(t, row * s->inner, s->inner, reals_row);
+            join_f64(s->kind, first, acc + id * s->inner, x, s->inner);
+            continue;
+        }
         for (int64_t k = 0; k < s->inner; k++) {
             const int64_t at = id * s->inner + k, from = row * s->inner + k;
             if (is_complex)
                 cacc[at] = join_complex(s->kind, first, cacc[at], tfopt_complex_at(t, from));
-            else if (reals)
-                acc[at] = first ? tfopt_real_at(t, from) : join_real(s->kind, acc[at], tfopt_real_at(t, from));
             else
                 iacc[at] =
                     first ? tfopt_int_at(t, from) : join_int(s->kind, is_unsigned, iacc[at], tfopt_int_at(t, from));
         }
     }
-    for (int64_t i = 0; i < cells; i++) {
-        const int64_t count = counts[i / s->inner];
-        if (is_complex) {
-            TfoptComplex v = count ? cacc[i] : empty_real(t, s->kind, s->unsorted);
-            if (count && s->kind == SEGMENT_MEAN) v /= (double)count;
-            if (count && s->kind == SEGMENT_SQRT_N) v /= sqrt((double)count);
-            tfopt_set_complex(&call->outputs[0], i, v);
-        } else if (reals) {
-            double v = count ? acc[i] : empty_real(t, s->kind, s->unsorted);
-            if (count && s->kind == SEGMENT_MEAN) v /= (double)count;
-            if (count && s->kind == SEGMENT_SQRT_N) v /= sqrt((double)count);
-            tfopt_set_real(&call->outputs[0], i, v);
-        } else {
-            int64_t v = count ? iacc[i] : empty_int(t, s->kind, s->unsorted);
-            if (count && s->kind == SEGMENT_MEAN) v /= count;
-            tfopt_set_int(&call->outputs[0], i, v);
+    for (int64_t id = 0; id < s->segments; id++) {
+        const int64_t count = counts[id];
+        const double divisor = s->kind == SEGMENT_MEAN && count     ? (double)count
+                               : s->kind == SEGMENT_SQRT_N && count ? sqrt((double)count)
+                                                                    : 1;
+        for (int64_t i = id * s->inner; i < (id + 1) * s->inner; i++) {
+            if (is_complex) {
+                const TfoptComplex v = count ? cacc[i] : empty_real(t, s->kind, s->unsorted);
+                tfopt_set_complex(&call->outputs[0], i, v / divisor);
+            } else if (reals) {
+                const double v = count ? acc[i] : empty_real(t, s->kind, s->unsorted);
+                if (t->dtype == TFOPT_F32)
+                    ((float *)call->outputs[0].data)[i] = (float)(v / divisor);
+                else
+                    tfopt_set_real(&call->outputs[0], i, v / divisor);
+            } else {
+                const int64_t v = count ? iacc[i] : empty_int(t, s->kind, s->unsorted);
+                tfopt_set_int(&call->outputs[0], i, s->kind == SEGMENT_MEAN && count ? v / count : v);
+            }
         }
     }
     return TFOPT_OK;

@@ -1,5 +1,5 @@
 /* Picking elements: Where, TopK, NthElement, InTopK, binary searches, InvertPermutation. */
-#include "hostops/host.h"
+#include "hostops/order.h"
 #include <math.h>
 #include <string.h>
 
@@ -19,27 +19,52 @@ static bool is_true(const TfoptTensor *t, int64_t i) {
     }
 }
 
+/* Flat positions of true elements. */
+#define TRUE_POSITIONS(type)                                                                                           \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        positions[count] = i;                                                                                          \
+        count += ((const type *)t->data)[i] != 0;                                                                      \
+    }
+
 int32_t tfopt_host_where(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const int64_t n = tfopt_elements(t);
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) count += is_true(t, i);
+    int64_t count = 0, *positions = tfopt_call_alloc(call, n + 1, sizeof *positions);
+    if (!positions) return tfopt_no_memory(call);
+    if (t->dtype == TFOPT_BOOL) {
+        TRUE_POSITIONS(uint8_t)
+    } else if (t->dtype == TFOPT_F32) {
+        TRUE_POSITIONS(float)
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            positions[count] = i;
+            count += is_true(t, i);
+        }
+    }
     const int64_t dims[2] = {count, t->rank};
     int64_t *out = tfopt_host_output(call, 0, 2, dims);
     if (!out) return tfopt_no_memory(call);
-    for (int64_t i = 0; i < n; i++) {
-        if (!is_true(t, i)) continue;
-        int64_t rest = i;
-        for (int32_t d = t->rank - 1; d >= 0; d--) {
-            out[d] = rest % t->dims[d];
-            rest /= t->dims[d];
+    int64_t rest[TFOPT_MAX_RANK] = {0}, row = 0; /* indices of the row that elements from `row` on are in */
+    for (int64_t i = 0; i < count; i++, out += t->rank) {
+        const int32_t last = t->rank - 1;
+        if (last < 0) break;
+        const int64_t size = t->dims[last];
+        if (i == 0 || positions[i] - row >= size) {
+            int64_t line = positions[i] / size;
+            row = line * size;
+            for (int32_t d = last - 1; d >= 0; d--) {
+                rest[d] = line % t->dims[d];
+                line /= t->dims[d];
+            }
         }
-        out += t->rank;
+        for (int32_t d = 0; d < last; d++) out[d] = rest[d];
+        out[last] = positions[i] - row;
     }
     return TFOPT_OK;
 }
 
-/* ---- order of elements: floats by value, 64-bit integers exactly */
+/* ---- order of elements: floats by value, 64-bit integers exactly. Rows with a NaN, which has no place in an order,
+ * are compared one by one. */
 typedef struct {
     const TfoptTensor *t;
     int64_t first; /* of the row */
@@ -122,14 +147,19 @@ int32_t tfopt_host_top_k(TfoptHostCall *call) {
         return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "input must have at least k = %lld columns", (long long)k);
     TfoptTensor shape = *t;
     shape.dims[t->rank - 1] = k;
+    const bool few = k < n / 8;
     int64_t *heap = tfopt_call_alloc(call, k + 1, sizeof *heap);
-    if (!tfopt_output_like(call, 0, &shape) || !tfopt_output_like(call, 1, &shape) || !heap)
+    TfoptOrdered *space = tfopt_call_alloc(call, few ? k + 1 : 2 * n + 1, sizeof *space);
+    if (!tfopt_output_like(call, 0, &shape) || !tfopt_output_like(call, 1, &shape) || !heap || !space)
         return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
-        top_of_row(&(Row){t, r * n}, n, k, heap);
+        const TfoptOrdered *sorted =
+            few ? tfopt_order_top(t, r * n, n, k, space) ? space : NULL : tfopt_order_sort(t, r * n, n, true, space);
+        if (!sorted) top_of_row(&(Row){t, r * n}, n, k, heap);
         for (int64_t i = 0; i < k; i++) {
-            copy_element(&call->outputs[0], r * k + i, t, r * n + heap[i]);
-            tfopt_set_int(&call->outputs[1], r * k + i, heap[i]);
+            const int64_t index = sorted ? sorted[i].index : heap[i];
+            copy_element(&call->outputs[0], r * k + i, t, r * n + index);
+            tfopt_set_int(&call->outputs[1], r * k + i, index);
         }
     }
     return TFOPT_OK;
@@ -145,8 +175,14 @@ int32_t tfopt_host_nth_element(TfoptHostCall *call) {
                                (long long)size);
     const bool reverse = tfopt_call_int(call, "reverse", 0) != 0;
     int64_t *order = tfopt_call_alloc(call, size, sizeof *order);
-    if (!tfopt_host_output(call, 0, t->rank - 1, t->dims) || !order) return tfopt_no_memory(call);
+    TfoptOrdered *space = tfopt_call_alloc(call, 2 * size, sizeof *space);
+    if (!tfopt_host_output(call, 0, t->rank - 1, t->dims) || !order || !space) return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
+        const TfoptOrdered *sorted = tfopt_order_sort(t, r * size, size, reverse, space);
+        if (sorted) {
+            copy_element(&call->outputs[0], r, t, r * size + sorted[n].index);
+            continue;
+        }
         for (int64_t i = 0; i < size; i++) order[i] = i;
         if (!tfopt_sort_indices(call, size, order, reverse ? greater_first : smaller_first, &(Row){t, r * size}))
             return tfopt_no_memory(call);
@@ -181,37 +217,41 @@ int32_t tfopt_host_in_top_k(TfoptHostCall *call) {
 
 /* ---- binary searches */
 
-/* First position whose element is >= x, or > x with `upper`. */
-static int64_t bound(const TfoptTensor *sorted, int64_t first, int64_t n, const TfoptTensor *values, int64_t v,
-                     bool upper) {
-    int64_t low = 0, high = n;
-    const bool reals = tfopt_is_float_type(sorted->dtype);
-    while (low < high) {
-        const int64_t middle = low + (high - low) / 2;
-        bool right;
-        if (reals) {
-            const double a = tfopt_real_at(sorted, first + middle), x = tfopt_real_at(values, v);
-            right = upper ? !(x < a) : a < x;
-        } else {
-            const int64_t a = tfopt_int_at(sorted, first + middle), x = tfopt_int_at(values, v);
-            right = upper ? a <= x : a < x;
-        }
-        if (right)
-            low = middle + 1;
-        else
-            high = middle;
+/* First position of sorted a[0..n) whose element is >= x, or > x with `upper`. */
+#define BOUND(name, type)                                                                                              \
+    static int64_t name(const type *a, int64_t n, type x, bool upper) {                                                \
+        int64_t low = 0;                                                                                               \
+        while (n > 0) {                                                                                                \
+            const int64_t half = n / 2;                                                                                \
+            const bool right = upper ? !(x < a[low + half]) : a[low + half] < x;                                       \
+            low = right ? low + half + 1 : low;                                                                        \
+            n = right ? n - half - 1 : half;                                                                           \
+        }                                                                                                              \
+        return low;                                                                                                    \
     }
-    return low;
-}
+BOUND(bound_f32, float)
+BOUND(bound_f64, double)
+BOUND(bound_s64, int64_t)
 
 static int32_t search_sorted(TfoptHostCall *call, bool upper) {
     const TfoptTensor *sorted = &call->inputs[0], *values = &call->inputs[1];
     if (sorted->rank != 2 || values->rank != 2 || sorted->dims[0] != values->dims[0])
         return tfopt_invalid(call, "sorted_inputs and values must be matrices of as many rows");
     if (!tfopt_output_like(call, 0, values)) return tfopt_no_memory(call);
-    const int64_t n = sorted->dims[1], m = values->dims[1], count = tfopt_elements(values);
-    for (int64_t i = 0; i < count; i++)
-        tfopt_set_int(&call->outputs[0], i, bound(sorted, i / m * n, n, values, i, upper));
+    const int64_t n = sorted->dims[1], m = values->dims[1], rows = sorted->dims[0];
+    const bool single = sorted->dtype == TFOPT_F32, reals = tfopt_is_float_type(sorted->dtype);
+    const void *a = single  ? (const void *)tfopt_as_f32(call, sorted)
+                    : reals ? (const void *)tfopt_as_f64(call, sorted)
+                            : (const void *)tfopt_as_s64(call, sorted);
+    if (!a) return tfopt_no_memory(call);
+    for (int64_t row = 0; row < rows; row++) {
+        for (int64_t i = row * m; i < (row + 1) * m; i++) {
+            const int64_t at = single ? bound_f32((const float *)a + row * n, n, (float)tfopt_real_at(values, i), upper)
+                               : reals ? bound_f64((const double *)a + row * n, n, tfopt_real_at(values, i), upper)
+                                       : bound_s64((const int64_t *)a + row * n, n, tfopt_int_at(values, i), upper);
+            tfopt_set_int(&call->outputs[0], i, at);
+        }
+    }
     return TFOPT_OK;
 }
 
@@ -228,18 +268,11 @@ int32_t tfopt_host_bucketize(TfoptHostCall *call) {
     int32_t *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
     const int64_t n = tfopt_elements(t), buckets = boundaries ? boundaries->n : 0;
-    for (int64_t i = 0; i < n; i++) {
-        const double x = tfopt_real_at(t, i);
-        int64_t low = 0, high = buckets; /* upper bound, boundaries as float as TensorFlow keeps them */
-        while (low < high) {
-            const int64_t middle = (low + high) / 2;
-            if (x < (double)(float)boundaries->v.floats[middle])
-                high = middle;
-            else
-                low = middle + 1;
-        }
-        out[i] = (int32_t)low;
-    }
+    double *bounds = tfopt_call_alloc(call, buckets + 1, sizeof *bounds);
+    if (!bounds) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < buckets; i++)
+        bounds[i] = (double)(float)boundaries->v.floats[i]; /* as TensorFlow keeps them */
+    for (int64_t i = 0; i < n; i++) out[i] = (int32_t)bound_f64(bounds, buckets, tfopt_real_at(t, i), true);
     return TFOPT_OK;
 }
 
