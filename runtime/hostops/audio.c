@@ -1,7 +1,8 @@
 /* Audio front ends: DecodeWav, EncodeWav, AudioSpectrogram, Mfcc; and the greedy CTC decoder at their other end. */
-#include "hostops/complex.h"
+#include "hostops/fft.h"
 #include "hostops/text.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
@@ -92,27 +93,9 @@ int32_t tfopt_host_encode_wav(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
-/* In place, n a power of two, roots[k] = exp(-2 pi i k / n). */
-static void power_of_two_fft(TfoptComplex *x, int64_t n, const TfoptComplex *roots) {
-    for (int64_t i = 1, j = 0; i < n; i++) {
-        int64_t bit = n >> 1;
-        for (; j & bit; bit >>= 1) j ^= bit;
-        j ^= bit;
-        if (i < j) {
-            const TfoptComplex swap = x[i];
-            x[i] = x[j];
-            x[j] = swap;
-        }
-    }
-    for (int64_t half = 1; half < n; half *= 2) {
-        for (int64_t i = 0; i < n; i += 2 * half) {
-            for (int64_t k = 0; k < half; k++) {
-                const TfoptComplex u = x[i + k], v = x[i + k + half] * roots[k * (n / (2 * half))];
-                x[i + k] = u + v;
-                x[i + k + half] = u - v;
-            }
-        }
-    }
+static void axis_free(void *state) {
+    tfopt_fft_axis_end(state);
+    free(state);
 }
 
 /* input [samples, channels] -> [channels, frames, bins] */
@@ -128,19 +111,31 @@ int32_t tfopt_host_audio_spectrogram(TfoptHostCall *call) {
                   frames = samples < window ? 0 : 1 + (samples - window) / stride, bins = n / 2 + 1,
                   dims[3] = {channels, frames, bins};
     float *out = tfopt_host_output(call, 0, 3, dims);
-    TfoptComplex *x = tfopt_call_alloc(call, n, sizeof *x), *roots = tfopt_call_alloc(call, n, sizeof *roots);
+    if (!*call->state) {
+        *call->state = calloc(1, sizeof(TfoptFftAxis));
+        *call->free_state = axis_free;
+    }
+    TfoptFftAxis *axis = *call->state;
     double *hann = tfopt_call_alloc(call, window, sizeof *hann);
-    if (!out || !x || !roots || !hann) return tfopt_no_memory(call);
+    if (!out || !hann || !axis || !tfopt_fft_axis_plan(axis, n, true)) return tfopt_no_memory(call);
+    const int64_t most = n < 1 << 15 ? 8 : 1; /* frames that are transformed at once */
+    double *re = tfopt_call_alloc(call, most * (n + 2 + tfopt_fft_work(axis->plan)), sizeof *re);
+    if (!re) return tfopt_no_memory(call);
     for (int64_t i = 0; i < window; i++) hann[i] = 0.5 - 0.5 * cos(2 * PI * (double)i / (double)window);
-    for (int64_t k = 0; k < n; k++)
-        roots[k] = CMPLX(cos(2 * PI * (double)k / (double)n), -sin(2 * PI * (double)k / (double)n));
-    for (int64_t c = 0; c < channels; c++) {
-        for (int64_t f = 0; f < frames; f++) {
-            for (int64_t i = 0; i < n; i++)
-                x[i] = i < window ? tfopt_real_at(t, (f * stride + i) * channels + c) * hann[i] : 0;
-            power_of_two_fft(x, n, roots);
+    for (int64_t first = 0; first < channels * frames; first += most) {
+        const int64_t lanes = channels * frames - first < most ? channels * frames - first : most;
+        double *im = re + (n / 2 + 1) * lanes, *parts[2] = {re, im};
+        memset(re, 0, (size_t)((n + 2) * lanes) * sizeof *re);
+        for (int64_t l = 0; l < lanes; l++) {
+            const int64_t c = (first + l) / frames, f = (first + l) % frames;
+            for (int64_t i = 0; i < window; i++)
+                parts[i % 2][i / 2 * lanes + l] = tfopt_real_at(t, (f * stride + i) * channels + c) * hann[i];
+        }
+        tfopt_fft_lines(axis->plan, lanes, re, im, im + (n / 2 + 1) * lanes);
+        tfopt_fft_split(axis, lanes, re, im);
+        for (int64_t l = 0; l < lanes; l++) {
             for (int64_t k = 0; k < bins; k++) {
-                const double power = creal(x[k]) * creal(x[k]) + cimag(x[k]) * cimag(x[k]);
+                const double a = re[k * lanes + l], b = im[k * lanes + l], power = a * a + b * b;
                 *out++ = (float)(squared ? power : sqrt(power));
             }
         }
@@ -170,8 +165,12 @@ int32_t tfopt_host_mfcc(TfoptHostCall *call) {
     if (last_bin >= (double)bins) return tfopt_invalid(call, "upper_frequency_limit is over half the sample rate");
     const int64_t start = (int64_t)first_bin, end = (int64_t)last_bin;
     int64_t *band = tfopt_call_alloc(call, bins, sizeof *band);
-    double *weight = tfopt_call_alloc(call, bins, sizeof *weight), *sum = tfopt_call_alloc(call, bands, sizeof *sum);
-    if (!tfopt_host_output(call, 0, 3, dims) || !band || !weight || !sum) return tfopt_no_memory(call);
+    double *weight = tfopt_call_alloc(call, bins, sizeof *weight), *sum = tfopt_call_alloc(call, bands, sizeof *sum),
+           *cosine = tfopt_call_alloc(call, coefficients * bands, sizeof *cosine);
+    if (!tfopt_host_output(call, 0, 3, dims) || !band || !weight || !sum || !cosine) return tfopt_no_memory(call);
+    for (int64_t i = 0; i < coefficients * bands; i++)
+        cosine[i] =
+            sqrt(2.0 / (double)bands) * cos((double)(i / bands) * PI / (double)bands * ((double)(i % bands) + 0.5));
     for (int64_t i = start, k = 0; i <= end && i < bins; i++) {
         const double mel = to_mel((double)i * hz);
         while (k < bands && mel_low + spacing * (double)(k + 1) < mel) k++;
@@ -185,11 +184,10 @@ int32_t tfopt_host_mfcc(TfoptHostCall *call) {
             if (band[i] >= 0) sum[band[i]] += part;
             if (band[i] + 1 < bands) sum[band[i] + 1] += v - part;
         }
+        for (int64_t k = 0; k < bands; k++) sum[k] = log(fmax(sum[k], 1e-12));
         for (int64_t c = 0; c < coefficients; c++) {
             double v = 0;
-            for (int64_t k = 0; k < bands; k++)
-                v += sqrt(2.0 / (double)bands) * cos((double)c * PI / (double)bands * ((double)k + 0.5)) *
-                     log(fmax(sum[k], 1e-12));
+            for (int64_t k = 0; k < bands; k++) v += cosine[c * bands + k] * sum[k];
             tfopt_set_real(&call->outputs[0], frame * coefficients + c, v);
         }
     }

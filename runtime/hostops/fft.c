@@ -10,54 +10,21 @@ enum { MAX_LANES = 8, TILE = 16, MANY = 1 << 15 /* numbers that a group of lines
 
 typedef enum { FFT_FORWARD, FFT_INVERSE, FFT_REAL, FFT_REAL_INVERSE } FftKind;
 
-/* What a step keeps from run to run: for each axis the plan and, where half a plan does a real transform, exp(-2 pi i k
-   / n), k = 0..n/2. */
+/* What a step keeps from run to run. */
 typedef struct {
-    TfoptFftPlan *plan;
-    double *root_re, *root_im;
-    int64_t n;
-    bool halved;
-} Axis;
-typedef struct {
-    Axis axes[3];
+    TfoptFftAxis axes[3];
 } Plans;
 
-/* Length of the complex lines that the plan transforms, and how many of them make a group. */
-static int64_t complex_length(const Axis *a) {
-    return a->halved ? a->n / 2 : a->n;
-}
-
-static int64_t group_lanes(const Axis *a) {
+static int64_t group_lanes(const TfoptFftAxis *a) {
     int64_t lanes = MAX_LANES;
-    while (lanes > 1 && lanes * complex_length(a) > MANY) lanes /= 2;
+    while (lanes > 1 && lanes * tfopt_fft_complex_length(a) > MANY) lanes /= 2;
     return lanes;
-}
-
-static void axis_end(Axis *a) {
-    free(a->plan);
-    free(a->root_re);
-    *a = (Axis){0};
 }
 
 static void plans_end(void *state) {
     Plans *p = state;
-    for (int32_t i = 0; i < 3; i++) axis_end(&p->axes[i]);
+    for (int32_t i = 0; i < 3; i++) tfopt_fft_axis_end(&p->axes[i]);
     free(p);
-}
-
-static bool axis_plan(Axis *a, int64_t n, bool real) {
-    const bool halved = real && n % 2 == 0;
-    if (a->plan && a->n == n && a->halved == halved) return true;
-    axis_end(a);
-    a->plan = tfopt_fft_plan(halved ? n / 2 : n);
-    a->n = n;
-    a->halved = halved;
-    if (!a->plan || !halved) return a->plan;
-    a->root_re = malloc((size_t)(n + 2) * sizeof *a->root_re);
-    if (!a->root_re) return false;
-    a->root_im = a->root_re + n / 2 + 1;
-    for (int64_t k = 0; k <= n / 2; k++) tfopt_fft_root(k, n, &a->root_re[k], &a->root_im[k]);
-    return true;
 }
 
 /* ---- elements of lines: element i of lane l is at[l] + i * step of the tensor (at < 0: a line of zeros), [i * lanes +
@@ -132,7 +99,7 @@ static void store_pairs(const Lines *l, int64_t n, const double *re, const doubl
 /* ---- real lines by complex ones */
 
 /* Real numbers: of even length as pairs, of odd length with zeros between. */
-static void load_real(const Axis *a, const Lines *l, int64_t count, double *re, double *im) {
+static void load_real(const TfoptFftAxis *a, const Lines *l, int64_t count, double *re, double *im) {
     const int64_t lanes = l->lanes;
     if (a->halved) {
         load_pairs(l, count / 2, a->n / 2, re, im);
@@ -144,64 +111,6 @@ static void load_real(const Axis *a, const Lines *l, int64_t count, double *re, 
     for (int64_t i = 0; i < a->n; i++) {
         for (int64_t k = 0; k < lanes; k++)
             re[i * lanes + k] = i < count && l->at[k] >= 0 ? tfopt_real_at(l->t, l->at[k] + i) : 0;
-    }
-}
-
-/* The half spectrum of a real line from the transform z of its pairs, in place: x has room for n/2 + 1. With e and o
-   the transforms of the even and odd elements, z = e + i o and x[k] = e[k] + w^k o[k]. */
-static void split_spectrum(const Axis *a, int64_t lanes, double *re, double *im) {
-    const int64_t m = a->n / 2;
-    memcpy(re + m * lanes, re, (size_t)lanes * sizeof *re);
-    memcpy(im + m * lanes, im, (size_t)lanes * sizeof *im);
-    for (int64_t k = 0; k < m - k; k++) {
-        const double wr = a->root_re[k], wi = a->root_im[k];
-        double *restrict ar = re + k * lanes, *restrict ai = im + k * lanes, *restrict br = re + (m - k) * lanes,
-                         *restrict bi = im + (m - k) * lanes;
-        for (int64_t l = 0; l < lanes; l++) {
-            const double even_r = (ar[l] + br[l]) / 2, even_i = (ai[l] - bi[l]) / 2;
-            const double odd_r = (ai[l] + bi[l]) / 2, odd_i = (br[l] - ar[l]) / 2;
-            const double turned_r = odd_r * wr - odd_i * wi, turned_i = odd_r * wi + odd_i * wr;
-            ar[l] = even_r + turned_r;
-            ai[l] = even_i + turned_i;
-            br[l] = even_r - turned_r;
-            bi[l] = turned_i - even_i;
-        }
-    }
-    for (int64_t l = 0; l < lanes && m % 2 == 0; l++) im[m / 2 * lanes + l] = -im[m / 2 * lanes + l];
-}
-
-/* The inverse of split_spectrum. Imaginary parts of the first and, in even lengths, the last are no part of a real
- * line. */
-static void join_spectrum(const Axis *a, int64_t lanes, double *re, double *im) {
-    const int64_t n = a->n, m = n / 2;
-    memset(im, 0, (size_t)lanes * sizeof *im);
-    if (!a->halved) { /* the missing half is the conjugate of the other */
-        for (int64_t k = 1; k <= m; k++) {
-            for (int64_t l = 0; l < lanes; l++) {
-                re[(n - k) * lanes + l] = re[k * lanes + l];
-                im[(n - k) * lanes + l] = -im[k * lanes + l];
-            }
-        }
-        return;
-    }
-    memset(im + m * lanes, 0, (size_t)lanes * sizeof *im);
-    for (int64_t k = 0; k < m - k; k++) {
-        const double wr = a->root_re[k], wi = -a->root_im[k];
-        double *restrict ar = re + k * lanes, *restrict ai = im + k * lanes, *restrict br = re + (m - k) * lanes,
-                         *restrict bi = im + (m - k) * lanes;
-        for (int64_t l = 0; l < lanes; l++) { /* everything twice as large */
-            const double even_r = ar[l] + br[l], even_i = ai[l] - bi[l], turned_r = ar[l] - br[l],
-                         turned_i = ai[l] + bi[l];
-            const double odd_r = turned_r * wr - turned_i * wi, odd_i = turned_r * wi + turned_i * wr;
-            ar[l] = even_r - odd_i;
-            ai[l] = even_i + odd_r;
-            br[l] = even_r + odd_i;
-            bi[l] = odd_r - even_i;
-        }
-    }
-    for (int64_t l = 0; l < lanes && m % 2 == 0; l++) {
-        re[m / 2 * lanes + l] *= 2;
-        im[m / 2 * lanes + l] *= -2;
     }
 }
 
@@ -229,10 +138,11 @@ static int64_t line_begin(const Box *b, const int64_t *over, int32_t rank, int32
 }
 
 /* Transforms every line of `to` along the axis; what `from` lacks is zero. buffer: re, im and work space of a group. */
-static void transform_axis(const Axis *a, FftKind kind, Box from, Box to, int32_t rank, int32_t axis, double *buffer) {
+static void transform_axis(const TfoptFftAxis *a, FftKind kind, Box from, Box to, int32_t rank, int32_t axis,
+                           double *buffer) {
     int64_t lines = 1;
     for (int32_t k = 0; k < rank; k++) lines *= k == axis ? 1 : to.dims[k];
-    const int64_t n = a->n, complex_n = complex_length(a), wanted = kind == FFT_REAL_INVERSE ? n / 2 + 1 : n;
+    const int64_t n = a->n, complex_n = tfopt_fft_complex_length(a), wanted = kind == FFT_REAL_INVERSE ? n / 2 + 1 : n;
     const int64_t count = from.dims[axis] < wanted ? from.dims[axis] : wanted;
     const bool inverse = kind == FFT_INVERSE || kind == FFT_REAL_INVERSE;
     const double scale = inverse ? 1.0 / (double)n : 1;
@@ -251,12 +161,12 @@ static void transform_axis(const Axis *a, FftKind kind, Box from, Box to, int32_
             load_real(a, &in, count, re, im);
         else
             load_pairs(&in, count, wanted, re, im);
-        if (kind == FFT_REAL_INVERSE) join_spectrum(a, lanes, re, im);
+        if (kind == FFT_REAL_INVERSE) tfopt_fft_join(a, lanes, re, im);
         if (inverse)
             tfopt_fft_lines(a->plan, lanes, im, re, work);
         else
             tfopt_fft_lines(a->plan, lanes, re, im, work);
-        if (kind == FFT_REAL && a->halved) split_spectrum(a, lanes, re, im);
+        if (kind == FFT_REAL && a->halved) tfopt_fft_split(a, lanes, re, im);
         if (kind == FFT_REAL_INVERSE && !a->halved) {
             for (int64_t i = 0; i < n * lanes; i++) tfopt_set_real(to.t, out.at[i % lanes] + i / lanes, re[i] * scale);
         } else {
@@ -296,14 +206,11 @@ static int32_t fft(TfoptHostCall *call, int32_t axes, FftKind kind) {
         *call->free_state = plans_end;
     }
     for (int32_t i = 0; i < axes; i++) {
-        Axis *a = &plans->axes[i];
+        TfoptFftAxis *a = &plans->axes[i];
         const bool last = i == axes - 1;
         const int64_t length = last && real ? tfopt_int_at(&call->inputs[1], i) : middle[i + 1];
-        if (!axis_plan(a, length, real && last)) {
-            axis_end(a);
-            return tfopt_no_memory(call);
-        }
-        const int64_t doubles = group_lanes(a) * (2 * (complex_length(a) + 1) + tfopt_fft_work(a->plan));
+        if (!tfopt_fft_axis_plan(a, length, real && last)) return tfopt_no_memory(call);
+        const int64_t doubles = group_lanes(a) * (2 * (tfopt_fft_complex_length(a) + 1) + tfopt_fft_work(a->plan));
         work_doubles = doubles > work_doubles ? doubles : work_doubles;
     }
     double *buffer = tfopt_call_alloc(call, work_doubles, sizeof *buffer);

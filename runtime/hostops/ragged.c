@@ -159,6 +159,17 @@ int32_t tfopt_host_ragged_to_sparse(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
+/* Fills `bytes` bytes with copies of a pattern, which goes in without rest: what is there is copied behind itself. */
+static void repeat(char *to, uint64_t bytes, const void *pattern, uint64_t pattern_bytes) {
+    if (bytes == 0) return;
+    memcpy(to, pattern, pattern_bytes);
+    for (uint64_t done = pattern_bytes; done < bytes;) {
+        const uint64_t more = done < bytes - done ? done : bytes - done;
+        memcpy(to + done, to, more);
+        done += more;
+    }
+}
+
 /* (shape, values, default, partitions…), partition types FIRST_DIM_SIZE, VALUE_ROWIDS, ROW_SPLITS, ROW_LENGTHS */
 int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
     const TfoptTensor *wanted = &call->inputs[0], *values = &call->inputs[1], *missing = &call->inputs[2];
@@ -217,22 +228,27 @@ int32_t tfopt_host_ragged_to_tensor(TfoptHostCall *call) {
                   default_size = tfopt_elements(missing);
     if (inner != tfopt_dims_product(values->dims, 1, values->rank) || (default_size != 1 && default_size != inner))
         return tfopt_invalid(call, "values or default do not fit the shape");
-    for (int64_t i = 0; i < count; i++) {
-        int64_t rest = i / (inner ? inner : 1), at[TFOPT_MAX_RANK];
-        for (int32_t k = depth; k >= 0; k--) {
+    if (count == 0) return TFOPT_OK;
+    const uint64_t size = tfopt_dtype_bytes(values->dtype), piece = (uint64_t)inner * size;
+    const int64_t width = dims[depth], lines = tfopt_dims_product(dims, 0, depth);
+    const int64_t *starts = splits[depth - 1];
+    for (int64_t line = 0; line < lines; line++) {
+        int64_t rest = line, at[TFOPT_MAX_RANK];
+        for (int32_t k = depth - 1; k >= 0; k--) {
             at[k] = rest % dims[k];
             rest /= dims[k];
         }
         int64_t row = at[0];
         bool inside = row < rows[0];
-        for (int32_t d = 0; d < depth && inside; d++) {
+        for (int32_t d = 0; d < depth - 1 && inside; d++) {
             inside = at[d + 1] < splits[d][row + 1] - splits[d][row];
             row = splits[d][row] + at[d + 1];
         }
-        if (inside)
-            tfopt_copy_element(out, i, values, row * inner + i % inner);
-        else
-            tfopt_copy_element(out, i, missing, default_size == 1 ? 0 : i % inner);
+        const int64_t length = inside ? starts[row + 1] - starts[row] : 0, kept = length < width ? length : width;
+        char *to = (char *)out->data + (uint64_t)(line * width) * piece;
+        if (kept) memcpy(to, (const char *)values->data + (uint64_t)starts[row] * piece, (uint64_t)kept * piece);
+        repeat(to + (uint64_t)kept * piece, (uint64_t)(width - kept) * piece, missing->data,
+               (uint64_t)default_size * size);
     }
     return TFOPT_OK;
 }

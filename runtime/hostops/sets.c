@@ -1,5 +1,6 @@
 /* Sets and distances over the last dimension: EditDistance and the set operations of dense and sparse tensors. */
 #include "hostops/complex.h"
+#include "hostops/order.h"
 #include "hostops/sparse.h"
 #include "hostops/text.h"
 #include <math.h>
@@ -69,33 +70,39 @@ typedef struct {
     int64_t n;
 } Set;
 
-static bool value_less(const void *context, int64_t a, int64_t b) {
-    const TfoptTensor *t = context;
-    if (t->dtype == TFOPT_STRING) {
-        const TfoptString x = tfopt_strings(t)[a], y = tfopt_strings(t)[b];
-        const int order = memcmp(x.data, y.data, x.size < y.size ? x.size : y.size);
-        return order ? order < 0 : x.size < y.size;
+/* Order of two elements: negative, zero or positive. */
+static int compare_elements(const TfoptTensor *a, int64_t i, const TfoptTensor *b, int64_t j) {
+    if (a->dtype == TFOPT_STRING) {
+        const TfoptString x = tfopt_strings(a)[i], y = tfopt_strings(b)[j];
+        const uint64_t shorter = x.size < y.size ? x.size : y.size;
+        const int order = shorter ? memcmp(x.data, y.data, shorter) : 0;
+        return order ? order : (x.size > y.size) - (x.size < y.size);
     }
-    return tfopt_int_at(t, a) < tfopt_int_at(t, b);
+    const int64_t x = tfopt_int_at(a, i), y = tfopt_int_at(b, j);
+    return (x > y) - (x < y);
+}
+
+static bool value_less(const void *context, int64_t a, int64_t b) {
+    return compare_elements(context, a, context, b) < 0;
 }
 
 static bool make_set(TfoptHostCall *call, const TfoptTensor *values, int64_t from, int64_t to, Set *out) {
     int64_t *items = tfopt_call_alloc(call, to - from + 1, sizeof *items), n = 0;
     if (!items) return false;
-    for (int64_t i = from; i < to; i++) items[i - from] = i;
-    if (!tfopt_sort_indices(call, to - from, items, value_less, values)) return false;
+    if (values->dtype == TFOPT_STRING) {
+        for (int64_t i = from; i < to; i++) items[i - from] = i;
+        if (!tfopt_sort_indices(call, to - from, items, value_less, values)) return false;
+    } else {
+        TfoptOrdered *space = tfopt_call_alloc(call, 2 * (to - from) + 1, sizeof *space);
+        if (!space) return false;
+        const TfoptOrdered *sorted = tfopt_order_sort(values, from, to - from, false, space);
+        for (int64_t i = 0; i < to - from; i++) items[i] = sorted ? from + sorted[i].index : from + i;
+    }
     for (int64_t i = 0; i < to - from; i++) {
         if (n == 0 || !equal_elements(values, items[n - 1], values, items[i])) items[n++] = items[i];
     }
     *out = (Set){values, items, n};
     return true;
-}
-
-static bool contains(const Set *s, const TfoptTensor *values, int64_t item) {
-    for (int64_t i = 0; i < s->n; i++) {
-        if (equal_elements(s->values, s->items[i], values, item)) return true;
-    }
-    return false;
 }
 
 /* A dense tensor as a sparse one with every element. */
@@ -139,30 +146,20 @@ static int32_t set_operation(TfoptHostCall *call, const TfoptSparse *a, const Tf
         group_range(b, group, &at_b, &b0, &b1);
         if (!make_set(call, a->values, a0, a1, &sa) || !make_set(call, b->values, b0, b1, &sb))
             return tfopt_no_memory(call);
-        /* What is kept of each side, merged in ascending order. */
-        int64_t i = 0, j = 0;
-        for (;;) {
-            while (i < sa.n && (kind == 1 || (kind == 0 && contains(&sb, sa.values, sa.items[i])) ||
-                                (kind == 2 && !contains(&sb, sa.values, sa.items[i]))))
-                i++;
-            while (j < sb.n && (kind == 0 || kind == 2 || contains(&sa, sb.values, sb.items[j]))) j++;
-            if (i >= sa.n && j >= sb.n) break;
-            bool left = i < sa.n;
-            if (left && j < sb.n) {
-                TfoptTensor pair = values; /* compare across the sides */
-                uint64_t two[4];
-                pair.data = two;
-                tfopt_copy_element(&pair, 0, sa.values, sa.items[i]);
-                tfopt_copy_element(&pair, 1, sb.values, sb.items[j]);
-                left = value_less(&pair, 0, 1);
+        /* Both sides in ascending order: what only one of them has, or both. */
+        for (int64_t i = 0, j = 0; i < sa.n || j < sb.n;) {
+            const int order = i >= sa.n   ? 1
+                              : j >= sb.n ? -1
+                                          : compare_elements(sa.values, sa.items[i], sb.values, sb.items[j]);
+            const bool kept = order < 0 ? kind == 0 || kind == 3 : order > 0 ? kind == 1 || kind == 3 : kind >= 2;
+            if (kept) {
+                for (int32_t k = 0; k + 1 < rank; k++) indices[n * rank + k] = group[k];
+                indices[n * rank + rank - 1] = count++;
+                tfopt_copy_element(&values, n++, order <= 0 ? sa.values : sb.values,
+                                   order <= 0 ? sa.items[i] : sb.items[j]);
             }
-            for (int32_t k = 0; k + 1 < rank; k++) indices[n * rank + k] = group[k];
-            indices[n * rank + rank - 1] = count++;
-            tfopt_copy_element(&values, n++, left ? sa.values : sb.values, left ? sa.items[i] : sb.items[j]);
-            if (left)
-                i++;
-            else
-                j++;
+            i += order <= 0;
+            j += order >= 0;
         }
         if (count > longest) longest = count;
         for (int32_t k = rank - 2; k >= 0; k--) {

@@ -4,6 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+/* sum += x * n real elements of b, `step` apart. */
+static void add_scaled(const TfoptTensor *b, int64_t first, int64_t step, int64_t n, double x, double *restrict sum) {
+    if (b->dtype == TFOPT_F32 && step == 1) {
+        const float *restrict row = (const float *)b->data + first;
+        for (int64_t j = 0; j < n; j++) sum[j] += x * (double)row[j];
+        return;
+    }
+    for (int64_t j = 0; j < n; j++) sum[j] += x * tfopt_real_at(b, first + j * step);
+}
+
 int32_t tfopt_host_sparse_dense_matmul(TfoptHostCall *call) {
     TfoptSparse s;
     const int32_t status = tfopt_sparse_read(call, 0, &s);
@@ -15,18 +25,31 @@ int32_t tfopt_host_sparse_dense_matmul(TfoptHostCall *call) {
     const int64_t m = s.shape[adjoint_a], k = s.shape[!adjoint_a], n = b->dims[!adjoint_b];
     if (b->dims[adjoint_b] != k) return tfopt_invalid(call, "matrix sizes do not match");
     const int64_t dims[2] = {m, n};
-    TfoptComplex *sum = tfopt_call_zeroed(call, m * n + 1, sizeof *sum);
-    if (!sum || !tfopt_host_output(call, 0, 2, dims)) return tfopt_no_memory(call);
+    if (!tfopt_host_output(call, 0, 2, dims)) return tfopt_no_memory(call);
+    const bool reals = tfopt_is_float_type(b->dtype);
+    TfoptComplex *sum = tfopt_call_zeroed(call, m * n + 1, reals ? sizeof(double) : sizeof *sum);
+    double *real_sum = (double *)(void *)sum;
+    if (!sum) return tfopt_no_memory(call);
     for (int64_t i = 0; i < s.n; i++) {
         const int64_t row = s.indices[2 * i + adjoint_a], column = s.indices[2 * i + !adjoint_a];
+        const int64_t first = adjoint_b ? column : column * n, step = adjoint_b ? b->dims[1] : 1;
+        if (reals) {
+            add_scaled(b, first, step, n, tfopt_real_at(s.values, i), real_sum + row * n);
+            continue;
+        }
         TfoptComplex x = tfopt_complex_at(s.values, i);
         if (adjoint_a) x = conj(x);
         for (int64_t j = 0; j < n; j++) {
-            const TfoptComplex y = tfopt_complex_at(b, adjoint_b ? j * b->dims[1] + column : column * n + j);
+            const TfoptComplex y = tfopt_complex_at(b, first + j * step);
             sum[row * n + j] += x * (adjoint_b ? conj(y) : y);
         }
     }
-    for (int64_t i = 0; i < m * n; i++) tfopt_set_complex(&call->outputs[0], i, sum[i]);
+    for (int64_t i = 0; i < m * n; i++) {
+        if (reals)
+            tfopt_set_real(&call->outputs[0], i, real_sum[i]);
+        else
+            tfopt_set_complex(&call->outputs[0], i, sum[i]);
+    }
     return TFOPT_OK;
 }
 
