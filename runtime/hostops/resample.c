@@ -3,6 +3,7 @@
 #include "hostops/gradient.h"
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 static int64_t bound(int64_t v, int64_t limit) {
     return v < 0 ? 0 : v >= limit ? limit - 1 : v;
@@ -82,21 +83,22 @@ int32_t tfopt_host_resize_bicubic(TfoptHostCall *call) {
                    *columns = cubic_taps(call, w, ow, align_corners, half_pixel);
     const float *x = tfopt_as_f32(call, images);
     if (!rows || !columns || !x) return tfopt_no_memory(call);
-    for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
+    const int64_t row = w * channels;
+    float *line = tfopt_call_alloc(call, row, sizeof *line); /* rows put together: an output row's source */
+    if (!line) return tfopt_no_memory(call);
+    for (int64_t n = 0; n < images->dims[0]; n++, x += h * row) {
         for (int64_t i = 0; i < oh; i++) {
             const CubicTap *r = &rows[i];
+            const float *a = x + r->index[0] * row, *b = x + r->index[1] * row, *c = x + r->index[2] * row,
+                        *d = x + r->index[3] * row;
+            for (int64_t k = 0; k < row; k++)
+                line[k] = a[k] * r->weight[0] + b[k] * r->weight[1] + c[k] * r->weight[2] + d[k] * r->weight[3];
             for (int64_t j = 0; j < ow; j++) {
-                const CubicTap *c = &columns[j];
-                for (int64_t k = 0; k < channels; k++) {
-                    float v[4];
-                    for (int m = 0; m < 4; m++) {
-                        const float *p = x + c->index[m] * channels + k;
-                        const int64_t row = w * channels;
-                        v[m] = p[r->index[0] * row] * r->weight[0] + p[r->index[1] * row] * r->weight[1] +
-                               p[r->index[2] * row] * r->weight[2] + p[r->index[3] * row] * r->weight[3];
-                    }
-                    *out++ = v[0] * c->weight[0] + v[1] * c->weight[1] + v[2] * c->weight[2] + v[3] * c->weight[3];
-                }
+                const CubicTap *t = &columns[j];
+                const float *p = line + t->index[0] * channels, *q = line + t->index[1] * channels,
+                            *u = line + t->index[2] * channels, *v = line + t->index[3] * channels;
+                for (int64_t k = 0; k < channels; k++)
+                    *out++ = p[k] * t->weight[0] + q[k] * t->weight[1] + u[k] * t->weight[2] + v[k] * t->weight[3];
             }
         }
     }
@@ -145,6 +147,47 @@ static float covered(int64_t i, float from, float to, float scale) {
     return v + 1 > to ? to - v : 1.0f;
 }
 
+/* The source cells [first, first + n) that an output cell covers along an axis, and how much of each. */
+typedef struct {
+    int64_t first, n;
+    float *weights;
+} AreaTap;
+
+static AreaTap *area_taps(TfoptHostCall *call, int64_t in, int64_t out, float scale) {
+    AreaTap *taps = tfopt_call_alloc(call, out, sizeof *taps);
+    float *weights = tfopt_call_alloc(call, 2 * out + in + 2, sizeof *weights);
+    int64_t used = 0;
+    if (!taps || !weights) return NULL;
+    for (int64_t i = 0; i < out; i++) {
+        const float from = (float)i * scale, to = (float)(i + 1) * scale;
+        const int64_t first = (int64_t)floorf(from), end = scale > 0 ? (int64_t)ceilf(to) : 1;
+        taps[i] = (AreaTap){first, end > first ? end - first : 0, weights + used};
+        if (used + taps[i].n > 2 * out + in + 2) { /* sizes that floats do not tell apart */
+            taps[i].weights = tfopt_call_alloc(call, taps[i].n, sizeof *weights);
+            if (!taps[i].weights) return NULL;
+        } else {
+            used += taps[i].n;
+        }
+        for (int64_t k = 0; k < taps[i].n; k++) taps[i].weights[k] = covered(first + k, from, to, scale);
+    }
+    return taps;
+}
+
+/* What a source row adds to an output row. part: room for a cell. */
+static inline __attribute__((always_inline)) void area_row(const AreaTap *columns, int64_t n, const float *row,
+                                                           int64_t w, int64_t channels, float weight,
+                                                           float *restrict part, float *restrict out) {
+    for (int64_t j = 0; j < n; j++) {
+        for (int64_t k = 0; k < channels; k++) part[k] = 0;
+        for (int64_t c = 0; c < columns[j].n; c++) {
+            const float *cell = row + bound(columns[j].first + c, w) * channels;
+            const float share = columns[j].weights[c];
+            for (int64_t k = 0; k < channels; k++) part[k] += cell[k] * share;
+        }
+        for (int64_t k = 0; k < channels; k++) out[j * channels + k] += part[k] * weight;
+    }
+}
+
 int32_t tfopt_host_resize_area(TfoptHostCall *call) {
     int32_t status;
     float *out = resize_output(call, &status);
@@ -155,25 +198,26 @@ int32_t tfopt_host_resize_area(TfoptHostCall *call) {
     const bool align_corners = tfopt_call_int(call, "align_corners", 0) != 0;
     const float sy = resize_scale(h, oh, align_corners), sx = resize_scale(w, ow, align_corners),
                 factor = 1.0f / ((sy > 0 ? sy : 1) * (sx > 0 ? sx : 1));
+    const AreaTap *rows = area_taps(call, h, oh, sy), *columns = area_taps(call, w, ow, sx);
     const float *x = tfopt_as_f32(call, images);
-    if (!x) return tfopt_no_memory(call);
+    float *part = tfopt_call_alloc(call, channels, sizeof *part);
+    if (!x || !rows || !columns || !part) return tfopt_no_memory(call);
+    memset(out, 0, (size_t)tfopt_elements(result) * sizeof *out);
     for (int64_t n = 0; n < images->dims[0]; n++, x += h * w * channels) {
-        for (int64_t i = 0; i < oh; i++) {
-            const float y0 = (float)i * sy, y1 = (float)(i + 1) * sy;
-            for (int64_t j = 0; j < ow; j++) {
-                const float x0 = (float)j * sx, x1 = (float)(j + 1) * sx;
-                for (int64_t k = 0; k < channels; k++) {
-                    float sum = 0;
-                    for (int64_t r = (int64_t)floorf(y0), end = sy > 0 ? (int64_t)ceilf(y1) : 1; r < end; r++) {
-                        const float *row = x + bound(r, h) * w * channels + k;
-                        float part = 0;
-                        for (int64_t c = (int64_t)floorf(x0), last = sx > 0 ? (int64_t)ceilf(x1) : 1; c < last; c++)
-                            part += row[bound(c, w) * channels] * covered(c, x0, x1, sx);
-                        sum += part * covered(r, y0, y1, sy);
-                    }
-                    *out++ = sum * factor;
-                }
+        for (int64_t i = 0; i < oh; i++, out += ow * channels) {
+            for (int64_t r = 0; r < rows[i].n; r++) {
+                const float *row = x + bound(rows[i].first + r, h) * w * channels, weight = rows[i].weights[r];
+                float few[4]; /* images mostly have 1, 3 or 4 channels: loops that the compiler unrolls */
+                if (channels == 1)
+                    area_row(columns, ow, row, w, 1, weight, few, out);
+                else if (channels == 3)
+                    area_row(columns, ow, row, w, 3, weight, few, out);
+                else if (channels == 4)
+                    area_row(columns, ow, row, w, 4, weight, few, out);
+                else
+                    area_row(columns, ow, row, w, channels, weight, part, out);
             }
+            for (int64_t k = 0; k < ow * channels; k++) out[k] *= factor;
         }
     }
     return TFOPT_OK;

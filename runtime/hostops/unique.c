@@ -26,7 +26,21 @@ static bool is_short_real(int32_t dtype) {
     return dtype == TFOPT_F16 || dtype == TFOPT_BF16;
 }
 
+/* One integer spread over all bits. */
+static uint64_t spread(uint64_t v) {
+    v = (v ^ v >> 32) * 0xd6e8feb86659fd93u;
+    return v ^ v >> 32;
+}
+
 static uint64_t row_hash(const Rows *r, int64_t i) {
+    if (r->elements == 1 && r->dtype == TFOPT_S32) return spread(((const uint32_t *)(const void *)r->data)[i]);
+    if (r->elements == 1 && r->dtype == TFOPT_S64) return spread(((const uint64_t *)(const void *)r->data)[i]);
+    if (r->elements == 1 && r->dtype == TFOPT_F32) {
+        const float v = ((const float *)(const void *)r->data)[i] + 0.0f; /* -0 becomes 0 */
+        uint32_t bits;
+        memcpy(&bits, &v, sizeof bits);
+        return spread(bits);
+    }
     uint64_t h = 0xcbf29ce484222325u;
     const TfoptTensor t = {.data = (void *)(uintptr_t)r->data, .dtype = r->dtype};
     for (int64_t e = i * r->elements; e < (i + 1) * r->elements; e++) {
@@ -44,6 +58,12 @@ static uint64_t row_hash(const Rows *r, int64_t i) {
 }
 
 static bool row_equal(const Rows *a, int64_t i, const Rows *b, int64_t j) {
+    if (a->elements == 1 && a->dtype == TFOPT_S32)
+        return ((const uint32_t *)(const void *)a->data)[i] == ((const uint32_t *)(const void *)b->data)[j];
+    if (a->elements == 1 && a->dtype == TFOPT_S64)
+        return ((const uint64_t *)(const void *)a->data)[i] == ((const uint64_t *)(const void *)b->data)[j];
+    if (a->elements == 1 && a->dtype == TFOPT_F32)
+        return ((const float *)(const void *)a->data)[i] == ((const float *)(const void *)b->data)[j];
     const TfoptTensor ta = {.data = (void *)(uintptr_t)a->data, .dtype = a->dtype},
                       tb = {.data = (void *)(uintptr_t)b->data, .dtype = b->dtype};
     for (int64_t e = 0; e < a->elements; e++) {
@@ -63,25 +83,48 @@ static bool row_equal(const Rows *a, int64_t i, const Rows *b, int64_t j) {
     return true;
 }
 
-/* Open addressing over row numbers + 1. */
+/* Distinct rows by open addressing; grows with what it holds, so that a few rows stay near. */
 typedef struct {
-    int64_t *slots;
+    const Rows *rows;
+    int64_t *members, n; /* numbers of the rows it holds, in the order they came */
+    int64_t *slots;      /* place in members + 1; 0: free */
     uint64_t mask;
 } Table;
 
-static bool table_init(TfoptHostCall *call, Table *t, int64_t n) {
-    uint64_t size = 16;
-    while (size < (uint64_t)n * 2) size *= 2;
+static bool table_slots(TfoptHostCall *call, Table *t, uint64_t size) {
     t->mask = size - 1;
     t->slots = tfopt_call_zeroed(call, (int64_t)size, sizeof *t->slots);
     return t->slots;
 }
 
-/* The slot of row i of `rows`: where an equal row of `kept` is, or where it would go. */
-static int64_t *table_slot(const Table *t, const Rows *kept, const Rows *rows, int64_t i) {
+/* For at most `most` members out of `rows`. */
+static bool table_init(TfoptHostCall *call, Table *t, const Rows *rows, int64_t most) {
+    *t = (Table){.rows = rows, .members = tfopt_call_alloc(call, most + 1, sizeof *t->members)};
+    return t->members && table_slots(call, t, 64);
+}
+
+/* The slot of row i of `rows`: where an equal member is, or where it would go. */
+static int64_t *table_slot(const Table *t, const Rows *rows, int64_t i) {
     for (uint64_t at = row_hash(rows, i) & t->mask;; at = (at + 1) & t->mask) {
-        if (t->slots[at] == 0 || row_equal(kept, t->slots[at] - 1, rows, i)) return &t->slots[at];
+        if (t->slots[at] == 0 || row_equal(t->rows, t->members[t->slots[at] - 1], rows, i)) return &t->slots[at];
     }
+}
+
+/* The member that row i of the table's own rows is equal to, itself if there is none so far; -1: no memory. */
+static int64_t table_add(TfoptHostCall *call, Table *t, int64_t i) {
+    int64_t *slot = table_slot(t, t->rows, i);
+    if (*slot) return *slot - 1;
+    t->members[t->n] = i;
+    *slot = ++t->n;
+    if ((uint64_t)t->n > t->mask / 2) {
+        if (!table_slots(call, t, 4 * (t->mask + 1))) return -1;
+        for (int64_t k = 0; k < t->n; k++) { /* none are equal, but for NaN, which finds a free slot too */
+            uint64_t at = row_hash(t->rows, t->members[k]) & t->mask;
+            while (t->slots[at]) at = (at + 1) & t->mask;
+            t->slots[at] = k + 1;
+        }
+    }
+    return t->n - 1;
 }
 
 int32_t tfopt_host_unique(TfoptHostCall *call) {
@@ -108,23 +151,15 @@ int32_t tfopt_host_unique(TfoptHostCall *call) {
         rows.data = copy;
     }
     Table table;
-    int64_t *first = tfopt_call_alloc(call, n + 1, sizeof *first),
-            *counts = tfopt_call_zeroed(call, n + 1, sizeof *counts);
-    int64_t *number = tfopt_call_alloc(call, n + 1, sizeof *number);
-    if (!table_init(call, &table, n) || !first || !counts || !number || !tfopt_output_1d(call, 1, n))
-        return tfopt_no_memory(call);
-    int64_t found = 0;
+    int64_t *counts = tfopt_call_zeroed(call, n + 1, sizeof *counts);
+    if (!table_init(call, &table, &rows, n) || !counts || !tfopt_output_1d(call, 1, n)) return tfopt_no_memory(call);
     for (int64_t i = 0; i < n; i++) {
-        int64_t *slot = table_slot(&table, &rows, &rows, i);
-        if (*slot == 0) {
-            *slot = i + 1;
-            number[i] = found;
-            first[found++] = i;
-        }
-        const int64_t k = number[*slot - 1];
+        const int64_t k = table_add(call, &table, i);
+        if (k < 0) return tfopt_no_memory(call);
         counts[k]++;
         tfopt_set_int(&call->outputs[1], i, k);
     }
+    const int64_t found = table.n, *first = table.members;
     TfoptTensor shape = *t;
     shape.dims[axis] = found;
     char *out = tfopt_output_like(call, 0, &shape);
@@ -145,13 +180,12 @@ int32_t tfopt_host_list_diff(TfoptHostCall *call) {
     const Rows kept = {y->data, 1, size, y->dtype}, rows = {x->data, 1, size, x->dtype};
     Table table;
     int64_t *left = tfopt_call_alloc(call, x->dims[0] + 1, sizeof *left), n = 0;
-    if (!table_init(call, &table, y->dims[0]) || !left) return tfopt_no_memory(call);
+    if (!table_init(call, &table, &kept, y->dims[0]) || !left) return tfopt_no_memory(call);
     for (int64_t i = 0; i < y->dims[0]; i++) {
-        int64_t *slot = table_slot(&table, &kept, &kept, i);
-        if (*slot == 0) *slot = i + 1;
+        if (table_add(call, &table, i) < 0) return tfopt_no_memory(call);
     }
     for (int64_t i = 0; i < x->dims[0]; i++) {
-        if (*table_slot(&table, &kept, &rows, i) == 0) left[n++] = i;
+        if (*table_slot(&table, &rows, i) == 0) left[n++] = i;
     }
     char *out = tfopt_output_1d(call, 0, n);
     if (!out || !tfopt_output_1d(call, 1, n)) return tfopt_no_memory(call);

@@ -108,10 +108,10 @@ int32_t tfopt_host_scale_and_translate(TfoptHostCall *call) {
                 for (int64_t k = 0; k < w * channels; k++) line[k] += weight * from[k];
             }
             for (int64_t j = 0; j < dims[2]; j++, out += channels) {
-                for (int64_t k = 0; k < channels; k++) {
-                    out[k] = 0;
-                    for (int64_t s = 0; s < columns[j].n; s++)
-                        out[k] += columns[j].weights[s] * line[(columns[j].start + s) * channels + k];
+                memset(out, 0, (size_t)channels * sizeof *out);
+                for (int64_t s = 0; s < columns[j].n; s++) {
+                    const float *from = line + (columns[j].start + s) * channels, weight = columns[j].weights[s];
+                    for (int64_t k = 0; k < channels; k++) out[k] += weight * from[k];
                 }
             }
         }
