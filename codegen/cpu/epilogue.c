@@ -37,27 +37,66 @@ static EmitValue vector_at(Ctx *x, const Place *p, int i, int j, int64_t *out_di
     return offset_address(x, p->base, p->dtype, (Index){offset.v, 0});
 }
 
-static void store_vector(Ctx *x, const Place *p, int i, int j, EmitValue v, EmitValue mask) {
-    int64_t disp;
-    EmitValue to = vector_at(x, p, i, j, &disp);
-    if (offset_is_const(p->column_stride) && p->column_stride.c == 1) {
+/* Lane after lane `stride` elements apart. */
+static void store_lanes(Ctx *x, const Place *p, EmitValue to, int64_t disp, Index stride, EmitValue v, EmitValue mask) {
+    if (offset_is_const(stride) && stride.c == 1) {
         emit_store(x->e, to, disp, v, mask, 0);
         return;
     }
     EmitValue lane = emit_lane_index(x->e, (EmitType){DTYPE_S64, x->lanes});
-    EmitValue by = offset_emit(x, p->column_stride);
+    EmitValue by = offset_emit(x, stride);
     by = emit_broadcast(x->e, by, x->lanes);
     EmitValue offsets = emit_binary(x->e, EMIT_IMUL, lane, by);
     to = offset_address(x, to, p->dtype, offset_const(disp));
     emit_scatter(x->e, to, offsets, v, mask);
 }
 
+static void store_vector(Ctx *x, const Place *p, int i, int j, EmitValue v, EmitValue mask) {
+    int64_t disp;
+    EmitValue to = vector_at(x, p, i, j, &disp);
+    store_lanes(x, p, to, disp, p->column_stride, v, mask);
+}
+
 static EmitValue mask_of(const Tile *t, int column, EmitValue mask) {
     return column == t->vectors - 1 ? mask : (EmitValue){NULL};
 }
 
+/* One column, whose sums stand in the first lanes: rows become lanes, so that the expression is computed for all of
+   them at once. */
+static void narrow_store(Ctx *x, const Tile *t, Index batch, Index m, Index n) {
+    const Range any = {0, INT64_MAX};
+    Place p = place_of(x, batch, m, n);
+    EmitValue column = offset_emit(x, n);
+    eval_set_vector(x->eval, VAR_M, x->lanes);
+    eval_set_var(x->eval, VAR_N, column, any);
+    for (int first = 0; first < t->rows; first += x->lanes) {
+        const int live = t->rows - first < x->lanes ? t->rows - first : x->lanes;
+        EmitValue mask = {NULL}, sums = t->acc[first];
+        if (live < x->lanes) mask = emit_const_mask(x->e, x->lanes, live);
+        for (int i = 1; i < live; i++) {
+            EmitValue sum = emit_extract(x->e, t->acc[first + i], 0);
+            sums = emit_insert(x->e, sums, sum, i);
+        }
+        Index row = offset_add(x, m, offset_const(first));
+        EmitValue row_value = offset_emit(x, row);
+        eval_set_mask(x->eval, mask);
+        eval_set_var(x->eval, VAR_M, row_value, any);
+        eval_set_acc(x->eval, 0, sums);
+        EmitValue v = eval_value(x->eval, x->k->epilogue);
+        v = scalar_to_memory(x->e, v, p.dtype);
+        int64_t disp;
+        EmitValue to = vector_at(x, &p, first, 0, &disp);
+        store_lanes(x, &p, to, disp, p.row_stride, v, mask);
+    }
+    eval_set_vector(x->eval, VAR_N, x->lanes);
+}
+
 void epilogue_store(Ctx *x, const Tile *t, Index batch, Index m, Index n, EmitValue mask) {
     const Range any = {0, INT64_MAX};
+    if (is_narrow(x->c) && t->rows > 1) {
+        narrow_store(x, t, batch, m, n);
+        return;
+    }
     Place p = place_of(x, batch, m, n);
     for (int j = 0; j < t->vectors; j++) {
         EmitValue live = mask_of(t, j, mask);

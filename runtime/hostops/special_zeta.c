@@ -17,8 +17,8 @@ static const double bernoulli[] = {12.0,
                                    1.8152105401943546773e17,
                                    -7.1661652561756670113e18};
 
-/* By Euler-Maclaurin: nine terms at least, in f64 up to 9; then twelve of the series with Bernoulli's numbers. polygamma
-   is ±n! zeta(n + 1, x); a zeta that is subnormal counts as nothing. */
+/* By Euler-Maclaurin: nine terms at least, in f64 up to 9; then twelve of the series with Bernoulli's numbers.
+   polygamma is ±n! zeta(n + 1, x); a zeta that is subnormal counts as nothing. */
 #define ZETA(REAL, suffix, EPSILON, SMALLEST, FIRST)                                                                   \
     static REAL zeta##suffix(REAL s, REAL q) {                                                                         \
         if (s == 1) return INFINITY;                                                                                   \
@@ -33,7 +33,7 @@ static const double bernoulli[] = {12.0,
             a += 1;                                                                                                    \
             term = pow##suffix(a, -s);                                                                                 \
             sum += term;                                                                                               \
-            if (fabs##suffix(term / sum) < (EPSILON) / 2) return sum;                                                   \
+            if (fabs##suffix(term / sum) < (EPSILON) / 2) return sum;                                                  \
         }                                                                                                              \
         if (sum == 0) return 0; /* the order is infinite */                                                            \
         sum += term * a / (s - 1) - (REAL)0.5 * term;                                                                  \
@@ -43,7 +43,7 @@ static const double bernoulli[] = {12.0,
             term /= a;                                                                                                 \
             const REAL t = factor * term / (REAL)bernoulli[i];                                                         \
             sum += t;                                                                                                  \
-            if (fabs##suffix(t / sum) < (EPSILON) / 2) break;                                                           \
+            if (fabs##suffix(t / sum) < (EPSILON) / 2) break;                                                          \
             factor *= s + k + 1;                                                                                       \
             term /= a;                                                                                                 \
             k += 2;                                                                                                    \

@@ -1,7 +1,7 @@
 /* memory: opens, binds and runs a model again and again; at the n-th turn the n-th allocation fails, until a turn needs
-   fewer. Each turn must end with TFOPT_NO_MEMORY (a library that cannot be loaded: CANNOT_LOAD) or with the same answers
-   as ever, and give back all that it took; a session that had none for a run gives these answers in the next one.
-   usage: memory MODEL.so [INPUT=FILE]…  (files as programs made by tfoptc read them) [--threads N] */
+   fewer. Each turn must end with TFOPT_NO_MEMORY (a library that cannot be loaded: CANNOT_LOAD) or with the same
+   answers as ever, and give back all that it took; a session that had none for a run gives these answers in the next
+   one. usage: memory MODEL.so [INPUT=FILE]…  (files as programs made by tfoptc read them) [--threads N] */
 #include "main/values.h"
 
 #include <dlfcn.h>
