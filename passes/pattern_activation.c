@@ -1,5 +1,6 @@
 /* pattern_activation: activations written out in arithmetic become the scalar op that computes them at once. Swish,
    hard-swish and gelu stay what they are: kernels evaluate whole expressions, and the constants are the model's own.
+   So does log(1 + exp(x)): it is infinite where softplus is not.
    needs: canonical form      keeps: shapes, order */
 #include "rewrite.h"
 
@@ -12,9 +13,10 @@ static ValueId one_more(const Rewriter *w, ValueId v) {
                : (ValueId){0};
 }
 
-/* 1 / (1 + exp(-x)) */
+/* 1 / (1 + exp(-x)); exp overflows where the quotient is next to nothing, except in f16 */
 static ValueId rule_sigmoid(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id);
+    if (value_at(w->g, n->outputs[0])->dtype == DTYPE_F16) return (ValueId){0};
     ValueId power = value_is_splat(w->g, n->inputs[0], 1) ? one_more(w, n->inputs[1]) : (ValueId){0};
     const Node *exp = power.i ? match_only(w, power, OP_EXP) : NULL,
                *neg = exp ? match_only(w, exp->inputs[0], OP_NEG) : NULL;
@@ -22,16 +24,6 @@ static ValueId rule_sigmoid(Rewriter *w, NodeId id) {
     rewrite_takes(w, n->inputs[1]);
     rewrite_takes(w, power);
     return insert_unary(w, OP_SIGMOID, neg->inputs[0], n->name);
-}
-
-/* log(1 + exp(x)), log1p(exp(x)): without their overflow */
-static ValueId rule_softplus(Rewriter *w, NodeId id) {
-    const Node *n = node_at(w->g, id);
-    ValueId power = n->op == OP_LOG ? one_more(w, n->inputs[0]) : n->inputs[0];
-    const Node *exp = power.i ? match_only(w, power, OP_EXP) : NULL;
-    if (!exp) return (ValueId){0};
-    rewrite_takes(w, power);
-    return insert_unary(w, OP_SOFTPLUS, exp->inputs[0], n->name);
 }
 
 /* exp(x) - 1 */
@@ -45,8 +37,6 @@ static ValueId rule_expm1(Rewriter *w, NodeId id) {
 
 static const Rule rules[] = {
     {"sigmoid", OP_DIV, 0, rule_sigmoid},
-    {"softplus", OP_LOG, 0, rule_softplus},
-    {"softplus", OP_LOG1P, 0, rule_softplus},
     {"expm1", OP_ADD, 0, rule_expm1},
 };
 

@@ -1,6 +1,7 @@
-/* pattern_softmax: softmax and its logarithm written out with exp, reduce and div, with and without the maximum taken
-   away first, by quotient or by the reciprocal of the sum, or by log-sum-exp; over the last axis, or over another where
-   bringing that to the end moves nothing.      needs: canonical form, after cse      keeps: shapes, order */
+/* pattern_softmax: softmax and its logarithm written out with exp, reduce and div, the maximum taken away first, by
+   quotient or by the reciprocal of the sum, or by log-sum-exp; over the last axis, or over another where bringing that
+   to the end moves nothing. Without the maximum exp overflows where softmax does not, and the logarithm of a softmax
+   that is zero is infinite: those stay.      needs: canonical form, after cse      keeps: shapes, order */
 #include "rewrite.h"
 
 #include <string.h>
@@ -15,13 +16,13 @@ static ValueId reduced_along(const Graph *g, ValueId v, const char *kind, int *o
     return n->inputs[0];
 }
 
-/* x of x - max(x) along the axis, or v itself */
+/* x of x - max(x) along the axis, else {0} */
 static ValueId without_maximum(const Graph *g, ValueId v, int axis) {
     const Node *difference = match(g, v, OP_SUB);
     int along = 0;
-    if (!difference) return v;
+    if (!difference) return (ValueId){0};
     ValueId x = reduced_along(g, difference->inputs[1], "max", &along);
-    return x.i && along == axis && x.i == difference->inputs[0].i ? x : v;
+    return x.i && along == axis && x.i == difference->inputs[0].i ? x : (ValueId){0};
 }
 
 /* Softmax, or its logarithm, of x along an axis that is last, or is followed by dims of size 1, or was last before the
@@ -50,8 +51,10 @@ static ValueId softmax_of(Rewriter *w, NodeId id, ValueId power, ValueId sum) {
     int axis = 0;
     ValueId summed = exp ? reduced_along(w->g, sum, "sum", &axis) : (ValueId){0};
     if (!summed.i || summed.i != power.i) return (ValueId){0};
+    ValueId x = without_maximum(w->g, exp->inputs[0], axis);
+    if (!x.i) return x;
     rewrite_takes(w, sum);
-    return insert_along(w, OP_SOFTMAX, without_maximum(w->g, exp->inputs[0], axis), axis, n->name);
+    return insert_along(w, OP_SOFTMAX, x, axis, n->name);
 }
 
 static ValueId rule_softmax(Rewriter *w, NodeId id) {
@@ -85,8 +88,10 @@ static ValueId rule_log_softmax(Rewriter *w, NodeId id) {
     int axis = 0;
     ValueId z = log_sum_of(w->g, n->inputs[1], &axis);
     if (!z.i || z.i != n->inputs[0].i) return (ValueId){0};
+    ValueId x = without_maximum(w->g, z, axis);
+    if (!x.i) return x;
     rewrite_takes(w, n->inputs[1]);
-    return insert_along(w, OP_LOG_SOFTMAX, without_maximum(w->g, z, axis), axis, n->name);
+    return insert_along(w, OP_LOG_SOFTMAX, x, axis, n->name);
 }
 
 /* x - (log(sum(exp(x - m))) + m), where m = max(x) */
@@ -104,18 +109,11 @@ static ValueId rule_log_sum_exp(Rewriter *w, NodeId id) {
     return (ValueId){0};
 }
 
-/* log(softmax(x)): without the logarithm of zero */
-static ValueId rule_log_of_softmax(Rewriter *w, NodeId id) {
-    const Node *n = node_at(w->g, id), *softmax = match_only(w, n->inputs[0], OP_SOFTMAX);
-    return softmax ? insert_unary(w, OP_LOG_SOFTMAX, softmax->inputs[0], n->name) : (ValueId){0};
-}
-
 static const Rule rules[] = {
     {"softmax", OP_DIV, 0, rule_softmax},
     {"softmax", OP_MUL, 0, rule_softmax_product},
     {"log_softmax", OP_SUB, 0, rule_log_softmax},
     {"log_softmax", OP_SUB, 0, rule_log_sum_exp},
-    {"logarithm of softmax", OP_LOG, 0, rule_log_of_softmax},
 };
 
 bool pass_pattern_softmax(Unit *u) {

@@ -232,6 +232,7 @@ bool ref_pool(RefCall *c) {
     double *facc = NEW_ARRAY(c->arena, double, g.channels + 1);
     float *racc = (float *)(void *)facc;
     int64_t *iacc = (int64_t *)(void *)facc;
+    const int64_t sign_bit = x->dtype == DTYPE_U64 ? INT64_MIN : 0; /* compares as unsigned */
     int64_t at = 0;
     const int64_t cells = x->dims[0] * ref_product(0, 3, g.out);
     for (int64_t cell = 0; cell < cells; cell++, at += g.channels) {
@@ -261,7 +262,10 @@ bool ref_pool(RefCall *c) {
                                                                        : facc[i];
                     } else {
                         for (int64_t i = 0; i < g.channels; i++)
-                            iacc[i] = first ? s[i] : average ? iacc[i] + s[i] : s[i] > iacc[i] ? s[i] : iacc[i];
+                            iacc[i] = first                                      ? s[i]
+                                      : average                                  ? iacc[i] + s[i]
+                                      : (s[i] ^ sign_bit) > (iacc[i] ^ sign_bit) ? s[i]
+                                                                                 : iacc[i];
                     }
                 }
             }
