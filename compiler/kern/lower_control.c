@@ -145,12 +145,12 @@ static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const u
         placed[i] = shape_equal(from, to) && lower_place(l, region->results.data[i], results[i]);
     }
     bool ok = lower_region(l, r, block);
-    for (uint32_t i = 0; ok && i < region->results.len; i++) {
-        uint32_t from = lower_buffer(l, region->results.data[i]);
+    for (uint32_t i = 0; ok && i < region->results.len; i++)
         add_shape_sets(&end, &lower_value(l, node->outputs[i])->shape, &lower_value(l, region->results.data[i])->shape);
-        if (!placed[i]) lower_copy(l, results[i], from, n);
-    }
+    /* Sizes first: where a result is a part of a joined tensor, copying reserves all of that. */
     apply_sets(&end, n);
+    for (uint32_t i = 0; ok && i < region->results.len; i++)
+        if (!placed[i]) lower_copy(l, results[i], lower_buffer(l, region->results.data[i]), n);
     l->block = outer;
     return ok;
 }

@@ -137,7 +137,8 @@ bool tf_make_pool(TfMaker *m, const TfRow *row) {
     int spatial = strstr(row->op, "3D") ? 3 : 2;
     bool max = strncmp(row->op, "Max", 3) == 0;
     TfTensor x = image(m, "F", spatial);
-    if (strcmp(row->op, "MaxPoolV2") == 0 || x.rank < 0) return false;
+    if (strcmp(row->op, "MaxPoolV2") == 0 || x.rank < 0 || m->w->edges)
+        return false; /* the larger of NaN and a number depends on how windows are walked in TensorFlow */
     TfWindow w = pick_window(m, &x, spatial, false, max && spatial == 2);
     for (int i = 2; i < 10; i++) /* no window lies in padding alone */
         if (w.paddings[i] >= w.size[i / 2]) w.paddings[i] = w.size[i / 2] - 1;
