@@ -16,8 +16,8 @@ int32_t tfopt_host_string_join(TfoptHostCall *call) {
     }
     TfoptString *out = tfopt_output_like(call, 0, like);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(like); i < n; i++) {
-        TfoptText text = {.call = call};
         for (int32_t k = 0; k < call->n_inputs; k++) {
             const TfoptString s = tfopt_strings(&call->inputs[k])[call->inputs[k].rank ? i : 0];
             if (k) tfopt_text_add(&text, separator.data, separator.size);
@@ -54,6 +54,7 @@ int32_t tfopt_host_reduce_join(TfoptHostCall *call) {
     TfoptString *out = tfopt_host_output(call, 0, rank, dims);
     if (!out) return tfopt_no_memory(call);
     const int64_t count = tfopt_elements(&call->outputs[0]);
+    TfoptText text = {.call = call};
     for (int64_t i = 0; i < count; i++) {
         int64_t first = 0, rest = i;
         for (int32_t d = t->rank - 1; d >= 0; d--) {
@@ -61,7 +62,6 @@ int32_t tfopt_host_reduce_join(TfoptHostCall *call) {
             first += rest % t->dims[d] * strides[d];
             rest /= t->dims[d];
         }
-        TfoptText text = {.call = call};
         for (int64_t j = 0; j < joined; j++) { /* the axis given first is joined first */
             int64_t at = first;
             rest = j;
@@ -118,9 +118,11 @@ typedef struct {
     TfoptString *parts;
     int64_t *rows;
     int64_t n, capacity;
+    TfoptText text; /* what the parts are made in */
 } Parts;
 
-static bool add_part(Parts *p, int64_t row, const char *data, uint64_t size) {
+/* The part is what has been added to the text. */
+static bool take_part(Parts *p, int64_t row) {
     if (p->n == p->capacity) {
         const int64_t capacity = p->capacity ? p->capacity * 2 : 64;
         TfoptString *parts = tfopt_call_alloc(p->call, capacity, sizeof *parts);
@@ -134,12 +136,14 @@ static bool add_part(Parts *p, int64_t row, const char *data, uint64_t size) {
         p->rows = rows;
         p->capacity = capacity;
     }
-    char *copy = tfopt_call_alloc(p->call, (int64_t)size + 1, 1);
-    if (!copy) return false;
-    if (size) memcpy(copy, data, size);
     p->rows[p->n] = row;
-    p->parts[p->n++] = (TfoptString){copy, size};
-    return true;
+    p->parts[p->n++] = tfopt_text_take(&p->text);
+    return !p->text.failed;
+}
+
+static bool add_part(Parts *p, int64_t row, const char *data, uint64_t size) {
+    tfopt_text_add(&p->text, data, size);
+    return take_part(p, row);
 }
 
 static int32_t sparse_parts(TfoptHostCall *call, const Parts *p, int64_t rows) {
@@ -164,7 +168,7 @@ int32_t tfopt_host_string_split(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const TfoptString delimiter = tfopt_strings(&call->inputs[1])[0];
     const bool skip_empty = tfopt_call_int(call, "skip_empty", 1) != 0;
-    Parts p = {.call = call};
+    Parts p = {.call = call, .text = {.call = call}};
     const int64_t rows = tfopt_elements(t);
     for (int64_t r = 0; r < rows; r++) {
         const TfoptString s = tfopt_strings(t)[r];
@@ -193,7 +197,7 @@ int32_t tfopt_host_string_split_v2(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     const TfoptString separator = tfopt_strings(&call->inputs[1])[0];
     const int64_t most = tfopt_call_int(call, "maxsplit", -1), rows = tfopt_elements(t);
-    Parts p = {.call = call};
+    Parts p = {.call = call, .text = {.call = call}};
     for (int64_t r = 0; r < rows; r++) {
         const TfoptString s = tfopt_strings(t)[r];
         int64_t cuts = 0;
@@ -234,7 +238,7 @@ int32_t tfopt_host_string_ngrams(TfoptHostCall *call) {
     if (!widths || widths->kind != TFOPT_ATTR_INTS || rows < 0)
         return tfopt_invalid(call, "ngram_widths and data_splits are needed");
     if (!tfopt_output_1d(call, 1, rows + 1)) return tfopt_no_memory(call);
-    Parts p = {.call = call};
+    Parts p = {.call = call, .text = {.call = call}};
     tfopt_set_int(&call->outputs[1], 0, 0);
     for (int64_t r = 0; r < rows; r++) {
         const int64_t first = tfopt_int_at(splits, r), length = tfopt_int_at(splits, r + 1) - first;
@@ -256,16 +260,14 @@ int32_t tfopt_host_string_ngrams(TfoptHostCall *call) {
                 width = length + 2 * pad;
             }
             for (int64_t start = 0; start + width <= length + 2 * pad; start++) {
-                TfoptText text = {.call = call};
                 for (int64_t k = start; k < start + width; k++) {
                     const TfoptString s = k < pad             ? left
                                           : k >= pad + length ? right
                                                               : tfopt_strings(data)[first + k - pad];
-                    if (k > start) tfopt_text_add(&text, separator.data, separator.size);
-                    tfopt_text_add(&text, s.data, s.size);
+                    if (k > start) tfopt_text_add(&p.text, separator.data, separator.size);
+                    tfopt_text_add(&p.text, s.data, s.size);
                 }
-                const TfoptString made = tfopt_text_take(&text);
-                if (text.failed || !add_part(&p, r, made.data, made.size)) return tfopt_no_memory(call);
+                if (!take_part(&p, r)) return tfopt_no_memory(call);
             }
         }
         tfopt_set_int(&call->outputs[1], r + 1, p.n);

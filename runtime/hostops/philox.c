@@ -1,5 +1,6 @@
 /* Philox and the conversions from its words to uniform and normal numbers, as TensorFlow's CPU kernels do them: the
    same seeds give the same numbers up to rounding of sin, cos and log. */
+#include "hostops/clones.h"
 #include "hostops/random.h"
 #include <math.h>
 #include <stdlib.h>
@@ -18,6 +19,32 @@ void tfopt_philox_next(TfoptPhilox *p, uint32_t out[4]) {
     }
     memcpy(out, c, sizeof c);
     tfopt_philox_skip(p, 1);
+}
+
+/* The same, for blocks side by side. */
+TFOPT_CLONES static void rounds(uint32_t c[4][TFOPT_PHILOX_BLOCKS], uint32_t key0, uint32_t key1) {
+    for (int round = 0; round < 10; round++) {
+        for (int l = 0; l < TFOPT_PHILOX_BLOCKS; l++) {
+            const uint64_t a = (uint64_t)0xD2511F53u * c[0][l], b = (uint64_t)0xCD9E8D57u * c[2][l];
+            c[0][l] = (uint32_t)(b >> 32) ^ c[1][l] ^ key0;
+            c[1][l] = (uint32_t)b;
+            c[2][l] = (uint32_t)(a >> 32) ^ c[3][l] ^ key1;
+            c[3][l] = (uint32_t)a;
+        }
+        key0 += 0x9E3779B9u;
+        key1 += 0xBB67AE85u;
+    }
+}
+
+void tfopt_philox_words(TfoptPhilox *p, uint32_t out[4 * TFOPT_PHILOX_BLOCKS]) {
+    uint32_t c[4][TFOPT_PHILOX_BLOCKS];
+    for (int l = 0; l < TFOPT_PHILOX_BLOCKS; l++, tfopt_philox_skip(p, 1)) {
+        for (int i = 0; i < 4; i++) c[i][l] = p->counter[i];
+    }
+    rounds(c, p->key[0], p->key[1]);
+    for (int l = 0; l < TFOPT_PHILOX_BLOCKS; l++) {
+        for (int i = 0; i < 4; i++) out[4 * l + i] = c[i][l];
+    }
 }
 
 void tfopt_philox_skip(TfoptPhilox *p, uint64_t n) {
@@ -104,12 +131,14 @@ static int group_of_block(int32_t dtype, TfoptDistribution d, const uint32_t *w,
             for (int i = 0; i < 2; i++) out[i] = words_to_double(w[2 * i], w[2 * i + 1]);
         return 2;
     }
-    for (int i = 0; i < 4; i++) {
-        if (d == TFOPT_NORMAL) {
-            float f[2];
-            normal_floats(w[i & 2], w[(i & 2) + 1], f);
-            out[i] = (double)f[i & 1];
-        } else if (dtype == TFOPT_F16) {
+    for (int i = 0; i < 4 && d == TFOPT_NORMAL; i += 2) {
+        float f[2];
+        normal_floats(w[i], w[i + 1], f);
+        out[i] = (double)f[0];
+        out[i + 1] = (double)f[1];
+    }
+    for (int i = 0; i < 4 && d != TFOPT_NORMAL; i++) {
+        if (dtype == TFOPT_F16) {
             out[i] = (double)(w[i] & 0x3ffu) / 1024;
         } else if (dtype == TFOPT_BF16) {
             out[i] = (double)(w[i] & 0x7fu) / 128;
@@ -145,18 +174,29 @@ static int truncated_group(int32_t dtype, TfoptPhilox p, double *out) {
 void tfopt_random_fill(const TfoptTensor *t, TfoptDistribution distribution, const TfoptPhilox *start) {
     const int64_t n = tfopt_elements(t);
     TfoptPhilox p = *start;
-    for (int64_t i = 0; i < n;) {
-        double group[4];
-        int made;
-        if (distribution == TFOPT_TRUNCATED_NORMAL) {
-            made = truncated_group(t->dtype, p, group);
+    double group[4];
+    if (distribution == TFOPT_TRUNCATED_NORMAL) {
+        for (int64_t i = 0; i < n;) {
+            const int made = truncated_group(t->dtype, p, group);
             tfopt_philox_skip(&p, (uint64_t)made * 256 / 4);
-        } else {
-            uint32_t w[4];
-            tfopt_philox_next(&p, w);
-            made = group_of_block(t->dtype, distribution, w, group);
+            for (int k = 0; k < made && i < n; k++, i++) tfopt_set_real(t, i, group[k]);
         }
-        for (int k = 0; k < made && i < n; k++, i++) tfopt_set_real(t, i, group[k]);
+        return;
+    }
+    enum { WORDS = 4 * TFOPT_PHILOX_BLOCKS };
+    uint32_t words[WORDS];
+    for (int64_t i = 0; i < n;) {
+        tfopt_philox_words(&p, words);
+        if (t->dtype == TFOPT_F32 && distribution == TFOPT_UNIFORM) {
+            const int64_t count = n - i < WORDS ? n - i : WORDS;
+            for (int64_t k = 0; k < count; k++) ((float *)t->data)[i + k] = word_to_float(words[k]);
+            i += count;
+            continue;
+        }
+        for (int w = 0; w < WORDS && i < n; w += 4) {
+            const int made = group_of_block(t->dtype, distribution, words + w, group);
+            for (int k = 0; k < made && i < n; k++, i++) tfopt_set_real(t, i, group[k]);
+        }
     }
 }
 

@@ -61,16 +61,19 @@ static int32_t stateless(TfoptHostCall *call, TfoptDistribution d, bool v2) {
 
 /* Integers in [low, low + range), range 0 = all of them; 64-bit ones take two words. */
 static void fill_ints(const TfoptTensor *t, const TfoptPhilox *start, int64_t low, uint64_t range) {
-    TfoptStream s = {.philox = *start};
+    enum { WORDS = 4 * TFOPT_PHILOX_BLOCKS };
+    TfoptPhilox p = *start;
+    uint32_t words[WORDS];
     const int64_t n = tfopt_elements(t);
     const bool wide = tfopt_dtype_bytes(t->dtype) == 8;
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t w = tfopt_stream_word(&s);
-        if (wide) {
-            const uint64_t high = tfopt_stream_word(&s);
-            w |= high << 32;
+    for (int64_t i = 0; i < n;) {
+        tfopt_philox_words(&p, words);
+        for (int w = 0; w < WORDS && i < n; i++, w += wide ? 2 : 1) {
+            uint64_t v = words[w];
+            if (wide) v |= (uint64_t)words[w + 1] << 32;
+            if (range) v = wide || range >> 32 ? v % range : (uint32_t)v % (uint32_t)range;
+            tfopt_set_int(t, i, (int64_t)((uint64_t)low + v));
         }
-        tfopt_set_int(t, i, (int64_t)((uint64_t)low + (range ? w % range : w)));
     }
 }
 

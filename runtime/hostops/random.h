@@ -9,6 +9,9 @@ typedef struct {
 
 /* Four random words; the counter moves on by one. */
 void tfopt_philox_next(TfoptPhilox *p, uint32_t out[4]);
+/* The next blocks of four, which is what vectors are good for. */
+enum { TFOPT_PHILOX_BLOCKS = 16 };
+void tfopt_philox_words(TfoptPhilox *p, uint32_t out[4 * TFOPT_PHILOX_BLOCKS]);
 /* Moves the counter on by n blocks of four words. */
 void tfopt_philox_skip(TfoptPhilox *p, uint64_t n);
 /* Two uniform or normal numbers from the next block. */

@@ -13,8 +13,8 @@ static int32_t each_string(TfoptHostCall *call, StringFn *f) {
     const TfoptTensor *t = &call->inputs[0];
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
-        TfoptText text = {.call = call};
         if (!f(call, tfopt_strings(t)[i], &text)) return TFOPT_INVALID_ARGUMENT;
         if (text.failed) return tfopt_no_memory(call);
         out[i] = tfopt_text_take(&text);
@@ -50,18 +50,19 @@ static uint32_t change_case(uint32_t c, bool upper) {
 
 static bool with_case(TfoptHostCall *call, TfoptString s, TfoptText *out, bool upper) {
     const bool utf8 = tfopt_call_string_is(call, "encoding", "utf-8");
-    if (utf8 && s.size) s.size = strnlen(s.data, s.size); /* TensorFlow hands a C string to ICU */
+    char *bytes = utf8 ? NULL : tfopt_text_room(out, s.size);
+    for (uint64_t i = 0; bytes && i < s.size; i++) {
+        const uint8_t c = (uint8_t)s.data[i], d = (uint8_t)(c - (upper ? 'a' : 'A'));
+        bytes[i] = (char)(d < 26 ? c ^ 32 : c);
+    }
+    if (!utf8) return true;
+    if (s.size) s.size = strnlen(s.data, s.size); /* TensorFlow hands a C string to ICU */
     for (uint64_t i = 0; i < s.size;) {
-        if (utf8) {
-            const uint32_t code = tfopt_utf8_next(s, &i, NULL);
-            if (upper && code == 0xdf)
-                tfopt_text_add(out, "SS", 2);
-            else
-                tfopt_text_utf8(out, change_case(code, upper));
-        } else {
-            const uint8_t c = (uint8_t)s.data[i++];
-            tfopt_text_char(out, (char)(c < 128 ? change_case(c, upper) : c));
-        }
+        const uint32_t code = tfopt_utf8_next(s, &i, NULL);
+        if (upper && code == 0xdf)
+            tfopt_text_add(out, "SS", 2);
+        else
+            tfopt_text_utf8(out, change_case(code, upper));
     }
     return true;
 }
@@ -125,6 +126,7 @@ int32_t tfopt_host_substr(TfoptHostCall *call) {
     if (!tfopt_broadcast_init(&b, call->inputs, 3)) return tfopt_invalid(call, "shapes do not broadcast");
     TfoptString *out = tfopt_host_output(call, 0, b.rank, b.dims);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0; i < b.count; i++, tfopt_broadcast_next(&b)) {
         const TfoptString s = tfopt_strings(&call->inputs[0])[b.at[0]];
         int64_t pos = tfopt_int_at(&call->inputs[1], b.at[1]), length = tfopt_int_at(&call->inputs[2], b.at[2]),
@@ -151,7 +153,6 @@ int32_t tfopt_host_substr(TfoptHostCall *call) {
             }
             n = end - from;
         }
-        TfoptText text = {.call = call};
         tfopt_text_add(&text, s.data + from, n);
         if (text.failed) return tfopt_no_memory(call);
         out[i] = tfopt_text_take(&text);
@@ -220,9 +221,9 @@ int32_t tfopt_host_as_string(TfoptHostCall *call) {
     memcpy(format + at, type, strlen(type) + 1);
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         char number[1024];
-        TfoptText text = {.call = call};
         if (t->dtype == TFOPT_STRING) {
             TfoptString s = tfopt_strings(t)[i];
             if (width > -1 && precision > -1 && (uint64_t)precision < s.size) s.size = (uint64_t)precision;
@@ -392,9 +393,9 @@ static int32_t regex_replace(TfoptHostCall *call, TfoptString pattern, TfoptStri
     }
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         const TfoptString s = tfopt_strings(t)[i];
-        TfoptText text = {.call = call};
         int64_t spans[2 * TFOPT_REGEX_GROUPS], last_end = -1;
         uint64_t at = 0, from = 0;
         while (from <= s.size) {

@@ -7,7 +7,8 @@
 static bool reserve(TfoptText *t, uint64_t more) {
     if (t->failed) return false;
     if (t->size + more <= t->capacity) return true;
-    uint64_t capacity = t->capacity ? t->capacity * 2 : 64;
+    const uint64_t most = 1 << 16; /* that texts to come may share */
+    uint64_t capacity = t->chunk ? t->chunk < most ? t->chunk * 2 : most : 64;
     while (capacity < t->size + more) capacity *= 2;
     char *data = tfopt_call_alloc(t->call, (int64_t)capacity, 1);
     if (!data) {
@@ -16,8 +17,14 @@ static bool reserve(TfoptText *t, uint64_t more) {
     }
     if (t->size) memcpy(data, t->data, t->size);
     t->data = data;
-    t->capacity = capacity;
+    t->capacity = t->chunk = capacity;
     return true;
+}
+
+char *tfopt_text_room(TfoptText *t, uint64_t n) {
+    if (n == 0 || !reserve(t, n)) return NULL;
+    t->size += n;
+    return t->data + t->size - n;
 }
 
 void tfopt_text_add(TfoptText *t, const char *data, uint64_t n) {
@@ -45,8 +52,10 @@ void tfopt_text_print(TfoptText *t, const char *format, ...) {
 
 TfoptString tfopt_text_take(TfoptText *t) {
     const TfoptString s = {t->data ? t->data : "", t->size};
-    t->data = NULL;
-    t->size = t->capacity = 0;
+    if (!t->data) return s;
+    t->data += t->size; /* the next text goes behind it */
+    t->capacity -= t->size;
+    t->size = 0;
     return s;
 }
 

@@ -7,13 +7,15 @@
 typedef struct {
     TfoptHostCall *call;
     char *data;
-    uint64_t size, capacity;
-    bool failed; /* no memory: data is incomplete */
+    uint64_t size, capacity, chunk; /* chunk: what was allocated last; texts taken share it */
+    bool failed;                    /* no memory: data is incomplete */
 } TfoptText;
 void tfopt_text_add(TfoptText *t, const char *data, uint64_t n);
+/* Adds n bytes, to be written by the caller. NULL: none, or no memory. */
+char *tfopt_text_room(TfoptText *t, uint64_t n);
 void tfopt_text_char(TfoptText *t, char c);
 void tfopt_text_print(TfoptText *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* A copy of its own, after which the text is empty again. */
+/* What has been added since the last one was taken; it stays where it is. */
 TfoptString tfopt_text_take(TfoptText *t);
 static inline const TfoptString *tfopt_strings(const TfoptTensor *t) {
     return t->data;

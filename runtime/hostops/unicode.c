@@ -117,9 +117,9 @@ int32_t tfopt_host_unicode_transcode(TfoptHostCall *call) {
     if (status != TFOPT_OK) return status;
     TfoptString *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         const TfoptString s = tfopt_strings(t)[i];
-        TfoptText text = {.call = call};
         for (uint64_t at = 0; at < s.size && status == TFOPT_OK;) {
             uint32_t code;
             if (next_code(call, &o, s, &at, &code, &status)) encode(o.output, code, &text);
@@ -175,8 +175,8 @@ int32_t tfopt_host_unicode_encode(TfoptHostCall *call) {
     if (status != TFOPT_OK) return status;
     TfoptString *out = rows < 0 ? NULL : tfopt_output_1d(call, 0, rows);
     if (!out) return rows < 0 ? tfopt_invalid(call, "input_splits is empty") : tfopt_no_memory(call);
+    TfoptText text = {.call = call};
     for (int64_t r = 0; r < rows; r++) {
-        TfoptText text = {.call = call};
         const int64_t first = tfopt_int_at(splits, r), end = tfopt_int_at(splits, r + 1);
         if (first < 0 || end < first || end > tfopt_elements(values))
             return tfopt_invalid(call, "input_splits out of range");
