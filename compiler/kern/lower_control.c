@@ -149,8 +149,10 @@ static bool lower_branch(Lower *l, NodeId n, RegionId r, uint32_t block, const u
         add_shape_sets(&end, &lower_value(l, node->outputs[i])->shape, &lower_value(l, region->results.data[i])->shape);
     /* Sizes first: where a result is a part of a joined tensor, copying reserves all of that. */
     apply_sets(&end, n);
-    for (uint32_t i = 0; ok && i < region->results.len; i++)
-        if (!placed[i]) lower_copy(l, results[i], lower_buffer(l, region->results.data[i]), n);
+    for (uint32_t i = 0; ok && i < region->results.len; i++) {
+        uint32_t from = lower_buffer(l, region->results.data[i]); /* a constant in its place is copied there */
+        if (!placed[i]) lower_copy(l, results[i], from, n);
+    }
     l->block = outer;
     return ok;
 }

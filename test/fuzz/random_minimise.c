@@ -158,6 +158,67 @@ static bool cut_once(Case *c, Verdict wanted, int seconds, Arena *arena) {
     return false;
 }
 
+/* ---- smaller sizes of the run */
+
+/* What symbol s is with the case's inputs, -1 when it is the size of none of them. */
+static int64_t symbol_value(const Case *c, uint32_t s) {
+    const Region *root = region_at(c->g, c->g->root);
+    for (uint32_t i = 0; i < root->params.len; i++) {
+        const Shape *shape = &value_at(c->g, root->params.data[i])->shape;
+        for (int k = 0; k < shape->rank; k++) {
+            const DimExpr *e = &c->g->dims.exprs.data[shape->dims[k].expr];
+            if (!dim_is_const(shape->dims[k]) && e->kind == DIM_SYMBOL && e->symbol == s)
+                return c->inputs[0][i].dims[k];
+        }
+    }
+    return -1;
+}
+
+/* The first elements of t along each axis. */
+static Tensor leading_part(const Tensor *t, const int64_t *dims, Arena *arena) {
+    Tensor part = tensor_new(arena, t->dtype, t->rank, dims);
+    size_t size = dtype_size(t->dtype);
+    for (int64_t i = 0; i < tensor_count(&part); i++) {
+        int64_t from = 0, rest = i, stride = 1;
+        for (int k = t->rank - 1; k >= 0; k--) {
+            from += rest % dims[k] * stride;
+            rest /= dims[k];
+            stride *= t->dims[k];
+        }
+        memcpy((char *)(uintptr_t)part.data + (size_t)i * size, (const char *)t->data + (size_t)from * size, size);
+    }
+    return part;
+}
+
+static bool try_size(Case *c, Verdict wanted, int seconds, uint32_t symbol, int64_t value, Arena *arena) {
+    Case part = copy_case(c, arena);
+    const Region *root = region_at(part.g, part.g->root);
+    const DimTable *t = &part.g->dims;
+    int64_t *values = NEW_ARRAY(arena, int64_t, t->symbols.len + 1);
+    for (uint32_t s = 0; s < t->symbols.len; s++) values[s] = s == symbol ? value : symbol_value(c, s);
+    for (uint32_t i = 0; i < root->params.len; i++) {
+        Tensor *in = &part.inputs[0][i];
+        const Shape *shape = &value_at(part.g, root->params.data[i])->shape;
+        int64_t dims[MAX_RANK];
+        for (int k = 0; k < in->rank; k++) {
+            dims[k] = dim_eval(t, shape->dims[k], values);
+            if (dims[k] < 0 || dims[k] > in->dims[k]) return false;
+        }
+        *in = leading_part(in, dims, arena);
+    }
+    if (!still(&part, wanted, seconds, part.why)) return false;
+    *c = part;
+    return true;
+}
+
+static void shrink_sizes(Case *c, Verdict wanted, int seconds, Arena *arena) {
+    for (uint32_t s = 0; s < c->g->dims.symbols.len && c->n_bindings == 1; s++) {
+        int64_t value = symbol_value(c, s);
+        for (int64_t less = 1; less < value; less = 2 * less + 1)
+            if (try_size(c, wanted, seconds, s, less, arena)) break;
+    }
+}
+
 void minimise(Case *c, Verdict verdict, int seconds, Arena *arena) {
     if (!still(c, verdict, seconds, c->why)) {
         snprintf(c->why, WHY, "not seen again alone");
@@ -176,6 +237,7 @@ void minimise(Case *c, Verdict verdict, int seconds, Arena *arena) {
     for (uint32_t i = 0; i < c->g->outputs.len && c->g->outputs.len > 1; i++)
         if (try_outputs(c, verdict, seconds, i, 1, arena)) break;
     for (int rounds = 0; rounds < 60 && cut_once(c, verdict, seconds, arena);) rounds++;
+    shrink_sizes(c, verdict, seconds, arena);
     const char *pass = verdict == DIFFERENT ? find_guilty_pass(c, arena) : NULL;
     size_t at = strlen(c->why);
     if (pass) snprintf(c->why + at, WHY - at, "; pass %s", pass);

@@ -144,8 +144,12 @@ bool tf_make_rnn(TfMaker *m, const TfRow *row) {
     Tensor no = tensor_scalar_i64(m->arena, DTYPE_BOOL, 0);
     int64_t steps = x.sizes[0][0], row_shape[2] = {-1, x.sizes[0][2]}, out_shape[2] = {-1, hidden};
     lengths.rank = 1;
-    TfTensor own[OWN] = {tf_ints(m, DTYPE_S32, 0, 1, &zero), tf_constant(m, &no), tf_constant(m, &no), state,
-                         tf_like(m, dtype, &state, false), tf_like(m, DTYPE_S32, &lengths, false),
+    TfTensor own[OWN] = {tf_ints(m, DTYPE_S32, 0, 1, &zero),
+                         tf_constant(m, &no),
+                         tf_constant(m, &no),
+                         state,
+                         tf_like(m, dtype, &state, false),
+                         tf_like(m, DTYPE_S32, &lengths, false),
                          tf_ints(m, DTYPE_S32, 0, 1, &steps)};
     uint32_t first = m->nodes.len, frames = m->n_frames;
     TfAttr list[] = {tf_of_type("element_dtype", dtype), tf_of_type("shape_type", DTYPE_S32)};
@@ -156,7 +160,8 @@ bool tf_make_rnn(TfMaker *m, const TfRow *row) {
     TfMaker *condition = tf_begin_body(m, OWN, own), *body = tf_begin_body(m, OWN, own);
     if (!condition || !body) return false;
     TfAttr int_type = tf_of_type("T", DTYPE_S32);
-    TfInput two[2] = {condition->pool.data[COUNTER].at, condition->pool.data[LIMIT].at}, test[2] = {0}, results[OWN + 1];
+    TfInput two[2] = {condition->pool.data[COUNTER].at, condition->pool.data[LIMIT].at}, test[2] = {0},
+            results[OWN + 1];
     test[0] = (TfInput){tf_push(condition, "Less", 2, two, 1, &int_type), 0};
     fill_body(body, dtype, x.sizes[0][2], hidden, results);
     TfArguments all = {.n = 0};
