@@ -34,9 +34,39 @@ static EmitValue float_floordiv(Emit *e, ScalarCall *c) {
     EmitValue q = emit_binary(e, EMIT_DIV, c->args[0], c->args[1]);
     return emit_unary(e, EMIT_FLOOR, q);
 }
+/* f32: q = |x / y| in f64 has room for q * y without rounding up to 2^29; what is further apart goes to libm. */
 static EmitValue float_truncmod(Emit *e, ScalarCall *c) {
     EmitType t = type(e, c);
-    return emit_call_libm(e, t.dtype == DTYPE_F64 ? "fmod" : "fmodf", t, 2, c->args);
+    if (t.dtype == DTYPE_F64) return emit_call_libm(e, "fmod", t, 2, c->args);
+    EmitValue wide[2];
+    for (int i = 0; i < 2; i++) {
+        EmitValue size = emit_unary(e, EMIT_FABS, c->args[i]);
+        wide[i] = emit_cast(e, EMIT_FPEXT, size, DTYPE_F64);
+    }
+    EmitType wide_type = emit_type(e, wide[0]);
+    EmitValue q = emit_binary(e, EMIT_DIV, wide[0], wide[1]), edge = emit_float(e, wide_type, 0x1p28),
+              zero = emit_float(e, wide_type, 0.0);
+    q = emit_unary(e, EMIT_TRUNC, q);
+    EmitValue near = emit_compare(e, EMIT_FLT, q, edge), ones = emit_int(e, emit_type(e, near), 1);
+    EmitValue far = emit_binary(e, EMIT_XOR, near, ones);
+    EmitValue any_far = emit_any(e, far);
+    emit_if_begin(e, any_far, 1, &t);
+    EmitValue result = emit_call_libm(e, "fmodf", t, 2, c->args);
+    emit_if_else(e, 1, &result);
+    EmitValue product = emit_binary(e, EMIT_MUL, q, wide[1]), rest = emit_binary(e, EMIT_SUB, wide[0], product);
+    EmitValue rounded_up = emit_compare(e, EMIT_FLT, rest, zero), more = emit_binary(e, EMIT_ADD, rest, wide[1]);
+    rest = emit_select(e, rounded_up, more, rest);
+    EmitValue none = emit_compare(e, EMIT_FEQ, q, zero); /* y may be infinite */
+    rest = emit_select(e, none, wide[0], rest);
+    result = emit_cast(e, EMIT_FPTRUNC, rest, DTYPE_F32);
+    EmitType bits = {DTYPE_S32, t.lanes};
+    EmitValue sign = emit_int(e, bits, INT32_MIN), x_bits = emit_cast(e, EMIT_BITS, c->args[0], DTYPE_S32),
+              result_bits = emit_cast(e, EMIT_BITS, result, DTYPE_S32);
+    sign = emit_binary(e, EMIT_AND, x_bits, sign);
+    result_bits = emit_binary(e, EMIT_OR, result_bits, sign);
+    result = emit_cast(e, EMIT_BITS, result_bits, DTYPE_F32);
+    emit_if_end(e, 1, &result);
+    return result;
 }
 static EmitValue float_floormod(Emit *e, ScalarCall *c) {
     EmitValue r = float_truncmod(e, c), zero = real(c, e, 0.0);
@@ -79,6 +109,11 @@ static EmitValue float_log(Emit *e, ScalarCall *c) {
     EmitValue value = emit_call_libm(e, "log", t, 1, c->args), zero = real(c, e, 0.0), least = real(c, e, -INFINITY);
     EmitValue is_zero = emit_compare(e, EMIT_FEQ, c->args[0], zero);
     return emit_select(e, is_zero, least, value);
+}
+static EmitValue float_atan2(Emit *e, ScalarCall *c) {
+    EmitType t = type(e, c);
+    if (t.dtype == DTYPE_F64) return emit_call_libm(e, "atan2", t, 2, c->args);
+    return math_atan2(e, c->args[0], c->args[1]);
 }
 static EmitValue float_isnan(Emit *e, ScalarCall *c) {
     return emit_compare(e, EMIT_FUNO, c->args[0], c->args[0]);
@@ -148,7 +183,7 @@ static const Way ways[N_OPS][N_OF] = {
     [OP_POW] = {F(float_pow), F(int_pow), F(int_pow), NO},
     [OP_MAX] = {B(MAX), B(SMAX), B(UMAX), B(OR)},
     [OP_MIN] = {B(MIN), B(SMIN), B(UMIN), B(AND)},
-    [OP_ATAN2] = {L2("atan2"), NO, NO, NO},
+    [OP_ATAN2] = {F(float_atan2), NO, NO, NO},
     [OP_NEXTAFTER] = {L2("nextafter"), NO, NO, NO},
     [OP_NEG] = {U(NEG), F(int_neg), F(int_neg), NO},
     [OP_ABS] = {U(FABS), F(int_abs), F(same), NO},
@@ -166,9 +201,9 @@ static const Way ways[N_OPS][N_OF] = {
     [OP_SIN] = {L("sin", math_sin), NO, NO, NO},
     [OP_COS] = {L("cos", math_cos), NO, NO, NO},
     [OP_TAN] = {L("tan", NULL), NO, NO, NO},
-    [OP_ASIN] = {L("asin", NULL), NO, NO, NO},
-    [OP_ACOS] = {L("acos", NULL), NO, NO, NO},
-    [OP_ATAN] = {L("atan", NULL), NO, NO, NO},
+    [OP_ASIN] = {L("asin", math_asin), NO, NO, NO},
+    [OP_ACOS] = {L("acos", math_acos), NO, NO, NO},
+    [OP_ATAN] = {L("atan", math_atan), NO, NO, NO},
     [OP_SINH] = {L("sinh", NULL), NO, NO, NO},
     [OP_COSH] = {L("cosh", NULL), NO, NO, NO},
     [OP_TANH] = {{.way = LIBM, .libm = "tanh", .f32 = math_tanh, .fast = math_tanh_fast, .n = 1}, NO, NO, NO},

@@ -32,8 +32,8 @@ static const struct {
     {OP_EXP, exp, 1.3},         {OP_EXPM1, expm1, 1.6},       {OP_LOG, log, 1.0},     {OP_LOG1P, log1p, 2.0},
     {OP_SIN, sin, 1.5},         {OP_COS, cos, 1.5},           {OP_TANH, tanh, 1.8},   {OP_ERF, erf, 1.8},
     {OP_SIGMOID, sigmoid, 2.2}, {OP_SOFTPLUS, softplus, 2.6}, {OP_RSQRT, rsqrt, 1.5}, {OP_SQRT, sqrt, 0.5001},
-    {OP_TAN, tan, 1.0},         {OP_ASIN, asin, 1.0},         {OP_ATAN, atan, 1.0},   {OP_SINH, sinh, 1.6},
-    {OP_ERFC, erfc, 7.0},
+    {OP_TAN, tan, 1.0},         {OP_ASIN, asin, 2.5},         {OP_ACOS, acos, 2.5},   {OP_ATAN, atan, 2.5},
+    {OP_SINH, sinh, 1.6},       {OP_ERFC, erfc, 7.0},
 };
 enum { N_FUNCTIONS = sizeof functions / sizeof functions[0], N = 1 << 16 };
 
