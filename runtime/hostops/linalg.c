@@ -28,67 +28,9 @@ void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *lik
     return tfopt_host_output(call, i, n, dims);
 }
 
-int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
-    int sign = 1;
-    bool singular = false;
-    for (int64_t i = 0; i < n; i++) perm[i] = i;
-    for (int64_t k = 0; k < n; k++) {
-        int64_t best = k;
-        for (int64_t i = k + 1; i < n; i++) {
-            if (cabs(a[i * n + k]) > cabs(a[best * n + k])) best = i;
-        }
-        if (best != k) {
-            for (int64_t j = 0; j < n; j++) {
-                const TfoptComplex swap = a[k * n + j];
-                a[k * n + j] = a[best * n + j];
-                a[best * n + j] = swap;
-            }
-            const int64_t swap = perm[k];
-            perm[k] = perm[best];
-            perm[best] = swap;
-            sign = -sign;
-        }
-        if (a[k * n + k] == 0) {
-            singular = true;
-            continue;
-        }
-        for (int64_t i = k + 1; i < n; i++) {
-            const TfoptComplex f = a[i * n + k] /= a[k * n + k];
-            for (int64_t j = k + 1; j < n && f != 0; j++) a[i * n + j] -= f * a[k * n + j];
-        }
-    }
-    return singular ? 0 : sign;
-}
-
-void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k,
-                    TfoptComplex *work) {
-    for (int64_t c = 0; c < k; c++) {
-        for (int64_t i = 0; i < n; i++) {
-            TfoptComplex v = b[perm[i] * k + c];
-            for (int64_t j = 0; j < i; j++) v -= lu[i * n + j] * work[j];
-            work[i] = v;
-        }
-        for (int64_t i = n - 1; i >= 0; i--) {
-            for (int64_t j = i + 1; j < n; j++) work[i] -= lu[i * n + j] * work[j];
-            work[i] /= lu[i * n + i];
-        }
-        for (int64_t i = 0; i < n; i++) b[i * k + c] = work[i];
-    }
-}
-
 void tfopt_adjoint(const TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *out) {
     for (int64_t i = 0; i < m; i++) {
         for (int64_t j = 0; j < n; j++) out[j * m + i] = conj(a[i * n + j]);
-    }
-}
-
-void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int64_t k, int64_t n, TfoptComplex *out) {
-    for (int64_t i = 0; i < m; i++) {
-        for (int64_t j = 0; j < n; j++) {
-            TfoptComplex sum = 0;
-            for (int64_t p = 0; p < k; p++) sum += a[i * k + p] * b[p * n + j];
-            out[i * n + j] = sum;
-        }
     }
 }
 
@@ -109,19 +51,15 @@ int32_t tfopt_host_cholesky(TfoptHostCall *call) {
     if (!a || !tfopt_output_like(call, 0, &call->inputs[0])) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
-        for (int64_t j = 0; j < n; j++) {
-            double d = creal(a[j * n + j]);
-            for (int64_t k = 0; k < j; k++) d -= creal(a[j * n + k] * conj(a[j * n + k]));
+        for (int64_t i = 0; i < n; i++) {
+            TfoptComplex *row = a + i * n;
+            for (int64_t j = 0; j < i; j++)
+                row[j] = (row[j] - tfopt_row_dot(a + j * n, row, j)) / creal(a[j * n + j]);
+            const double d = creal(row[i]) - creal(tfopt_row_dot(row, row, i));
             if (!(d > 0))
                 return tfopt_invalid(call, "Cholesky decomposition was not successful. The input might not be valid.");
-            d = sqrt(d);
-            a[j * n + j] = d;
-            for (int64_t i = j + 1; i < n; i++) {
-                TfoptComplex v = a[i * n + j];
-                for (int64_t k = 0; k < j; k++) v -= a[i * n + k] * conj(a[j * n + k]);
-                a[i * n + j] = v / d;
-                a[j * n + i] = 0;
-            }
+            row[i] = sqrt(d);
+            for (int64_t j = i + 1; j < n; j++) row[j] = 0;
         }
         tfopt_matrix_store(&call->outputs[0], b * n * n, n * n, a);
     }
@@ -138,7 +76,7 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
         return tfopt_invalid(call, "matrix and rhs do not fit");
     const int64_t k = rhs ? r.columns : n;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *t = tfopt_call_alloc(call, n * n + 1, sizeof *t);
-    TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x), *work = tfopt_call_alloc(call, n + 1, sizeof *work);
+    TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x), *work = tfopt_call_alloc(call, n * k + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, n + 1, sizeof *perm);
     if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, rhs ? rhs : &call->inputs[0]))
         return tfopt_no_memory(call);
@@ -218,25 +156,6 @@ int32_t tfopt_host_lu(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
-/* One triangular system with k right sides, in place. */
-static bool solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool adjoint, TfoptComplex *x, int64_t k) {
-    const bool forward = lower != adjoint;
-    for (int64_t step = 0; step < n; step++) {
-        const int64_t i = forward ? step : n - 1 - step;
-        const TfoptComplex d = adjoint ? conj(a[i * n + i]) : a[i * n + i];
-        if (d == 0) return false;
-        for (int64_t c = 0; c < k; c++) {
-            TfoptComplex v = x[i * k + c];
-            for (int64_t other = 0; other < step; other++) {
-                const int64_t j = forward ? other : n - 1 - other;
-                v -= (adjoint ? conj(a[j * n + i]) : a[i * n + j]) * x[j * k + c];
-            }
-            x[i * k + c] = v / d;
-        }
-    }
-    return true;
-}
-
 int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
@@ -252,7 +171,7 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     for (int64_t b = 0; b < batches; b++) {
         tfopt_matrix_load(&call->inputs[0], (m.batches == 1 ? 0 : b) * n * n, n * n, a);
         tfopt_matrix_load(rhs, (r.batches == 1 ? 0 : b) * n * k, n * k, x);
-        if (!solve_triangular(a, n, lower, adjoint, x, k))
+        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, k))
             return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
     }
@@ -274,7 +193,7 @@ int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
                  *g = tfopt_call_alloc(call, small * small + 1, sizeof *g);
     TfoptComplex *x = tfopt_call_alloc(call, large * k + 1, sizeof *x),
                  *y = tfopt_call_alloc(call, large * k + 1, sizeof *y),
-                 *work = tfopt_call_alloc(call, small + 1, sizeof *work);
+                 *work = tfopt_call_alloc(call, small * k + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, small + 1, sizeof *perm);
     double *s = tfopt_call_alloc(call, small + 1, sizeof *s);
     if (!a || !ah || !b || !g || !x || !y || !work || !perm || !s ||
@@ -418,7 +337,7 @@ int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
             }
         }
         tfopt_matrix_load(rhs, b * n * k, n * k, x);
-        if (!solve_triangular(a, n, lower, adjoint, x, k))
+        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, k))
             return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
     }

@@ -1,0 +1,159 @@
+/* Loops over rows of complex numbers, which the linear algebra is made of. Products are plain ones, without C's recovery
+   of infinities; where a factor is real, as in all of a real matrix, only its real part multiplies. */
+#include "hostops/clones.h"
+#include "hostops/linalg.h"
+#include <string.h>
+
+TFOPT_CLONES static void add_real(double *restrict y, const double *restrict x, double f, int64_t n) {
+    for (int64_t i = 0; i < n; i++) y[i] += f * x[i];
+}
+
+TFOPT_CLONES static void add_complex(double *restrict y, const double *restrict x, double re, double im, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        y[2 * i] += re * x[2 * i] - im * x[2 * i + 1];
+        y[2 * i + 1] += re * x[2 * i + 1] + im * x[2 * i];
+    }
+}
+
+void tfopt_row_add(TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64_t n) {
+    if (cimag(f) == 0)
+        add_real((double *)y, (const double *)x, creal(f), 2 * n);
+    else
+        add_complex((double *)y, (const double *)x, creal(f), cimag(f), n);
+}
+
+enum { LANES = 8 };
+
+TFOPT_CLONES static void dot(const double *restrict x, const double *restrict y, int64_t n, double *restrict straight,
+                             double *restrict crossed) {
+    int64_t i = 0;
+    for (; i + LANES <= 2 * n; i += LANES) {
+        for (int64_t k = 0; k < LANES; k++) straight[k] += x[i + k] * y[i + k];
+        for (int64_t k = 0; k < LANES; k++) crossed[k] += x[i + k] * y[i + (k ^ 1)];
+    }
+    for (int64_t k = 0; i + k < 2 * n; k++) {
+        straight[k] += x[i + k] * y[i + k];
+        crossed[k] += x[i + k] * y[i + (k ^ 1)];
+    }
+}
+
+TfoptComplex tfopt_row_dot(const TfoptComplex *x, const TfoptComplex *y, int64_t n) {
+    double straight[LANES] = {0}, crossed[LANES] = {0}, re = 0, im = 0;
+    dot((const double *)x, (const double *)y, n, straight, crossed);
+    for (int k = 0; k < LANES; k++) {
+        re += straight[k];
+        im += k % 2 ? -crossed[k] : crossed[k];
+    }
+    return CMPLX(re, im);
+}
+
+TFOPT_CLONES static void rotate_real(double *restrict x, double *restrict y, double c, double s, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const double a = x[i], b = y[i];
+        x[i] = c * a - s * b;
+        y[i] = s * a + c * b;
+    }
+}
+
+TFOPT_CLONES static void rotate_complex(double *restrict x, double *restrict y, double c, double re, double im,
+                                        int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        const double a = x[2 * i], b = x[2 * i + 1], u = y[2 * i], v = y[2 * i + 1];
+        x[2 * i] = c * a - (re * u + im * v);
+        x[2 * i + 1] = c * b - (re * v - im * u);
+        y[2 * i] = re * a - im * b + c * u;
+        y[2 * i + 1] = re * b + im * a + c * v;
+    }
+}
+
+void tfopt_row_rotate(TfoptComplex *x, TfoptComplex *y, double c, TfoptComplex s, int64_t n) {
+    if (cimag(s) == 0)
+        rotate_real((double *)x, (double *)y, c, creal(s), 2 * n);
+    else
+        rotate_complex((double *)x, (double *)y, c, creal(s), cimag(s), n);
+}
+
+/* Rows of b that stay near while all rows of a pass. */
+enum { PANEL = 32 };
+
+void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int64_t k, int64_t n, TfoptComplex *out) {
+    memset(out, 0, (size_t)(m * n) * sizeof *out);
+    for (int64_t first = 0; first < k; first += PANEL) {
+        const int64_t last = first + PANEL < k ? first + PANEL : k;
+        for (int64_t i = 0; i < m; i++)
+            for (int64_t p = first; p < last; p++) tfopt_row_add(out + i * n, b + p * n, a[i * k + p], n);
+    }
+}
+
+/* Panels of columns of L are finished with the whole of their rows; then all that is left is updated by them at once. */
+int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
+    int sign = 1;
+    bool singular = false;
+    for (int64_t i = 0; i < n; i++) perm[i] = i;
+    for (int64_t first = 0; first < n; first += PANEL) {
+        const int64_t last = first + PANEL < n ? first + PANEL : n;
+        for (int64_t k = first; k < last; k++) {
+            int64_t best = k;
+            for (int64_t i = k + 1; i < n; i++) {
+                if (cabs(a[i * n + k]) > cabs(a[best * n + k])) best = i;
+            }
+            if (best != k) {
+                for (int64_t j = 0; j < n; j++) {
+                    const TfoptComplex swap = a[k * n + j];
+                    a[k * n + j] = a[best * n + j];
+                    a[best * n + j] = swap;
+                }
+                const int64_t swap = perm[k];
+                perm[k] = perm[best];
+                perm[best] = swap;
+                sign = -sign;
+            }
+            if (a[k * n + k] == 0) {
+                singular = true;
+                continue;
+            }
+            for (int64_t i = k + 1; i < n; i++) {
+                const TfoptComplex f = a[i * n + k] /= a[k * n + k];
+                if (f != 0) tfopt_row_add(a + i * n + k + 1, a + k * n + k + 1, -f, last - k - 1);
+            }
+        }
+        for (int64_t i = first + 1; i < n; i++) {
+            for (int64_t k = first; k < last && k < i; k++) {
+                if (a[i * n + k] != 0) tfopt_row_add(a + i * n + last, a + k * n + last, -a[i * n + k], n - last);
+            }
+        }
+    }
+    return singular ? 0 : sign;
+}
+
+/* ---- triangular systems: right sides in panels of columns */
+enum { COLUMNS = 64 };
+
+bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool adjoint, bool unit, TfoptComplex *x,
+                            int64_t k) {
+    const bool forward = lower != adjoint;
+    for (int64_t i = 0; i < n && !unit; i++)
+        if (a[i * n + i] == 0) return false;
+    for (int64_t first = 0; first < k; first += COLUMNS) {
+        const int64_t width = first + COLUMNS < k ? COLUMNS : k - first;
+        for (int64_t step = 0; step < n; step++) {
+            const int64_t i = forward ? step : n - 1 - step;
+            TfoptComplex *row = x + i * k + first;
+            for (int64_t other = 0; other < step; other++) {
+                const int64_t j = forward ? other : n - 1 - other;
+                tfopt_row_add(row, x + j * k + first, adjoint ? -conj(a[j * n + i]) : -a[i * n + j], width);
+            }
+            const TfoptComplex d = adjoint ? conj(a[i * n + i]) : a[i * n + i];
+            for (int64_t c = 0; c < width && !unit; c++) row[c] /= d;
+        }
+    }
+    return true;
+}
+
+void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k,
+                    TfoptComplex *work) {
+    for (int64_t i = 0; i < n; i++) memcpy(work + i * k, b + perm[i] * k, (size_t)k * sizeof *b);
+    memcpy(b, work, (size_t)(n * k) * sizeof *b);
+    tfopt_solve_triangular(lu, n, true, false, true, b, k);
+    tfopt_solve_triangular(lu, n, false, false, false, b, k);
+}
