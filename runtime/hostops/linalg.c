@@ -193,7 +193,7 @@ int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
                  *g = tfopt_call_alloc(call, small * small + 1, sizeof *g);
     TfoptComplex *x = tfopt_call_alloc(call, large * k + 1, sizeof *x),
                  *y = tfopt_call_alloc(call, large * k + 1, sizeof *y),
-                 *work = tfopt_call_alloc(call, small * k + 1, sizeof *work);
+                 *work = tfopt_call_alloc(call, small * (k + large + small) + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, small + 1, sizeof *perm);
     double *s = tfopt_call_alloc(call, small + 1, sizeof *s);
     if (!a || !ah || !b || !g || !x || !y || !work || !perm || !s ||
@@ -221,7 +221,7 @@ int32_t tfopt_host_matrix_solve_ls(TfoptHostCall *call) {
             }
         } else { /* x = V (U* b / s): of the tall one of a and its adjoint */
             TfoptComplex *u = tall ? a : ah;
-            tfopt_svd(u, large, small, s, g);
+            tfopt_svd(u, large, small, s, g, work);
             const TfoptComplex *left = tall ? u : g, *right = tall ? g : u;
             for (int64_t i = 0; i < small; i++) {
                 for (int64_t c = 0; c < k; c++) {

@@ -36,8 +36,8 @@ bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool a
 /* ---- linalg.c, decompose.c */
 /* conj(a) transposed, [m,n] -> [n,m]. */
 void tfopt_adjoint(const TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *out);
-/* Singular values (descending) of a[m,n], m >= n, with a = u s v*: u [m,n] over a, v [n,n]. */
-void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v);
+/* Singular values (descending) of a[m,n], m >= n, with a = u s v*: u [m,n] over a, v [n,n]; work [m+n,n]. */
+void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v, TfoptComplex *work);
 /* Orthonormal columns from, … to-1 for a[m,to], whose columns before `from` are orthonormal. */
 void tfopt_complete_basis(TfoptComplex *a, int64_t m, int64_t stride, int64_t from, int64_t to);
 #endif
