@@ -1,6 +1,6 @@
-/* Eigenvalues and vectors of self-adjoint matrices: reflections make the matrix tridiagonal and real, then come implicit
-   QR steps with Wilkinson's shift. Shifts and signs are chosen as in Eigen, which TensorFlow uses, so that vectors come
-   with its signs. */
+/* Eigenvalues and vectors of self-adjoint matrices: reflections make the matrix tridiagonal and real, then come
+   implicit QR steps with Wilkinson's shift. Shifts and signs are chosen as in Eigen, which TensorFlow uses, so that
+   vectors come with its signs. */
 #include "hostops/linalg.h"
 #include <float.h>
 #include <math.h>
@@ -10,8 +10,9 @@ typedef struct {
     int64_t n;
     TfoptComplex *a; /* lower triangle: the matrix; right of the diagonal of row k: conj(v) of reflection k */
     TfoptComplex *q, *vectors;
-    TfoptComplex *tau, *work; /* n each */
-    double *diagonal, *beside;
+    TfoptComplex *tau, *work;          /* n each */
+    double *diagonal, *beside, *saved; /* n, n, 2 n */
+    bool single;                       /* the tensor's type is f32 or c64 */
 } SelfAdjoint;
 
 /* Column k below the diagonal is reflected onto its first element, by H = 1 - tau v v* on both sides:
@@ -47,7 +48,7 @@ static void reflect_column(SelfAdjoint *s, int64_t k) {
     }
 }
 
-/* The product of the reflections, its columns as rows. */
+/* The product of the reflections. */
 static void multiply_reflections(SelfAdjoint *s) {
     const int64_t n = s->n;
     for (int64_t i = 0; i < n * n; i++) s->q[i] = i / n == i % n;
@@ -59,7 +60,6 @@ static void multiply_reflections(SelfAdjoint *s) {
         for (int64_t i = k + 1; i < n; i++)
             tfopt_row_add(s->q + i * n + k + 1, s->work + k + 1, -conj(s->tau[k]) * conj(v[i]), n - k - 1);
     }
-    for (int64_t i = 0; i < n * n; i++) s->vectors[i] = s->q[i % n * n + i / n];
 }
 
 /* The rotation [c, -s; s, c] that turns (p, q) onto the first axis. */
@@ -108,13 +108,14 @@ static void qr_step(SelfAdjoint *s, int64_t first, int64_t last, bool vectors) {
 }
 
 /* false: it does not end, as with numbers that are none. */
-static bool diagonalise(SelfAdjoint *s, bool vectors) {
+static bool diagonalise(SelfAdjoint *s, bool vectors, double epsilon) {
     enum { MOST_STEPS = 30 }; /* for a value */
     const double *d = s->diagonal;
     int64_t first = 0, last = s->n - 1;
+    for (int64_t i = 0; vectors && i < s->n * s->n; i++) s->vectors[i] = s->q[i % s->n * s->n + i / s->n];
     for (int64_t step = 0; last > 0; step++) {
         for (int64_t i = first; i < last; i++) {
-            const double size = s->beside[i] / DBL_EPSILON;
+            const double size = s->beside[i] / epsilon;
             if (fabs(s->beside[i]) < DBL_MIN || size * size <= fabs(d[i]) + fabs(d[i + 1])) s->beside[i] = 0;
         }
         while (last > 0 && s->beside[last - 1] == 0) last--;
@@ -144,7 +145,8 @@ static void sort_ascending(SelfAdjoint *s, bool vectors) {
     }
 }
 
-/* Of s->a; in units of the largest element. */
+/* Of s->a; in units of the largest element. In f32 TensorFlow stops earlier, and the number of steps decides the signs:
+   they are taken from there, the numbers from going on. */
 static bool decompose(SelfAdjoint *s, bool vectors) {
     const int64_t n = s->n;
     double largest = 0;
@@ -156,8 +158,19 @@ static bool decompose(SelfAdjoint *s, bool vectors) {
     for (int64_t k = 0; k + 1 < n; k++) reflect_column(s, k);
     for (int64_t i = 0; i < n; i++) s->diagonal[i] = creal(s->a[i * n + i]);
     if (vectors) multiply_reflections(s);
-    if (!diagonalise(s, vectors)) return false;
+    const bool signs = vectors && s->single;
+    if (signs) {
+        memcpy(s->saved, s->diagonal, (size_t)(2 * n) * sizeof *s->saved);
+        if (!diagonalise(s, true, (double)FLT_EPSILON)) return false;
+        sort_ascending(s, true);
+        memcpy(s->a, s->vectors, (size_t)(n * n) * sizeof *s->a);
+        memcpy(s->diagonal, s->saved, (size_t)(2 * n) * sizeof *s->saved);
+    }
+    if (!diagonalise(s, vectors, DBL_EPSILON)) return false;
     sort_ascending(s, vectors);
+    for (int64_t k = 0; signs && k < n; k++)
+        if (creal(tfopt_row_dot(s->a + k * n, s->vectors + k * n, n)) < 0)
+            for (int64_t i = 0; i < n; i++) s->vectors[k * n + i] = -s->vectors[k * n + i];
     for (int64_t i = 0; i < n; i++) s->diagonal[i] *= largest;
     return true;
 }
@@ -167,9 +180,10 @@ int32_t tfopt_host_self_adjoint_eig(TfoptHostCall *call) {
     if (!tfopt_matrices(&call->inputs[0], &t) || t.rows != t.columns)
         return tfopt_invalid(call, "input matrices must be square");
     const int64_t n = t.rows;
+    const bool single = call->inputs[0].dtype != TFOPT_F64 && call->inputs[0].dtype != TFOPT_C128;
     const bool vectors = tfopt_call_int(call, "compute_v", 1) != 0;
     TfoptComplex *memory = tfopt_call_alloc(call, 3 * n * n + 2 * n + 1, sizeof *memory);
-    double *reals = tfopt_call_alloc(call, 2 * n + 1, sizeof *reals);
+    double *reals = tfopt_call_alloc(call, 4 * n + 1, sizeof *reals);
     if (!memory || !reals || !tfopt_matrix_output(call, 0, &call->inputs[0], 1, n, 0)) return tfopt_no_memory(call);
     if (vectors ? !tfopt_output_like(call, 1, &call->inputs[0]) : !tfopt_output_1d(call, 1, 0))
         return tfopt_no_memory(call);
@@ -180,7 +194,9 @@ int32_t tfopt_host_self_adjoint_eig(TfoptHostCall *call) {
                      .tau = memory + 3 * n * n,
                      .work = memory + 3 * n * n + n,
                      .diagonal = reals,
-                     .beside = reals + n};
+                     .beside = reals + n,
+                     .saved = reals + 2 * n,
+                     .single = single};
     for (int64_t b = 0; b < t.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, s.a);
         if (!decompose(&s, vectors))

@@ -53,8 +53,7 @@ int32_t tfopt_host_cholesky(TfoptHostCall *call) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
         for (int64_t i = 0; i < n; i++) {
             TfoptComplex *row = a + i * n;
-            for (int64_t j = 0; j < i; j++)
-                row[j] = (row[j] - tfopt_row_dot(a + j * n, row, j)) / creal(a[j * n + j]);
+            for (int64_t j = 0; j < i; j++) row[j] = (row[j] - tfopt_row_dot(a + j * n, row, j)) / creal(a[j * n + j]);
             const double d = creal(row[i]) - creal(tfopt_row_dot(row, row, i));
             if (!(d > 0))
                 return tfopt_invalid(call, "Cholesky decomposition was not successful. The input might not be valid.");
@@ -76,7 +75,8 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
         return tfopt_invalid(call, "matrix and rhs do not fit");
     const int64_t k = rhs ? r.columns : n;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *t = tfopt_call_alloc(call, n * n + 1, sizeof *t);
-    TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x), *work = tfopt_call_alloc(call, n * k + 1, sizeof *work);
+    TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x),
+                 *work = tfopt_call_alloc(call, n * k + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, n + 1, sizeof *perm);
     if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, rhs ? rhs : &call->inputs[0]))
         return tfopt_no_memory(call);

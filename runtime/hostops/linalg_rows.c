@@ -1,5 +1,5 @@
-/* Loops over rows of complex numbers, which the linear algebra is made of. Products are plain ones, without C's recovery
-   of infinities; where a factor is real, as in all of a real matrix, only its real part multiplies. */
+/* Loops over rows of complex numbers, which the linear algebra is made of. Products are plain ones, without C's
+   recovery of infinities; where a factor is real, as in all of a real matrix, only its real part multiplies. */
 #include "hostops/clones.h"
 #include "hostops/linalg.h"
 #include <string.h>
@@ -85,7 +85,8 @@ void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int
     }
 }
 
-/* Panels of columns of L are finished with the whole of their rows; then all that is left is updated by them at once. */
+/* Panels of columns of L are finished with the whole of their rows; then all that is left is updated by them at once.
+ */
 int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
     int sign = 1;
     bool singular = false;
