@@ -42,23 +42,31 @@ static int32_t square_input(TfoptHostCall *call, TfoptMatrices *m) {
     return TFOPT_OK;
 }
 
+/* L of a = L L*, in place; false: not positive definite. */
+static bool cholesky(TfoptComplex *a, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        TfoptComplex *row = a + i * n;
+        for (int64_t j = 0; j < i; j++) row[j] = (row[j] - tfopt_row_dot(a + j * n, row, j)) / creal(a[j * n + j]);
+        const double d = creal(row[i]) - creal(tfopt_row_dot(row, row, i));
+        if (d <= 0) return false;
+        row[i] = sqrt(d);
+        for (int64_t j = i + 1; j < n; j++) row[j] = 0;
+    }
+    return true;
+}
+
 int32_t tfopt_host_cholesky(TfoptHostCall *call) {
     TfoptMatrices m = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
+    const bool is_complex = call->inputs[0].dtype == TFOPT_C64 || call->inputs[0].dtype == TFOPT_C128;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a);
     if (!a || !tfopt_output_like(call, 0, &call->inputs[0])) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
-        for (int64_t i = 0; i < n; i++) {
-            TfoptComplex *row = a + i * n;
-            for (int64_t j = 0; j < i; j++) row[j] = (row[j] - tfopt_row_dot(a + j * n, row, j)) / creal(a[j * n + j]);
-            const double d = creal(row[i]) - creal(tfopt_row_dot(row, row, i));
-            if (!(d > 0))
-                return tfopt_invalid(call, "Cholesky decomposition was not successful. The input might not be valid.");
-            row[i] = sqrt(d);
-            for (int64_t j = i + 1; j < n; j++) row[j] = 0;
+        if (!cholesky(a, n)) { /* no error in TensorFlow: the triangle is NaN, or nothing where numbers are complex */
+            for (int64_t i = 0; i < n * n; i++) a[i] = !is_complex && i % n <= i / n ? NAN : 0;
         }
         tfopt_matrix_store(&call->outputs[0], b * n * n, n * n, a);
     }

@@ -185,10 +185,27 @@ static void test_wrong_numbers_are_replaced(void **state) {
     bench_free(b);
 }
 
+/* TensorFlow gives NaN where a matrix is not positive definite, and goes on with the next of the batch. */
+static void test_cholesky_of_what_has_none(void **state) {
+    (void)state;
+    Bench *b = bench_new();
+    double a[8] = {1, 2, 2, 1, 4, 2, 2, 5};
+    input(b, TFOPT_F64, 3, (int64_t[]){2, 2, 2}, a);
+    output(b, TFOPT_F64);
+    const HostOp *op = host_op_find("Cholesky");
+    assert_int_equal(op->function(&b->call), TFOPT_OK);
+    ref_lapack(op, &b->call);
+    const double *l = b->outputs[0].data;
+    assert_true(isnan(l[0]) && l[1] == 0 && isnan(l[2]) && isnan(l[3]));
+    assert_true(l[4] == 2 && l[5] == 0 && l[6] == 1 && l[7] == 2);
+    bench_free(b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lapack_agrees),
         cmocka_unit_test(test_wrong_numbers_are_replaced),
+        cmocka_unit_test(test_cholesky_of_what_has_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
