@@ -76,23 +76,42 @@ bool file_is_replaceable(const char *path) {
     return lstat(path, &st) != 0 || S_ISREG(st.st_mode);
 }
 
+/* A file without a name in the folder of `path`: whatever ends this process, nothing of it is left. */
+static void open_unnamed(FileOut *f, Arena *arena) {
+    const char *slash = strrchr(f->path, '/');
+    const char *folder = slash ? arena_strndup(arena, f->path, (size_t)(slash - f->path) + 1) : ".";
+    int fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+    if (fd < 0) return;
+    f->stream = access(arena_printf(arena, "/proc/self/fd/%d", fd), F_OK) == 0 ? fdopen(fd, "wb") : NULL;
+    f->unnamed = f->stream != NULL;
+    if (!f->stream) close(fd);
+}
+
+static bool give_name(const FileOut *f) {
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fileno(f->stream));
+    return linkat(AT_FDCWD, self, AT_FDCWD, f->temporary, AT_SYMLINK_FOLLOW) == 0;
+}
+
 bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d) {
     *f = (FileOut){.path = arena_strdup(arena, path),
                    .temporary = arena_printf(arena, "%s.tmp-%d", path, (int)getpid())};
     if (!file_is_replaceable(path)) f->temporary = NULL;
-    f->stream = fopen(f->temporary ? f->temporary : path, "wb");
+    if (f->temporary) open_unnamed(f, arena);
+    if (!f->stream) f->stream = fopen(f->temporary ? f->temporary : path, "wb");
     if (!f->stream) return diag_error(d, NULL, NULL, "cannot write %s: %s", path, strerror(errno));
     return true;
 }
 
 bool file_commit(FileOut *f, bool executable, Diag *d) {
-    bool ok = !ferror(f->stream);
+    bool ok = !ferror(f->stream) && fflush(f->stream) == 0;
+    if (f->unnamed) ok = ok && give_name(f);
     if (executable && f->temporary) ok = ok && fchmod(fileno(f->stream), 0755) == 0;
     ok = fclose(f->stream) == 0 && ok;
     f->stream = NULL;
     if (ok && (!f->temporary || rename(f->temporary, f->path) == 0)) return true;
     diag_error(d, NULL, NULL, "cannot write %s: %s", f->path, strerror(errno));
-    if (f->temporary) unlink(f->temporary);
+    if (f->temporary) unlink(f->temporary); /* an unnamed one may not have got that far */
     return false;
 }
 
@@ -100,7 +119,7 @@ void file_discard(FileOut *f) {
     if (!f->stream) return;
     fclose(f->stream);
     f->stream = NULL;
-    if (f->temporary) unlink(f->temporary);
+    if (f->temporary && !f->unnamed) unlink(f->temporary);
 }
 
 bool file_write(Arena *arena, const char *path, const void *data, size_t size, Diag *d) {

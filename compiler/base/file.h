@@ -17,11 +17,12 @@ bool file_is_directory(const char *path);
 /* Whether a rename may put a file there: nothing is there, or a file and no link, device or pipe. */
 bool file_is_replaceable(const char *path);
 
-/* A file being written: goes to a temporary name beside `path` and is renamed by file_commit; what is no plain file
-   (a link, a device, a pipe) is written through. */
+/* A file being written: has no name, or a temporary one beside `path` where the system cannot do that, and is renamed
+   by file_commit; what is no plain file (a link, a device, a pipe) is written through. */
 typedef struct {
     FILE *stream;
-    char *path, *temporary;
+    char *path, *temporary; /* temporary: NULL when written through */
+    bool unnamed;           /* the file gets the temporary name when it is complete */
 } FileOut;
 bool file_create(FileOut *f, Arena *arena, const char *path, Diag *d);
 /* Flushes and renames; false and a message (and no file) when anything failed. `executable` sets the x bits. */

@@ -92,9 +92,14 @@ uint64_t hash_file(const FileMap *f) {
     return rest;
 }
 
-/* A GraphDef begins with nodes; a SavedModel with its schema version, a number in the same field. */
+/* A GraphDef begins with nodes; a SavedModel with its schema version, 1, a number in the same field, ONNX with its own,
+   which is larger. */
 static bool is_saved_model_binary(const FileMap *f) {
-    return f->size > 3 && f->data[0] == 0x08 && f->data[2] == 0x12;
+    return f->size > 3 && f->data[0] == 0x08 && f->data[1] < 3 && f->data[2] == 0x12;
+}
+static bool is_onnx(const FileMap *f) {
+    return f->size > 3 && f->data[0] == 0x08 && f->data[1] >= 3 && f->data[1] < 32 &&
+           (f->data[2] == 0x12 || f->data[2] == 0x3a);
 }
 
 static bool read_graph_file(TfGraph *tf, const FileMap *file, const char *path, Diag *d) {
@@ -102,6 +107,9 @@ static bool read_graph_file(TfGraph *tf, const FileMap *file, const char *path, 
         return diag_error(d, NULL, NULL,
                           "%s is a SavedModel's graph; give the directory that holds saved_model.pb and variables/",
                           path);
+    if (is_onnx(file))
+        return diag_error(d, NULL, NULL,
+                          "%s: this is an ONNX model; the TensorFlow model that it was made from is needed", path);
     tf->hash = hash_file(file);
     const Pb__GraphDef *m =
         (const Pb__GraphDef *)read_message_file(tf->arena, &pb__graph_def__descriptor, file, path, d);

@@ -2,6 +2,8 @@
    import exactly the nodes that the outputs need. The table of op types is tf_ops.def; all that it names lies in the
    import_<family>.c files. */
 #include "frontend/importer.h"
+
+#include "base/nearest.h"
 #include "ir/host.h"
 
 #include <stdlib.h>
@@ -65,6 +67,7 @@ typedef struct {
     TfShape shape;
     const InputOption *option;
     bool looks_scalar; /* says an old graph, in which that may also mean that nothing is known */
+    bool rank_is_guessed;
 } ModelInput;
 
 typedef VEC(ModelInput) ModelInputs;
@@ -107,6 +110,15 @@ static void find_placeholders(Importer *im, const TfInput *wanted, uint32_t n_wa
             vec_push(im->arena, inputs, (ModelInput){.name = body->nodes[i].name, .tensor = {i, 0}});
 }
 
+/* What the user may have meant by a name that is none: a port's or a node's. */
+static const char *hint_of(const Importer *im, const char *word, const TfPort *ports, uint32_t n_ports) {
+    Nearest near;
+    nearest_init(&near, word);
+    for (uint32_t i = 0; i < n_ports; i++) nearest_try(&near, ports[i].name);
+    for (uint32_t i = 0; i < im->tf->main.n_nodes; i++) nearest_try(&near, im->tf->main.nodes[i].name);
+    return nearest_hint(&near, im->arena);
+}
+
 static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted, ModelInputs *inputs) {
     const ImportOptions *o = im->options;
     const TfGraph *tf = im->tf;
@@ -118,7 +130,8 @@ static bool choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted
                          .tensor = find_tensor(tf, im->arena, port ? port->tensor : option->name)};
         in.option = option;
         if (in.tensor.node == UINT32_MAX) {
-            diag_error(im->d, NULL, NULL, "there is no input, node or tensor '%s'", option->name);
+            diag_error(im->d, NULL, NULL, "there is no input, node or tensor '%s'%s", option->name,
+                       hint_of(im, option->name, tf->inputs, tf->n_inputs));
             ok = false;
         } else {
             vec_push(im->arena, inputs, in);
@@ -255,12 +268,13 @@ static void resolve_rank(Importer *im, ModelInput *in) {
         const int64_t row = reshaped_row(im->tf, in->tensor);
         in->shape =
             row ? (TfShape){.rank = 2, .dims = {-1, row}} : (TfShape){.rank = in->looks_scalar ? 0 : 1, .dims = {-1}};
+        in->rank_is_guessed = true;
         diag_note(im->d, in->name, NULL, "the rank of this input is unknown; taken to be %d", in->shape.rank);
     }
 }
 
 /* All inputs whose rank is unknown, in one message that says what to write. */
-static bool report_ranks(Importer *im, const ModelInputs *inputs) {
+static bool report_ranks(Importer *im, const ModelInputs *inputs, bool guessed_too) {
     Str names;
     Str flags;
     uint32_t n = 0;
@@ -268,7 +282,7 @@ static bool report_ranks(Importer *im, const ModelInputs *inputs) {
     str_init(&flags, im->arena);
     for (uint32_t i = 0; i < inputs->len; i++) {
         const ModelInput *in = &inputs->data[i];
-        bool unknown = in->shape.rank < 0;
+        bool unknown = in->shape.rank < 0 || (guessed_too && in->rank_is_guessed);
         if (unknown) str_printf(&names, "%s'%s'", n++ ? ", " : "", in->name);
         str_printf(&flags, " --input '%s%s'", in->name, unknown ? "=DIMS" : "");
     }
@@ -363,7 +377,7 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         if (in->option && in->option->has_shape && in->shape.rank < 0) in->shape = in->option->shape;
         resolve_rank(im, in);
     }
-    if (!report_ranks(im, inputs)) return false;
+    if (!report_ranks(im, inputs, false)) return false;
     bool batch = shares_batch(inputs, from_signature);
     for (uint32_t i = 0; i < inputs->len; i++) {
         ModelInput *in = &inputs->data[i];
@@ -412,7 +426,8 @@ static bool choose_outputs(Importer *im, ModelOutputs *outputs) {
         ModelOutput out = {port ? port->name : o->outputs[i],
                            find_tensor(tf, im->arena, port ? port->tensor : o->outputs[i])};
         if (out.tensor.node == UINT32_MAX)
-            ok = diag_error(im->d, NULL, NULL, "there is no output, node or tensor '%s'", o->outputs[i]);
+            ok = diag_error(im->d, NULL, NULL, "there is no output, node or tensor '%s'%s", o->outputs[i],
+                            hint_of(im, o->outputs[i], tf->outputs, tf->n_outputs));
         else
             vec_push(im->arena, outputs, out);
     }
@@ -516,5 +531,6 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
         return im->g;
     }
     import_report_refused(im, wanted, outputs.len, fed, inputs.len); /* those behind what failed */
+    report_ranks(im, &inputs, true);                                 /* the guess may be the reason */
     return NULL;
 }

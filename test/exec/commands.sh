@@ -201,6 +201,43 @@ paths) # names with spaces, quotes, letters of other scripts; folders that canno
     refuses 1 "Permission denied" run "$model" --save "$folder/new"
     chmod 755 "$folder"
     ;;
+names) # mistyped ones; files of other kinds; versions of a SavedModel; the processor where only --target is given
+    refuses 2 "no command 'inspct'; did you mean 'inspect'" inspct "$model"
+    refuses 2 "did you mean '--threads'" compile "$model" -o "$work/x.o" --treads=3
+    refuses 1 "no input, node or tensor 'imag'; did you mean 'image'" compile "$model" -o "$work/x.o" --input imag=1,8,8,1
+    refuses 1 "no output, node or tensor 'Identitty'; did you mean 'Identity'" inspect "$model" --output Identitty
+    refuses 2 "no output of that name; did you mean 'Identity'" verify "$model" --expect "identity=$images"
+    refuses 1 "no signature 'serving_defalt'; there are: serving_default" inspect "$digits/saved_model" --signature serving_defalt
+    refuses 1 "no graph has the tags 'train'; there are: serve" inspect "$digits/saved_model" --tags train
+    printf '\034\000\000\000TFL3\000\000\000\000' >"$work/lite.tflite"
+    refuses 1 "TensorFlow Lite" inspect "$work/lite.tflite"
+    printf '\010\007\022\007pytorch\032\0031.9' >"$work/m.onnx"
+    refuses 1 "ONNX" inspect "$work/m.onnx"
+    printf '\211HDF\r\n\032\n' >"$work/m.h5"
+    refuses 1 "Keras HDF5" inspect "$work/m.h5"
+    mkdir "$work/empty"
+    refuses 1 "holds no saved_model.pb" inspect "$work/empty"
+    head -c 3000 "$model" >"$work/cut.pb"
+    refuses 1 "not a valid GraphDef.*cut short" inspect "$work/cut.pb"
+    refuses 1 "^tfoptc: cannot open $work/none.pb: No such file" inspect "$work/none.pb"
+    mkdir -p "$work/versions/11"
+    cp -r "$digits/saved_model" "$work/versions/2"
+    cp -r "$digits/saved_model" "$work/versions/10"
+    accepts inspect "$work/versions"
+    grep -q "versions/10," "$work/out" || fail "the newest version is another: $(cat "$work/out")"
+    accepts compile "$work/versions" -o "$work/v.so" -MF "$work/v.d" -v
+    [ "$(cat "$work/v.d")" = "$work/v.so: $work/versions/10/saved_model.pb $work/versions/10/variables/variables.index" ] || fail "dependencies: $(cat "$work/v.d")"
+    grep -q "note: .*-shared -o" "$work/err" || fail "-v does not show how it is linked: $(cat "$work/err")"
+    accepts compile "$model" -o "$work/x.o" --target aarch64-linux-gnu --json
+    grep -q '"isa": "aarch64"' "$work/out" || fail "a target alone: $(cat "$work/out")"
+    cat >"$work/rank.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { unknown_rank: true } } } }
+node { name: 'y' op: 'MatMul' input: 'x' input: 'x' }
+GRAPH
+    for command in run inspect compile; do refuses 1 "rank of input 'x' is unknown; say the shape: --input 'x=DIMS'" $command "$work/rank.pbtxt" $([ $command != compile ] || echo -o "$work/x.o"); done
+    accepts run "$work/rank.pbtxt" --input x=3,3
+    ;;
 *) fail "unknown case '$case'" ;;
 esac
 echo "ok $case"

@@ -232,9 +232,15 @@ consumer) # a project out of tree, against the build tree and against an install
         else
             where="-Dtfopt_DIR=$build"
         fi
-        cmake -S "$source/test/exec/consumer" -B "$work/$kind" -G Ninja "$where" -DMODEL="$model" >"$work/log" 2>&1 || fail "configuring: $(cat "$work/log")"
+        cmake -S "$source/test/exec/consumer" -B "$work/$kind" -G Ninja "$where" -DMODEL="$model" -DSAVED_MODEL="$source/test/models/digits/saved_model" >"$work/log" 2>&1 || fail "configuring: $(cat "$work/log")"
         cmake --build "$work/$kind" >"$work/log" 2>&1 || fail "building: $(cat "$work/log")"
         "$work/$kind/consumer" || fail "consumer"
+        for program in several several_shared; do
+            [ "$("$work/$kind/$program" "$source"/test/models/digits/images/*.png | tr '\n' ' ')" = "$(cd "$source/test/models/digits/images" && ls ./*.png | sed 's,^\./\(.\).*,\1,' | tr '\n' ' ')" ] ||
+                fail "$program: $("$work/$kind/$program" "$source"/test/models/digits/images/*.png)"
+        done
+        ldd "$work/$kind/consumer" | grep -e png -e jpeg && fail "a codec is linked for nothing"
+        ! [ -e "$work/$kind/typed" ] || "$work/$kind/typed" || fail "C++: exit $?"
         cmake --build "$work/$kind" | grep -q 'no work to do' || fail "the model is compiled again for nothing"
     done
     PKG_CONFIG_PATH=$work/prefix/lib/pkgconfig pkg-config --exists tfopt || ! command -v pkg-config >/dev/null || fail "pkg-config"

@@ -5,6 +5,8 @@
  */
 #include "commands.h"
 
+#include "base/nearest.h"
+
 #include "ref/ref.h"
 #include <inttypes.h>
 #include <jansson.h>
@@ -26,7 +28,13 @@ static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint
             if (found && !tensor_read(&want[k], arena, equals + 1, out[k].name, out[k].dtype, d)) return false;
             if (found) given[k] = true;
         }
-        if (!found) return diag_usage(d, "--expect %s: the model has no output of that name", text);
+        if (!found) {
+            Nearest near;
+            nearest_init(&near, arena_strndup(arena, text, (size_t)(equals - text)));
+            for (uint32_t k = 0; k < n; k++) nearest_try(&near, out[k].name);
+            return diag_usage(d, "--expect %s: the model has no output of that name%s", text,
+                              nearest_hint(&near, arena));
+        }
     }
     return true;
 }

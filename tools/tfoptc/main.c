@@ -2,6 +2,7 @@
 #include "commands.h"
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include <errno.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -146,6 +147,14 @@ int main(int argc, char **argv) {
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
+    if (first == 1 && argc > 2 && *word != '-' && *word != '@' && !file_exists(word) && !strpbrk(word, "./")) {
+        Nearest near; /* neither a command nor a model */
+        nearest_init(&near, word);
+        for (int i = 0; i < n_commands; i++) nearest_try(&near, commands[i].name);
+        fprintf(stderr, "tfoptc: there is no command '%s'%s\n", word,
+                near.best ? nearest_hint(&near, arena) : "; tfoptc --help lists the commands");
+        return EXIT_USAGE;
+    }
     Options o = {0};
     ExitCode code = EXIT_USAGE;
     bool parsed = options_parse(&o, command, arena, argc - first, argv + first, &d);

@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "base/file.h"
+#include "base/nearest.h"
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -141,7 +142,12 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
         if (r == '?' && optopt >= 1000) {
             ok = diag_usage(d, "--%s takes no argument", rows[optopt - 1000].name);
         } else if (r == '?') {
-            ok = diag_usage(d, "'%s' is no option of %s; see tfoptc %s --help", word, c->name, c->name);
+            Nearest near;
+            nearest_init(&near, word);
+            for (int i = 0; i < n; i++) nearest_try(&near, arena_printf(arena, "--%s", longs[i].name));
+            ok = diag_usage(d, "'%s' is no option of %s%s%s", word, c->name,
+                            near.best ? "" : arena_printf(arena, "; see tfoptc %s --help", c->name),
+                            nearest_hint(&near, arena));
         } else if (r == ':') {
             ok = diag_usage(d, "'%s' wants an argument; see tfoptc %s --help", word, c->name);
         } else if (r >= 1000) {

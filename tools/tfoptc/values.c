@@ -1,6 +1,7 @@
 /* Values: what a model's inputs are fed with: files named by --input, or seeded numbers of moderate size. */
 #include "commands.h"
 
+#include "base/nearest.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,8 +153,12 @@ static bool read_words(const InputPort *ports, uint32_t n, const char **files, I
             Str names;
             str_init(&names, arena);
             for (uint32_t i = 0; i < n; i++) str_printf(&names, "%s'%s'", i ? ", " : "", ports[i].name);
-            ok = diag_usage(d, "--input %s: the model has no input of that name; its inputs are %s", word.name,
-                            str_text(&names));
+            Nearest near;
+            nearest_init(&near, word.name);
+            for (uint32_t i = 0; i < n; i++) nearest_try(&near, ports[i].name);
+            ok = diag_usage(d, "--input %s: the model has no input of that name%s%s%s", word.name,
+                            near.best ? "" : "; its inputs are ", near.best ? "" : str_text(&names),
+                            nearest_hint(&near, arena));
         }
     }
     return ok;
