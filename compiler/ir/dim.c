@@ -4,6 +4,7 @@
    is ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded; one that
    outgrows the bound becomes a free symbol and sets too_complex. */
 #include "ir/dim.h"
+#include "ir/dim_number.h"
 
 #include "base/diag.h"
 
@@ -24,49 +25,6 @@ typedef struct {
     int64_t constant;
     bool overflow;
 } Sum;
-
-/* ---- numbers that saturate; INT64_MIN and INT64_MAX mean unbounded */
-
-static int64_t saturating_add(int64_t a, int64_t b) {
-    int64_t r;
-    if (a == INT64_MAX || b == INT64_MAX) return a == INT64_MIN || b == INT64_MIN ? 0 : INT64_MAX;
-    if (a == INT64_MIN || b == INT64_MIN) return INT64_MIN;
-    if (__builtin_add_overflow(a, b, &r)) return a > 0 ? INT64_MAX : INT64_MIN;
-    return r;
-}
-
-static int64_t saturating_mul(int64_t a, int64_t b) {
-    int64_t r;
-    if (a == 0 || b == 0) return 0;
-    bool infinite = a == INT64_MAX || a == INT64_MIN || b == INT64_MAX || b == INT64_MIN;
-    if (infinite || __builtin_mul_overflow(a, b, &r)) return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
-    return r;
-}
-
-static int64_t floor_div(int64_t a, int64_t b) {
-    if (b == 0) return 0;
-    if (b == -1) return a == INT64_MIN ? INT64_MAX : -a;
-    int64_t q = a / b;
-    return a % b != 0 && (a < 0) != (b < 0) ? q - 1 : q;
-}
-
-static int64_t floor_mod(int64_t a, int64_t b) {
-    if (b == 0 || b == -1) return 0;
-    int64_t r = a % b;
-    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static bool is_unbounded(int64_t v) {
-    return v == INT64_MIN || v == INT64_MAX;
-}
 
 /* ---- the table */
 
@@ -546,60 +504,4 @@ Dim dim_broadcast(DimTable *t, Dim a, Dim b) {
     Dim total = s.sizes[0];
     for (int i = 1; i < s.n; i++) total = cons(t, DIM_BROADCAST, total, s.sizes[i]);
     return total;
-}
-
-/* ---- walks; expressions are at most MAX_SIZE nodes as trees, so plain recursion is bounded */
-
-int64_t dim_eval(const DimTable *t, Dim d, const int64_t *symbols) {
-    if (dim_is_const(d)) return d.value;
-    const DimExpr *e = expr_of(t, d);
-    if (e->kind == DIM_SYMBOL) return symbols[e->symbol];
-    int64_t a = dim_eval(t, e->a, symbols), b = dim_eval(t, e->b, symbols);
-    switch (e->kind) {
-    case DIM_ADD:
-        return saturating_add(a, b);
-    case DIM_MUL:
-        return saturating_mul(a, b);
-    case DIM_FLOORDIV:
-        return floor_div(a, b);
-    case DIM_MOD:
-        return floor_mod(a, b);
-    case DIM_MIN:
-        return smaller(a, b);
-    case DIM_BROADCAST:
-        return a == 1 ? b : a;
-    default:
-        return larger(a, b);
-    }
-}
-
-Dim dim_substitute(DimTable *t, Dim d, const Dim *map) {
-    if (dim_is_const(d)) return d;
-    DimExpr e = *expr_of(t, d); /* a copy: the table may move */
-    if (e.kind == DIM_SYMBOL) return map[e.symbol];
-    Dim a = dim_substitute(t, e.a, map), b = dim_substitute(t, e.b, map);
-    if (dim_equal(a, e.a) && dim_equal(b, e.b)) return d;
-    switch (e.kind) {
-    case DIM_ADD:
-        return dim_add(t, a, b);
-    case DIM_MUL:
-        return dim_mul(t, a, b);
-    case DIM_FLOORDIV:
-        return dim_floordiv(t, a, b);
-    case DIM_MOD:
-        return dim_mod(t, a, b);
-    case DIM_MIN:
-        return dim_min(t, a, b);
-    case DIM_BROADCAST:
-        return dim_broadcast(t, a, b);
-    default:
-        return dim_max(t, a, b);
-    }
-}
-
-bool dim_uses(const DimTable *t, Dim d, uint32_t symbol) {
-    if (dim_is_const(d)) return false;
-    const DimExpr *e = expr_of(t, d);
-    if (e->kind == DIM_SYMBOL) return e->symbol == symbol;
-    return dim_uses(t, e->a, symbol) || dim_uses(t, e->b, symbol);
 }

@@ -1,32 +1,7 @@
 /* Checkpoints: tables raw and compressed, whole and sliced tensors, and damage of every part. */
 #include "../fuzz/table_build.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static bool has_message(const char *part) {
-    for (uint32_t i = 0; i < d.entries.len; i++)
-        if (strstr(d.entries.data[i].message, part)) return true;
-    return false;
-}
+#include "messages.h"
 
 /* A checkpoint in memory: entries are added to `block`, their bytes to `data`. */
 typedef struct {

@@ -2,35 +2,10 @@
  * suites. */
 #include "frontend/import.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
+#include "messages.h"
 
 static TfGraph *read_text(const char *text) {
     return tf_read_bytes(arena, text, strlen(text), "test.pbtxt", &d);
-}
-
-static bool has_message(const char *part) {
-    for (uint32_t i = 0; i < d.entries.len; i++)
-        if (strstr(d.entries.data[i].message, part)) return true;
-    return false;
 }
 
 static uint32_t count(const TfBody *body, const char *op) {

@@ -1,37 +1,10 @@
 /* GraphDefs: names, inputs, attributes, tensors, functions; every mistake reported, all at once. */
 #include "frontend/tfgraph.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
+#include "messages.h"
 
 static TfGraph *read_text(const char *text) {
     return tf_read_bytes(arena, text, strlen(text), "test.pbtxt", &d);
-}
-
-static bool has_message(const char *node, const char *part) {
-    for (uint32_t i = 0; i < d.entries.len; i++) {
-        const DiagEntry *e = &d.entries.data[i];
-        if (strstr(e->message, part) && (!node || (e->node && strcmp(e->node, node) == 0))) return true;
-    }
-    return false;
 }
 
 static const TfNode *node(const TfGraph *tf, const char *name) {
@@ -73,14 +46,14 @@ static void test_all_mistakes_at_once(void **state) {
                           "node { name: 'k' op: 'Const' attr { key: 'value' value { tensor { dtype: DT_FLOAT "
                           "tensor_shape { dim { size: 2 } }\n"
                           "float_val: [1, 2, 3] } } } }"));
-    assert_true(has_message("a", "there is no node 'nowhere'"));
-    assert_true(has_message("a", "two nodes have this name"));
-    assert_true(has_message(NULL, "node number 2 has no name"));
-    assert_true(has_message("b", "has no op type"));
-    assert_true(has_message("c", "waits for 'gone'"));
-    assert_true(has_message("c", "no node has that many outputs"));
-    assert_true(has_message("d", "after a control input"));
-    assert_true(has_message("k", "3 values for a tensor of 2 elements"));
+    assert_true(has_message_at("a", "there is no node 'nowhere'"));
+    assert_true(has_message_at("a", "two nodes have this name"));
+    assert_true(has_message_at(NULL, "node number 2 has no name"));
+    assert_true(has_message_at("b", "has no op type"));
+    assert_true(has_message_at("c", "waits for 'gone'"));
+    assert_true(has_message_at("c", "no node has that many outputs"));
+    assert_true(has_message_at("d", "after a control input"));
+    assert_true(has_message_at("k", "3 values for a tensor of 2 elements"));
 }
 
 static void test_constants(void **state) {
@@ -163,8 +136,8 @@ static void test_tensor_mistakes(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_null(read_tensor_text(cases[i].tensor));
-        assert_true(has_message("k", cases[i].why));
-        assert_true(has_message("k", "attribute 'value'"));
+        assert_true(has_message_at("k", cases[i].why));
+        assert_true(has_message_at("k", "attribute 'value'"));
     }
 }
 
@@ -221,13 +194,13 @@ static void test_function_mistakes(void **state) {
                           "node_def { name: 'n' op: 'TopKV2' input: 'a' input: 'a:1' input: 'm:0' } node_def { name: "
                           "'o' op: 'Abs' input: 'n:nothing:0' }\n"
                           "ret { key: 'r' value: 'gone:y:0' } } function { signature { name: 'f' } } function { } }"));
-    assert_true(has_message("f", "node 'n' takes an argument that does not exist"));
-    assert_true(has_message("f/n", "there is no node 'm'"));
-    assert_true(has_message("n", "output 'nothing' is used, but the op has only values|indices"));
-    assert_true(has_message("f", "there is no node 'gone'"));
-    assert_true(has_message("f", "nothing is returned for the result 'q'"));
-    assert_true(has_message("f", "two functions have this name"));
-    assert_true(has_message(NULL, "function number 2 of the library has no name"));
+    assert_true(has_message_at("f", "node 'n' takes an argument that does not exist"));
+    assert_true(has_message_at("f/n", "there is no node 'm'"));
+    assert_true(has_message_at("n", "output 'nothing' is used, but the op has only values|indices"));
+    assert_true(has_message_at("f", "there is no node 'gone'"));
+    assert_true(has_message_at("f", "nothing is returned for the result 'q'"));
+    assert_true(has_message_at("f", "two functions have this name"));
+    assert_true(has_message_at(NULL, "function number 2 of the library has no name"));
 }
 
 /* Lengths that happen to be letters make a binary file begin like text. */
@@ -262,10 +235,10 @@ static void test_other_kinds_of_files(void **state) {
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         assert_null(tf_read_bytes(arena, cases[i].bytes, cases[i].n, "file", &d));
-        assert_true(has_message(NULL, cases[i].why));
+        assert_true(has_message_at(NULL, cases[i].why));
     }
     assert_null(tf_read(arena, "test/models/frontend/missing.pb", NULL, &d));
-    assert_true(has_message(NULL, "cannot open"));
+    assert_true(has_message_at(NULL, "cannot open"));
 }
 
 int main(void) {

@@ -4,26 +4,7 @@
 
 #include "frontend/message.h"
 #include "graph.pb-c.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
+#include "messages.h"
 
 static void *parse(const ProtobufCMessageDescriptor *type, const char *text) {
     return pbtxt_read(arena, type, text, strlen(text), &d);

@@ -3,32 +3,7 @@
 #include "frontend/import.h"
 #include "ir/host.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static bool has_message(const char *part) {
-    for (uint32_t i = 0; i < d.entries.len; i++)
-        if (strstr(d.entries.data[i].message, part)) return true;
-    return false;
-}
+#include "messages.h"
 
 static const Tensor *variable(const TfGraph *tf, const char *name) {
     const MapEntry *e = map_find(&tf->variables, name);

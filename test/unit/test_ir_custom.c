@@ -1,32 +1,7 @@
 /* Ops that the user brings: what is wrong with a library, and what a shape function sees and may say. */
 #include "ir/custom.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <string.h>
-#include <cmocka.h>
-
-static Arena *arena;
-static Diag d;
-
-static int setup(void **state) {
-    (void)state;
-    arena = arena_new();
-    diag_init(&d, arena, NULL);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    arena_free(arena);
-    return 0;
-}
-
-static bool has_message(const char *part) {
-    for (uint32_t i = 0; i < d.entries.len; i++)
-        if (strstr(d.entries.data[i].message, part)) return true;
-    return false;
-}
+#include "messages.h"
 
 static int32_t kernel(TfoptHostCall *call) {
     return call ? TFOPT_OK : TFOPT_FAILED;

@@ -31,7 +31,9 @@ int digit_of(const char *png_path) {
     TfoptSession *decode, *classify;
     TfoptTensor y;
     TfoptPool *pool;
-    if (tfopt_open_data(picture_model_data(), &picture) || tfopt_open_data(digits_saved_model_data(), &digits) || tfopt_pool_new(2, &pool)) return -2;
+    if (tfopt_open_data(picture_model_data(), &picture) || tfopt_open_data(digits_saved_model_data(), &digits) ||
+        tfopt_pool_new(2, &pool))
+        return -2;
     TfoptSessionOptions options = {.pool = pool};
     if (tfopt_session_new(picture, NULL, &decode) || tfopt_session_new(digits, &options, &classify)) return -3;
     if (answer(decode, &file, 0, NULL, &y) || y.rank != 3 || y.dims[0] != 8 || y.dims[1] != 8) return -4;
