@@ -43,12 +43,6 @@ const Node *match_only(const Rewriter *w, ValueId v, OpId op) {
     return rewrite_uses(w, v) == 1 ? match(w->g, v, op) : NULL;
 }
 
-int match_side(const Graph *g, const Node *n, OpId op) {
-    for (int i = 0; i < (int)n->n_inputs; i++)
-        if (match(g, n->inputs[i], op)) return i;
-    return -1;
-}
-
 const Shape *shape_at(const Graph *g, ValueId v) {
     return &value_at(g, v)->shape;
 }

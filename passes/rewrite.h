@@ -43,9 +43,6 @@ bool rewrite_has_steps(Rewriter *w);
 const Node *match(const Graph *g, ValueId v, OpId op);
 /* match, and nothing else uses v. */
 const Node *match_only(const Rewriter *w, ValueId v, OpId op);
-/* Of a binary node n: whether one input is made by `op` (or is a constant for OP_CONST); its index, else -1. Prefers
- * input 0. */
-int match_side(const Graph *g, const Node *n, OpId op);
 /* New nodes in the region of the rule; {0} inputs are passed on. Those of constants only are evaluated at once. */
 ValueId insert_binary(Rewriter *w, OpId op, ValueId a, ValueId b, const char *name);
 ValueId insert_unary(Rewriter *w, OpId op, ValueId x, const char *name);

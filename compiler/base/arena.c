@@ -77,10 +77,6 @@ void *arena_alloc(Arena *a, size_t size) {
     return memset((char *)b + HEADER + at, 0, size);
 }
 
-size_t arena_used(const Arena *a) {
-    return a->used;
-}
-
 void *arena_memdup(Arena *a, const void *p, size_t n) {
     void *copy = arena_alloc(a, n);
     if (n) memcpy(copy, p, n);

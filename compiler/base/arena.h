@@ -16,8 +16,6 @@ void arena_free(Arena *a);
 void arena_reset(Arena *a);
 /* `size` zeroed bytes, aligned to 64 when size >= 64, else to 16. */
 void *arena_alloc(Arena *a, size_t size);
-/* Bytes handed out since the last reset. */
-size_t arena_used(const Arena *a);
 char *arena_strdup(Arena *a, const char *s);
 char *arena_strndup(Arena *a, const char *s, size_t n);
 void *arena_memdup(Arena *a, const void *p, size_t n);

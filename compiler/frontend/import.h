@@ -90,8 +90,6 @@ ValueId import_node(Import *c, OpId op, uint32_t n_inputs, const ValueId *inputs
                     const Attr *attrs); /* result 0 of a node named like c->n */
 bool import_const_ints(Import *c, uint32_t input, int64_t *out, int *out_n,
                        int max); /* a constant rank 0/1 integer input, else reports why it must be constant */
-bool import_content(Import *c, uint32_t input, Dim *out, int *out_n,
-                    int max); /* its elements as Dims: constant, symbolic, or fresh symbols by way of LOAD_DIMS */
 bool import_axes(Import *c, uint32_t input, int rank, int64_t *out,
                  int *out_n); /* constant axes, negative ones normalised, range checked */
 ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs,

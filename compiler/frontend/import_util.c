@@ -171,10 +171,6 @@ bool load_content(Import *c, ValueId id, int64_t min, Dim *out, int *out_n, int 
     return load_elements(c, id, min, n, out, what, 0);
 }
 
-bool import_content(Import *c, uint32_t input, Dim *out, int *out_n, int max) {
-    return load_content(c, c->in[input], 0, out, out_n, max, arena_printf(c->im->arena, "input %u", input));
-}
-
 bool normalise_axis(Import *c, int64_t axis, int rank, int *out) {
     if (axis < -(int64_t)rank || axis >= rank)
         return bad(c, "axis %lld is outside of a tensor of rank %d", (long long)axis, rank);

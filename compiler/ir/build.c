@@ -32,10 +32,6 @@ ValueId build_binary(Graph *g, RegionId r, OpId op, ValueId a, ValueId b, const 
     return build_op(g, r, op, name, 2, (ValueId[]){a, b}, 0, NULL, d);
 }
 
-ValueId build_select(Graph *g, RegionId r, ValueId c, ValueId a, ValueId b, const char *name, Diag *d) {
-    return build_op(g, r, OP_SELECT, name, 3, (ValueId[]){c, a, b}, 0, NULL, d);
-}
-
 ValueId build_cast(Graph *g, RegionId r, ValueId x, DType to, const char *name, Diag *d) {
     if (!x.i || value_at(g, x)->dtype == to) return x;
     Attr a = attr_type("dtype", to);

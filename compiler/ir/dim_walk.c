@@ -1,5 +1,5 @@
-/* Walks over the expressions of Dims: their values, other symbols in the place of theirs, and which symbols they use. An
-   expression written out as a tree has a bounded number of nodes, so plain recursion is bounded too. */
+/* Walks over the expressions of Dims: their values, other symbols in the place of theirs, and which symbols they use.
+   An expression written out as a tree has a bounded number of nodes, so plain recursion is bounded too. */
 #include "ir/dim.h"
 #include "ir/dim_number.h"
 

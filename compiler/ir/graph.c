@@ -290,23 +290,6 @@ DType node_type(const Node *n, const char *name, DType missing) {
     return a && a->kind == ATTR_TYPE ? a->v.type : missing;
 }
 
-void node_set_attr(Graph *g, NodeId id, Attr a) {
-    Node *n = node_at(g, id);
-    a = copy_attr(g->arena, a);
-    AttrKind kind;
-    if (n->op != OP_HOST && op_attr_kind(n->op, a.name, &kind) && kind == ATTR_DIMS && a.kind == ATTR_INTS)
-        a = as_dims(g->arena, a);
-    for (uint32_t i = 0; i < n->n_attrs; i++)
-        if (strcmp(n->attrs[i].name, a.name) == 0) {
-            n->attrs[i] = a;
-            return;
-        }
-    Attr *grown = NEW_ARRAY(g->arena, Attr, n->n_attrs + 1);
-    if (n->n_attrs) memcpy(grown, n->attrs, n->n_attrs * sizeof *grown);
-    grown[n->n_attrs++] = a;
-    n->attrs = grown;
-}
-
 const Tensor *value_const(const Graph *g, ValueId v) {
     NodeId def = value_at(g, v)->def;
     if (!def.i || node_at(g, def)->op != OP_CONST) return NULL;

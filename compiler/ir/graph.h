@@ -151,7 +151,6 @@ ValueId build_const(Graph *g, RegionId r, const Tensor *t, const char *name);
 ValueId build_scalar_const(Graph *g, RegionId r, DType dtype, double value); /* rank 0 */
 ValueId build_unary(Graph *g, RegionId r, OpId op, ValueId x, const char *name, Diag *d);
 ValueId build_binary(Graph *g, RegionId r, OpId op, ValueId a, ValueId b, const char *name, Diag *d);
-ValueId build_select(Graph *g, RegionId r, ValueId c, ValueId a, ValueId b, const char *name, Diag *d);
 ValueId build_cast(Graph *g, RegionId r, ValueId x, DType to, const char *name,
                    Diag *d); /* x itself when it has the dtype */
 ValueId build_reshape(Graph *g, RegionId r, ValueId x, const Shape *to, const char *name,
@@ -172,7 +171,6 @@ int64_t node_int(const Node *n, const char *name, int64_t missing);
 double node_float(const Node *n, const char *name, double missing);
 const char *node_string(const Node *n, const char *name, const char *missing);
 DType node_type(const Node *n, const char *name, DType missing);
-void node_set_attr(Graph *g, NodeId n, Attr a); /* adds or replaces */
 /* The constant behind a value, or NULL. */
 const Tensor *value_const(const Graph *g, ValueId v);
 /* Whether v is a constant all of whose elements equal x (floats and ints). */

@@ -24,10 +24,6 @@ bool shape_equal(const Shape *a, const Shape *b) {
     return true;
 }
 
-bool shape_is_scalar(const Shape *s) {
-    return s->rank == 0;
-}
-
 Dim shape_elements(DimTable *t, const Shape *s) {
     Dim n = dim_const(1);
     for (int i = 0; i < s->rank; i++) n = dim_mul(t, n, s->dims[i]);

@@ -14,8 +14,7 @@ Shape shape_scalar(void);
 Shape shape_of(int rank, const int64_t *dims);
 bool shape_is_const(const Shape *s);              /* rank known and every dim constant */
 bool shape_equal(const Shape *a, const Shape *b); /* same rank and equal dims */
-bool shape_is_scalar(const Shape *s);
-Dim shape_elements(DimTable *t, const Shape *s); /* product of the dims */
+Dim shape_elements(DimTable *t, const Shape *s);  /* product of the dims */
 /* Number of elements of a constant shape; -1 when it does not fit in int64 or is not constant. */
 int64_t shape_count(const Shape *s);
 /* NumPy broadcasting of a and b; false when they cannot be. Where neither side is provably 1 and they differ

@@ -210,15 +210,12 @@ Stmt *nest_wrap(Body *b, const Nest *nest, int n, Stmt *inside, int vector, doub
 Stmt *nest_for(Body *b, const Loop *loop, ForMode mode, Stmt *inside);
 /* Loops [from, n), reduced ones, around `inside`; `vector` may be one of them and goes innermost. */
 Stmt *nest_reduced(Body *b, const Nest *nest, int from, Stmt *inside, int vector);
-Dim nest_elements(Body *b, const Nest *nest, int from, int to);
 
 Stmt *stmt_store(Body *b, uint32_t param, ExprId index, ExprId value);
 Stmt *stmt_acc(Body *b, uint32_t acc, ExprId value);
 Stmt *stmt_update(Body *b, uint32_t acc, OpId op, ExprId value);
 Stmt *stmt_fails(Body *b); /* those since the last call, may be NULL */
 Stmt *stmt_join(Stmt *first, Stmt *second);
-/* e with variables replaced: map[var], 0 = unchanged; and every statement's expressions. */
-ExprId expr_substitute(Body *b, ExprId e, const ExprId *map);
 /* Index `e` as a sum of coefficient*variable + rest: coefficient of every variable in coefs; pinned[v]: v occurs in
  * another way. */
 void expr_affine(const Body *b, ExprId e, Dim *coefs, bool *pinned);

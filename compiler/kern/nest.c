@@ -17,12 +17,6 @@ void nest_dim(Body *b, Nest *nest, Dim extent, bool reduced, ExprId *out_at) {
     *out_at = expr_var(b->l->arena, b->k, var);
 }
 
-Dim nest_elements(Body *b, const Nest *nest, int from, int to) {
-    Dim n = dim_const(1);
-    for (int i = from; i < to; i++) n = dim_mul(&b->l->g->dims, n, nest->loops[i].extent);
-    return n;
-}
-
 /* ---- affine indexes */
 
 static void pin_unseen(const Body *b, ExprId e, bool *pinned, bool *seen) {
@@ -136,11 +130,6 @@ static ExprId substitute(Substitute *s, ExprId e) {
     }
     s->done[e.i] = r.i;
     return r;
-}
-
-ExprId expr_substitute(Body *b, ExprId e, const ExprId *map) {
-    Substitute s = {b, map, NEW_ARRAY(b->l->scratch, uint32_t, b->k->exprs.len)};
-    return substitute(&s, e);
 }
 
 static void substitute_stmts(Substitute *s, Stmt *stmt) {

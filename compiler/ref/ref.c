@@ -8,7 +8,6 @@
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static RefFn *const ref_functions[N_OPS] = {
 #define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = ref_scalar,
@@ -178,12 +177,6 @@ static bool prepare_output(RefCall *c, uint32_t i) {
     return ref_error(c, "the result is too large or has a negative size");
 }
 
-static double now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
 static bool eval_node(RefSession *s, NodeId id) {
     const Graph *g = s->g;
     const Node *n = node_at(g, id);
@@ -249,9 +242,7 @@ bool ref_run_region(RefSession *s, RegionId region, const RefSlot *args, RefSlot
     for (uint32_t i = 0; good && i < r->nodes.len; i++) {
         const NodeId n = r->nodes.data[i];
         if (node_at(g, n)->dead) continue;
-        const double start = root ? now_ns() : 0;
         good = eval_node(s, n);
-        if (root) s->time_ns[n.i] = now_ns() - start;
         if (root && s->keep_all) continue;
         for (uint32_t k = s->dying_first[n.i]; good && k < s->dying_first[n.i + 1]; k++)
             ref_slot_release(s, &s->slots[s->dying[k]]);
@@ -306,12 +297,10 @@ RefSession *ref_open(const Graph *g) {
     s->run = arena_new();
     s->scratch = arena_new();
     s->g = g;
-    s->threads = 1;
     s->slots = NEW_ARRAY(arena, RefSlot, g->values.len);
     s->in = NEW_ARRAY(arena, Tensor *, g->nodes.len);
     s->out = NEW_ARRAY(arena, Tensor *, g->nodes.len);
     s->host = NEW_ARRAY(arena, RefHostState, g->nodes.len);
-    s->time_ns = NEW_ARRAY(arena, double, g->nodes.len);
     s->symbols = NEW_ARRAY(arena, int64_t, g->dims.symbols.len + 1);
     for (uint32_t i = 1; i < g->nodes.len; i++) {
         const Node *n = &g->nodes.data[i];
@@ -339,10 +328,6 @@ void ref_close(RefSession *s) {
     arena_free(arena);
 }
 
-void ref_set_threads(RefSession *s, int threads) {
-    s->threads = threads < 1 ? 1 : threads;
-}
-
 void ref_keep_all(RefSession *s, bool keep) {
     s->keep_all = keep;
 }
@@ -354,10 +339,6 @@ void ref_set_exact(RefSession *s, bool exact) {
 void ref_observe(RefSession *s, RefObserveFn *observe, void *env) {
     s->observe = observe;
     s->observe_env = env;
-}
-
-double ref_time_ns(const RefSession *s, NodeId n) {
-    return s->time_ns[n.i];
 }
 
 const Tensor *ref_value(const RefSession *s, ValueId v) {
@@ -392,7 +373,7 @@ bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena,
     const Graph *g = s->g;
     const Region *root = region_at(g, g->root);
     s->d = d;
-    openblas_set_num_threads(s->threads);
+    openblas_set_num_threads(1);
     for (uint32_t i = 0; i < g->values.len; i++) ref_slot_release(s, &s->slots[i]);
     arena_reset(s->run);
     arena_reset(s->scratch);

@@ -29,13 +29,9 @@ RefFn ref_scalar; /* rows of scalar.def: computes in the operand's type, f16 and
 typedef struct RefSession RefSession;
 RefSession *ref_open(const Graph *g);
 void ref_close(RefSession *s);
-/* Threads that OpenBLAS may use (1 until set). */
-void ref_set_threads(RefSession *s, int threads);
 /* Runs the graph: inputs in the order of g->inputs, with any dims that fit the graph's; outputs are allocated in
-   `arena`. After the call ref_time_ns gives each node's time. */
+   `arena`. In one thread. */
 bool ref_run(RefSession *s, const Tensor *inputs, Tensor *outputs, Arena *arena, Diag *d);
-/* Nanoseconds the node took in the last run (0 for nodes inside regions: counted at the region's node). */
-double ref_time_ns(const RefSession *s, NodeId n);
 /* The value of any tensor of the root region in the last ref_run when `keep_all` was set by ref_keep_all; NULL if not
  * computed. */
 void ref_keep_all(RefSession *s, bool keep);

@@ -35,10 +35,8 @@ struct RefSession {
     uint32_t *dying;       /* values that nobody needs after a node … */
     uint32_t *dying_first; /* … by NodeId: dying[dying_first[n] .. dying_first[n + 1]) */
     RefHostState *host;    /* by NodeId */
-    double *time_ns;       /* by NodeId */
     int64_t *symbols;
     RefBuffer *all, *free_lists[REF_SIZE_CLASSES];
-    int threads;
     bool keep_all, exact;
     RefObserveFn *observe; /* or NULL */
     void *observe_env;

@@ -70,7 +70,6 @@ TfAttr tf_of_bool(const char *name, bool v);
 TfAttr tf_of_float(const char *name, double v);
 TfAttr tf_of_string(const char *name, const char *v);
 TfAttr tf_of_ints(TfMaker *m, const char *name, uint32_t n, const int64_t *v);
-TfAttr tf_of_types(TfMaker *m, const char *name, uint32_t n, DType t);
 TfAttr tf_of_function(const char *name, const char *function);
 TfAttr tf_type_of(const TfTensor *t); /* "T" */
 int64_t tf_least_size(const TfTensor *t, int k);

@@ -27,12 +27,6 @@ TfAttr tf_of_function(const char *name, const char *function) {
 TfAttr tf_of_ints(TfMaker *m, const char *name, uint32_t n, const int64_t *v) {
     return (TfAttr){.name = name, .kind = TF_ATTR_LIST_INT, .n = n, .v.ints = arena_memdup(m->arena, v, n * sizeof *v)};
 }
-TfAttr tf_of_types(TfMaker *m, const char *name, uint32_t n, DType t) {
-    int64_t *types = NEW_ARRAY(m->arena, int64_t, n + 1);
-    for (uint32_t i = 0; i < n; i++) types[i] = dtype_info(t)->tf;
-    return (TfAttr){.name = name, .kind = TF_ATTR_LIST_TYPE, .n = n, .v.ints = types};
-}
-
 /* ---- leaves */
 
 TfTensor tf_constant(TfMaker *m, const Tensor *t) {

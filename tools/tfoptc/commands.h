@@ -109,7 +109,6 @@ uint32_t loaded_ports(const Loaded *l, InputPort **out_inputs, InputPort **out_o
                       Arena *arena); /* number of inputs; outputs: loaded_n_outputs */
 uint32_t loaded_n_outputs(const Loaded *l);
 bool loaded_run(Loaded *l, const Tensor *inputs, Tensor *outputs /* copied to the arena */, Arena *arena, Diag *d);
-struct TfoptSession *loaded_session(Loaded *l);
 const TfoptModelData *loaded_data(const Loaded *l);
 
 /* ---- inspect_artefact.c: inspect of a compiled .so */

@@ -99,10 +99,6 @@ const TfoptModelData *loaded_data(const Loaded *l) {
     return tfopt_model_info(l->model);
 }
 
-struct TfoptSession *loaded_session(Loaded *l) {
-    return l->session;
-}
-
 static bool failed(Loaded *l, Diag *d, TfoptStatus status) {
     const char *why = tfopt_error(l->session);
     return diag_error(d, NULL, NULL, "%s", *why ? why : tfopt_status_text(status));
