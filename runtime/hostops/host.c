@@ -196,6 +196,14 @@ void tfopt_set_int(const TfoptTensor *t, int64_t i, int64_t v) {
 /* Where an empty tensor without memory points: NULL means that there is no memory. */
 static const uint64_t nothing[1] = {0};
 
+const double *tfopt_as_f64(TfoptHostCall *call, const TfoptTensor *t) {
+    if (t->dtype == TFOPT_F64) return t->data ? t->data : (const void *)nothing;
+    const int64_t n = tfopt_elements(t);
+    double *out = tfopt_call_alloc(call, n, sizeof *out);
+    for (int64_t i = 0; out && i < n; i++) out[i] = tfopt_real_at(t, i);
+    return out;
+}
+
 const float *tfopt_as_f32(TfoptHostCall *call, const TfoptTensor *t) {
     if (t->dtype == TFOPT_F32) return t->data ? t->data : (const void *)nothing;
     const int64_t n = tfopt_elements(t);

@@ -30,7 +30,9 @@ double tfopt_real_at(const TfoptTensor *t, int64_t i);
 int64_t tfopt_int_at(const TfoptTensor *t, int64_t i);
 void tfopt_set_real(const TfoptTensor *t, int64_t i, double v);
 void tfopt_set_int(const TfoptTensor *t, int64_t i, int64_t v);
-/* All of a tensor as f32 / s64 in scratch memory (the tensor's own data where it has that type). NULL: no memory. */
+/* All of a tensor as f64 / f32 / s64 in scratch memory (the tensor's own data where it has that type). NULL: no memory.
+ */
+const double *tfopt_as_f64(TfoptHostCall *call, const TfoptTensor *t);
 const float *tfopt_as_f32(TfoptHostCall *call, const TfoptTensor *t);
 const int64_t *tfopt_as_s64(TfoptHostCall *call, const TfoptTensor *t);
 float tfopt_half_to_float(uint16_t h);
