@@ -36,6 +36,12 @@ static int32_t each_pixel(TfoptHostCall *call, PixelFn *f, double parameter) {
     const int64_t n = tfopt_elements(t);
     for (int64_t i = 0; i < n; i += 3) {
         double in[3], out[3];
+        if (t->dtype == TFOPT_F32) {
+            for (int k = 0; k < 3; k++) in[k] = (double)((const float *)t->data)[i + k];
+            f(in, out, parameter);
+            for (int k = 0; k < 3; k++) ((float *)call->outputs[0].data)[i + k] = (float)out[k];
+            continue;
+        }
         for (int k = 0; k < 3; k++) in[k] = tfopt_real_at(t, i + k);
         f(in, out, parameter);
         for (int k = 0; k < 3; k++) tfopt_set_real(&call->outputs[0], i + k, out[k]);
@@ -91,15 +97,19 @@ int32_t tfopt_host_adjust_contrast(TfoptHostCall *call) {
     const double factor = tfopt_real_at(&call->inputs[1], 0);
     const int64_t channels = t->dims[t->rank - 1], pixels = t->dims[t->rank - 2] * t->dims[t->rank - 3],
                   images = tfopt_dims_product(t->dims, 0, t->rank - 3);
-    if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
+    double *mean = tfopt_call_alloc(call, channels + 1, sizeof *mean);
+    const double *x = tfopt_as_f64(call, t);
+    if (!mean || !x || !tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
     for (int64_t n = 0; n < images; n++) {
-        for (int64_t k = 0; k < channels; k++) {
-            double mean = 0;
-            for (int64_t i = 0; i < pixels; i++) mean += tfopt_real_at(t, (n * pixels + i) * channels + k);
-            mean /= (double)pixels;
-            for (int64_t i = 0; i < pixels; i++) {
-                const int64_t at = (n * pixels + i) * channels + k;
-                tfopt_set_real(&call->outputs[0], at, (tfopt_real_at(t, at) - mean) * factor + mean);
+        for (int64_t k = 0; k < channels; k++) mean[k] = 0;
+        for (int64_t i = n * pixels; i < (n + 1) * pixels; i++) {
+            for (int64_t k = 0; k < channels; k++) mean[k] += x[i * channels + k];
+        }
+        for (int64_t k = 0; k < channels; k++) mean[k] /= (double)pixels;
+        for (int64_t i = n * pixels; i < (n + 1) * pixels; i++) {
+            for (int64_t k = 0; k < channels; k++) {
+                const int64_t at = i * channels + k;
+                tfopt_set_real(&call->outputs[0], at, (x[at] - mean[k]) * factor + mean[k]);
             }
         }
     }

@@ -2,33 +2,33 @@
 #include "hostops/host.h"
 #include <string.h>
 
-/* Adds weight w (or 1) of element i to bin b of the output row. */
-static void count_one(const TfoptTensor *out, int64_t at, const TfoptTensor *weights, int64_t i, bool binary) {
-    const bool weighted = tfopt_elements(weights) > 0;
-    if (binary) {
-        tfopt_set_int(out, at, 1);
-    } else if (tfopt_is_float_type(out->dtype)) {
-        tfopt_set_real(out, at, tfopt_real_at(out, at) + (weighted ? tfopt_real_at(weights, i) : 1));
-    } else {
-        tfopt_set_int(out, at, tfopt_int_at(out, at) + (weighted ? tfopt_int_at(weights, i) : 1));
+/* out[at[i]] grows by the weight of element i, or 1; at < 0: no bin. */
+#define COUNT(type)                                                                                                    \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        if (at[i] >= 0) ((type *)out->data)[at[i]] += weighted ? ((const type *)weights->data)[i] : 1;                 \
     }
-}
 
-int32_t tfopt_host_bincount(TfoptHostCall *call) {
-    const TfoptTensor *t = &call->inputs[0], *weights = &call->inputs[2];
-    const int64_t size = tfopt_int_at(&call->inputs[1], 0), n = tfopt_elements(t);
-    if (size < 0) return tfopt_invalid(call, "size must be non-negative");
-    if (tfopt_elements(weights) && tfopt_elements(weights) != n)
-        return tfopt_invalid(call, "weights and arr differ in size");
-    void *out = tfopt_output_1d(call, 0, size);
-    if (!out) return tfopt_no_memory(call);
-    memset(out, 0, (size_t)size * tfopt_dtype_bytes(call->outputs[0].dtype));
-    for (int64_t i = 0; i < n; i++) {
-        const int64_t b = tfopt_int_at(t, i);
-        if (b < 0) return tfopt_invalid(call, "input must be non-negative");
-        if (b < size) count_one(&call->outputs[0], b, weights, i, false);
+static void count_all(const TfoptTensor *out, const int64_t *at, int64_t n, const TfoptTensor *weights, bool binary) {
+    const bool weighted = tfopt_elements(weights) > 0, real = tfopt_is_float_type(out->dtype);
+    if (binary) {
+        for (int64_t i = 0; i < n; i++) {
+            if (at[i] >= 0) tfopt_set_int(out, at[i], 1);
+        }
+    } else if (out->dtype == TFOPT_F32) {
+        COUNT(float)
+    } else if (out->dtype == TFOPT_S32) {
+        COUNT(uint32_t)
+    } else if (out->dtype == TFOPT_S64) {
+        COUNT(uint64_t)
+    } else {
+        for (int64_t i = 0; i < n; i++) {
+            if (at[i] < 0) continue;
+            if (real)
+                tfopt_set_real(out, at[i], tfopt_real_at(out, at[i]) + (weighted ? tfopt_real_at(weights, i) : 1));
+            else
+                tfopt_set_int(out, at[i], tfopt_int_at(out, at[i]) + (weighted ? tfopt_int_at(weights, i) : 1));
+        }
     }
-    return TFOPT_OK;
 }
 
 /* Bins of `rows` rows: row_of[i], or one row when NULL. */
@@ -40,15 +40,23 @@ static int32_t count_rows(TfoptHostCall *call, const TfoptTensor *values, const 
     if (tfopt_elements(weights) && tfopt_elements(weights) != n)
         return tfopt_invalid(call, "weights and input differ in size");
     void *out = tfopt_host_output(call, 0, rank, rank == 2 ? dims : dims + 1);
-    if (!out) return tfopt_no_memory(call);
+    const int64_t *bins = tfopt_as_s64(call, values);
+    int64_t *at = tfopt_call_alloc(call, n + 1, sizeof *at);
+    if (!out || !bins || !at) return tfopt_no_memory(call);
     memset(out, 0, (size_t)tfopt_elements(&call->outputs[0]) * tfopt_dtype_bytes(call->outputs[0].dtype));
     for (int64_t i = 0; i < n; i++) {
-        const int64_t b = tfopt_int_at(values, i), row = row_of ? row_of[i] : 0;
-        if (b < 0) return tfopt_invalid(call, "input must be non-negative");
+        const int64_t row = row_of ? row_of[i] : 0;
+        if (bins[i] < 0) return tfopt_invalid(call, "input must be non-negative");
         if (row < 0 || row >= rows) return tfopt_invalid(call, "a row index is out of range");
-        if (b < size) count_one(&call->outputs[0], row * size + b, weights, i, binary);
+        at[i] = bins[i] < size ? row * size + bins[i] : -1;
     }
+    count_all(&call->outputs[0], at, n, weights, binary);
     return TFOPT_OK;
+}
+
+/* (arr, size, weights) */
+int32_t tfopt_host_bincount(TfoptHostCall *call) {
+    return count_rows(call, &call->inputs[0], &call->inputs[2], tfopt_int_at(&call->inputs[1], 0), 1, NULL, 1);
 }
 
 int32_t tfopt_host_dense_bincount(TfoptHostCall *call) {

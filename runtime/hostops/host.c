@@ -196,11 +196,20 @@ void tfopt_set_int(const TfoptTensor *t, int64_t i, int64_t v) {
 /* Where an empty tensor without memory points: NULL means that there is no memory. */
 static const uint64_t nothing[1] = {0};
 
+/* Elements of the types that tensors mostly have, without asking for each. */
+#define CONVERT(from, to)                                                                                              \
+    for (int64_t i = 0; i < n; i++) out[i] = (to)((const from *)t->data)[i]
+
 const double *tfopt_as_f64(TfoptHostCall *call, const TfoptTensor *t) {
     if (t->dtype == TFOPT_F64) return t->data ? t->data : (const void *)nothing;
     const int64_t n = tfopt_elements(t);
     double *out = tfopt_call_alloc(call, n, sizeof *out);
-    for (int64_t i = 0; out && i < n; i++) out[i] = tfopt_real_at(t, i);
+    if (!out) return NULL;
+    if (t->dtype == TFOPT_F32) {
+        CONVERT(float, double);
+    } else {
+        for (int64_t i = 0; i < n; i++) out[i] = tfopt_real_at(t, i);
+    }
     return out;
 }
 
@@ -208,7 +217,12 @@ const float *tfopt_as_f32(TfoptHostCall *call, const TfoptTensor *t) {
     if (t->dtype == TFOPT_F32) return t->data ? t->data : (const void *)nothing;
     const int64_t n = tfopt_elements(t);
     float *out = tfopt_call_alloc(call, n, sizeof *out);
-    for (int64_t i = 0; out && i < n; i++) out[i] = (float)tfopt_real_at(t, i);
+    if (!out) return NULL;
+    if (t->dtype == TFOPT_U8) {
+        CONVERT(uint8_t, float);
+    } else {
+        for (int64_t i = 0; i < n; i++) out[i] = (float)tfopt_real_at(t, i);
+    }
     return out;
 }
 
@@ -216,7 +230,12 @@ const int64_t *tfopt_as_s64(TfoptHostCall *call, const TfoptTensor *t) {
     if (t->dtype == TFOPT_S64) return t->data ? t->data : (const void *)nothing;
     const int64_t n = tfopt_elements(t);
     int64_t *out = tfopt_call_alloc(call, n, sizeof *out);
-    for (int64_t i = 0; out && i < n; i++) out[i] = tfopt_int_at(t, i);
+    if (!out) return NULL;
+    if (t->dtype == TFOPT_S32) {
+        CONVERT(int32_t, int64_t);
+    } else {
+        for (int64_t i = 0; i < n; i++) out[i] = tfopt_int_at(t, i);
+    }
     return out;
 }
 

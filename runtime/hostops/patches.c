@@ -29,9 +29,19 @@ static bool axis_init(const TfoptHostCall *call, Axis *a) {
     return true;
 }
 
-static bool element_greater(const TfoptTensor *t, int64_t a, int64_t b) {
-    if (tfopt_is_float_type(t->dtype)) return tfopt_real_at(t, a) > tfopt_real_at(t, b);
-    return tfopt_int_at(t, a) > tfopt_int_at(t, b);
+/* best[k], the place of the largest element of channel k so far, and those n at `at`: the first of equal ones stays. */
+static void take_larger(const TfoptTensor *t, int64_t at, int64_t n, int64_t *restrict best) {
+    if (t->dtype == TFOPT_F32) {
+        const float *x = t->data;
+        for (int64_t k = 0; k < n; k++) best[k] = x[at + k] > x[best[k]] ? at + k : best[k];
+        return;
+    }
+    const bool real = tfopt_is_float_type(t->dtype);
+    for (int64_t k = 0; k < n; k++) {
+        const bool larger = real ? tfopt_real_at(t, at + k) > tfopt_real_at(t, best[k])
+                                 : tfopt_int_at(t, at + k) > tfopt_int_at(t, best[k]);
+        if (larger) best[k] = at + k;
+    }
 }
 
 int32_t tfopt_host_max_pool_with_argmax(TfoptHostCall *call) {
@@ -45,23 +55,24 @@ int32_t tfopt_host_max_pool_with_argmax(TfoptHostCall *call) {
     char *out = tfopt_host_output(call, 0, 4, dims);
     if (!out || !tfopt_host_output(call, 1, 4, dims)) return tfopt_no_memory(call);
     const size_t size = tfopt_dtype_bytes(t->dtype);
-    int64_t to = 0;
-    for (int64_t n = 0; n < dims[0]; n++) {
-        for (int64_t oy = 0; oy < y.out; oy++) {
-            for (int64_t ox = 0; ox < x.out; ox++) {
-                for (int64_t k = 0; k < channels; k++, to++) {
-                    int64_t best = -1;
-                    for (int64_t i = oy * y.stride - y.before; i < oy * y.stride - y.before + y.kernel; i++) {
-                        for (int64_t j = ox * x.stride - x.before; j < ox * x.stride - x.before + x.kernel; j++) {
-                            if (i < 0 || j < 0 || i >= y.in || j >= x.in) continue;
-                            const int64_t at = ((n * y.in + i) * x.in + j) * channels + k;
-                            if (best < 0 || element_greater(t, at, best)) best = at;
-                        }
-                    }
-                    memcpy(out + (size_t)to * size, (const char *)t->data + (size_t)best * size, size);
-                    tfopt_set_int(&call->outputs[1], to, with_batch ? best : best - n * y.in * x.in * channels);
-                }
+    int64_t *best = tfopt_call_alloc(call, channels + 1, sizeof *best);
+    if (!best) return tfopt_no_memory(call);
+    for (int64_t to = 0, count = dims[0] * y.out * x.out; to < count; to++) {
+        const int64_t n = to / (y.out * x.out), oy = to / x.out % y.out, ox = to % x.out;
+        const int64_t top = oy * y.stride - y.before, left = ox * x.stride - x.before;
+        bool first = true;
+        for (int64_t i = top < 0 ? 0 : top; i < top + y.kernel && i < y.in; i++) {
+            for (int64_t j = left < 0 ? 0 : left; j < left + x.kernel && j < x.in; j++) {
+                const int64_t at = ((n * y.in + i) * x.in + j) * channels;
+                for (int64_t k = 0; k < channels && first; k++) best[k] = at + k;
+                if (!first) take_larger(t, at, channels, best);
+                first = false;
             }
+        }
+        for (int64_t k = 0; k < channels; k++) {
+            memcpy(out + (size_t)(to * channels + k) * size, (const char *)t->data + (size_t)best[k] * size, size);
+            tfopt_set_int(&call->outputs[1], to * channels + k,
+                          with_batch ? best[k] : best[k] - n * y.in * x.in * channels);
         }
     }
     return TFOPT_OK;

@@ -12,6 +12,12 @@ int32_t tfopt_special1(TfoptHostCall *call, double (*f)(double)) {
     const TfoptTensor *t = &call->inputs[0];
     if (!tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
     const int64_t n = tfopt_elements(t);
+    if (t->dtype == TFOPT_F32) {
+        const float *x = t->data;
+        float *out = call->outputs[0].data;
+        for (int64_t i = 0; i < n; i++) out[i] = (float)f((double)x[i]);
+        return TFOPT_OK;
+    }
     for (int64_t i = 0; i < n; i++) tfopt_set_real(&call->outputs[0], i, f(tfopt_real_at(t, i)));
     return TFOPT_OK;
 }
@@ -96,34 +102,50 @@ static double betainc(double a, double b, double x) {
 
 /* ---- inverses of the normal distribution and the error function */
 
-/* A rough start, then Halley steps on erfc, which keeps both tails exact. */
+/* Wichura's rational approximations (AS 241), exact to about 1e-16: q is p - 1/2, tail the smaller of p and 1 - p.
+ * Highest power first. */
+static double rational(double x, const double *numerator, const double *denominator) {
+    double n = numerator[0], d = denominator[0];
+    for (int i = 1; i < 8; i++) {
+        n = n * x + numerator[i];
+        d = d * x + denominator[i];
+    }
+    return n / d;
+}
+
+static double normal_quantile(double q, double tail) {
+    static const double middle[2][8] = {
+        {2.5090809287301226727e+3, 3.3430575583588128105e+4, 6.7265770927008700853e+4, 4.5921953931549871457e+4,
+         1.3731693765509461125e+4, 1.9715909503065514427e+3, 1.3314166789178437745e+2, 3.3871328727963666080e+0},
+        {5.2264952788528545610e+3, 2.8729085735721942674e+4, 3.9307895800092710610e+4, 2.1213794301586595867e+4,
+         5.3941960214247511077e+3, 6.8718700749205790830e+2, 4.2313330701600911252e+1, 1}};
+    static const double near[2][8] = {
+        {7.74545014278341407640e-4, 2.27238449892691845833e-2, 2.41780725177450611770e-1, 1.27045825245236838258e+0,
+         3.64784832476320460504e+0, 5.76949722146069140550e+0, 4.63033784615654529590e+0, 1.42343711074968357734e+0},
+        {1.05075007164441684324e-9, 5.47593808499534494600e-4, 1.51986665636164571966e-2, 1.48103976427480074590e-1,
+         6.89767334985100004550e-1, 1.67638483018380384940e+0, 2.05319162663775882187e+0, 1}};
+    static const double far[2][8] = {
+        {2.01033439929228813265e-7, 2.71155556874348757815e-5, 1.24266094738807843860e-3, 2.65321895265761230930e-2,
+         2.96560571828504891230e-1, 1.78482653991729133580e+0, 5.46378491116411436990e+0, 6.65790464350110377720e+0},
+        {2.04426310338993978564e-15, 1.42151175831644588870e-7, 1.84631831751005468180e-5, 7.86869131145613259100e-4,
+         1.48753612908506148525e-2, 1.36929880922735805310e-1, 5.99832206555887937690e-1, 1}};
+    if (fabs(q) <= 0.425) return q * rational(0.180625 - q * q, middle[0], middle[1]);
+    const double r = sqrt(-log(tail));
+    const double x = r <= 5 ? rational(r - 1.6, near[0], near[1]) : rational(r - 5, far[0], far[1]);
+    return copysign(x, q);
+}
+
 static double ndtri(double p) {
     if (!(p >= 0 && p <= 1)) return NAN;
     if (p == 0) return -INFINITY;
     if (p == 1) return INFINITY;
-    const bool upper = p > 0.5;
-    const double tail = upper ? 1 - p : p, t = sqrt(-2 * log(tail));
-    double x = -(t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308))));
-    for (int i = 0; i < 4; i++) {
-        const double density = exp(-x * x / 2) / sqrt(2 * PI);
-        if (density == 0) break;
-        const double u = (0.5 * erfc(-x / sqrt(2)) - tail) / density;
-        x -= u / (1 + x * u / 2);
-    }
-    return upper ? -x : x;
+    return normal_quantile(p - 0.5, p < 0.5 ? p : 1 - p);
 }
 
 static double erfinv(double y) {
     if (!(y >= -1 && y <= 1)) return NAN;
     if (fabs(y) == 1) return copysign(INFINITY, y);
-    const double a = fabs(y);
-    double x = a < 0.5 ? a * sqrt(PI) / 2 : -ndtri((1 - a) / 2) / sqrt(2);
-    for (int i = 0; i < 5; i++) {
-        const double slope = 2 / sqrt(PI) * exp(-x * x);
-        const double u = (a < 0.5 ? erf(x) - a : (1 - a) - erfc(x)) / slope;
-        x -= u / (1 + x * u);
-    }
-    return copysign(x, y);
+    return normal_quantile(y / 2, (1 - fabs(y)) / 2) / sqrt(2);
 }
 
 /* ---- integrals */
