@@ -15,14 +15,17 @@ static bool plain_pair(Import *c) {
     return is_plain(t) || unsupported(c, "has no implementation for element type %s", dtype_info(t)->text);
 }
 
-/* Gradients that are given the op's result: (y, dy). arg is a variant. */
+/* Gradients that are given the op's result: (y, dy). arg is a variant. Of complex numbers all but the first two take
+   the conjugate. */
 typedef enum { OF_TANH, OF_SIGMOID, OF_RECIPROCAL, OF_SQRT, OF_RSQRT } ByResult;
 
 bool import_gradient_by_result(Import *c) {
-    if (!plain_pair(c)) return false;
     ValueId y = c->in[0];
     ValueId dy = c->in[1];
     ByResult kind = (ByResult)import_row(c)->arg;
+    bool complex = dtype_info(dtype_of(c, y))->class_ == CLASS_COMPLEX && dtype_of(c, y) == dtype_of(c, dy);
+    if (!complex && !plain_pair(c)) return false;
+    if (complex && kind >= OF_RECIPROCAL) y = import_host(c, "Conj", 1, &y, 1);
     ValueId one = make_like(c, y, 1);
     ValueId square = mul(c, y, y);
     if (kind == OF_TANH) {
@@ -37,7 +40,8 @@ bool import_gradient_by_result(Import *c) {
     ValueId r = {0};
     if (kind == OF_RECIPROCAL) {
         ValueId scaled = mul(c, square, dy);
-        r = make_unary(c, OP_NEG, scaled);
+        ValueId minus = make_like(c, y, -1);
+        r = mul(c, minus, scaled);
     } else if (kind == OF_SQRT) {
         ValueId half = make_like(c, y, 0.5);
         ValueId halved = mul(c, half, dy);

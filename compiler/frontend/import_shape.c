@@ -215,24 +215,13 @@ ValueId make_zero(Import *c, DType dtype) {
     return make_const(c, &t);
 }
 
-static ValueId make_one(Import *c, DType dtype) {
-    Tensor t = tensor_new(c->g->arena, dtype, 0, NULL);
-    if (dtype == DTYPE_C64)
-        memcpy((void *)(uintptr_t)t.data, &(float){1}, sizeof(float));
-    else if (dtype == DTYPE_C128)
-        memcpy((void *)(uintptr_t)t.data, &(double){1}, sizeof(double));
-    else
-        return make_scalar(c, dtype, 1);
-    return make_const(c, &t);
-}
-
 /* ZerosLike, OnesLike; arg is the value */
 bool import_like(Import *c) {
     Shape s = shape_copy(c, c->in[0]);
     ListInfo *list = list_find(c->im, c->in[0]);
     if (list && (list->parts || list->meta.i)) return unsupported(c, "zeros like a list of values of different shapes");
     if (list) return give(c, list_new(c, list->count, list->dtype, &list->element));
-    ValueId v = import_row(c)->arg ? make_one(c, dtype_of(c, c->in[0])) : make_zero(c, dtype_of(c, c->in[0]));
+    ValueId v = import_row(c)->arg ? make_scalar(c, dtype_of(c, c->in[0]), 1) : make_zero(c, dtype_of(c, c->in[0]));
     return give(c, make_broadcast(c, v, &s));
 }
 

@@ -2,14 +2,28 @@
    them; what is encoded is a string. */
 #include "ir/host_infer.h"
 
+#include <string.h>
+
+/* Whether DecodeImage gives the frames of an animation: constant contents tell. */
+static bool is_animation(Infer *c) {
+    const Tensor *t = value_const(c->g, c->n->inputs[0]);
+    const Attr *expand = node_attr(c->n, "expand_animations");
+    if (!expand || !node_int(c->n, "expand_animations", 1) || !t || t->dtype != DTYPE_STRING || tensor_count(t) != 1)
+        return false;
+    const StringElement *bytes = t->data;
+    return bytes->size >= 4 && memcmp(bytes->data, "GIF8", 4) == 0;
+}
+
 bool hostinfer_decode_image(Infer *c) {
     if (!host_arity(c, 1, 1)) return false;
     const int64_t channels = node_int(c->n, "channels", 0);
     if (channels < 0 || channels > 4) return infer_error(c, "channels must be 0, 1, 3 or 4");
-    Shape s = {.rank = 3};
-    for (int i = 0; i < 3; i++)
+    Shape s = {.rank = is_animation(c) ? 4 : 3};
+    for (int i = 0; i < s.rank; i++) {
+        const bool last = i == s.rank - 1;
         s.dims[i] =
-            i == 2 && channels ? dim_const(channels) : infer_fresh_dim(c, 0, i, 0, dim_const(i == 2 ? 4 : HOST_ANY));
+            last && channels ? dim_const(channels) : infer_fresh_dim(c, 0, i, 0, dim_const(last ? 4 : HOST_ANY));
+    }
     return host_set(c, 0, node_type(c->n, "dtype", DTYPE_U8), &s);
 }
 

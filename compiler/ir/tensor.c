@@ -224,10 +224,20 @@ int64_t tensor_get_i64(const Tensor *t, int64_t i) {
     return (int64_t)(load_bits(t, i) << unused) >> unused;
 }
 
+/* A complex number without imaginary part. */
+static void store_real_part(Tensor *t, int64_t i, double v) {
+    const float narrow[2] = {(float)v, 0};
+    const double wide[2] = {v, 0};
+    const size_t size = dtype_size(t->dtype);
+    memcpy((char *)(uintptr_t)t->data + (size_t)i * size, size == sizeof narrow ? (const void *)narrow : wide, size);
+}
+
 void tensor_set_f64(Tensor *t, int64_t i, double v) {
     DTypeClass c = dtype_info(t->dtype)->class_;
     if (c == CLASS_FLOAT)
         store_bits(t, i, bits_of_float(t->dtype, v));
+    else if (c == CLASS_COMPLEX)
+        store_real_part(t, i, v);
     else if (c == CLASS_BOOLEAN)
         store_bits(t, i, v != 0);
     else if (t->dtype == DTYPE_U64 && v >= 0x1p63)

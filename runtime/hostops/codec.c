@@ -1,6 +1,6 @@
 /* Images from bytes: JPEG by libjpeg, PNG by libpng, BMP by hand, and DecodeCompressed by zlib. Only models that decode
    link these libraries. Sizes are checked against what memory can hold before anything is decoded. */
-#include "hostops/text.h"
+#include "hostops/gif.h"
 #include <png.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,8 +10,8 @@
 
 /* A decoded image: 8 or 16 bits a channel, rows without gaps. */
 typedef struct {
-    int64_t height, width, channels;
-    bool wide; /* uint16 */
+    int64_t frames, height, width, channels; /* frames: 0 for a still image, which has no such dimension */
+    bool wide;                               /* uint16 */
     void *data;
 } Image;
 
@@ -231,14 +231,16 @@ static int64_t little_endian(const char *p, int n) {
     return (int64_t)(int32_t)(uint32_t)v;
 }
 
-static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int channels, Image *image) {
+/* Gray becomes color, color gets or loses its alpha. */
+static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int64_t channels, Image *image) {
     if (s.size < 32) return tfopt_invalid(call, "Incomplete bmp content");
     const int64_t start = little_endian(s.data + 10, 4), width = little_endian(s.data + 18, 4),
                   signed_height = little_endian(s.data + 22, 4), bits = little_endian(s.data + 28, 2);
     const int64_t height = signed_height < 0 ? -signed_height : signed_height, depth = bits / 8,
                   row = (width * depth + 3) / 4 * 4;
-    *image = (Image){.height = height, .width = width, .channels = depth};
-    if ((depth != 1 && depth != 3 && depth != 4) || (channels && channels != depth) || start < 0 || width <= 0 ||
+    if (channels == 0) channels = depth;
+    *image = (Image){.height = height, .width = width, .channels = channels};
+    if ((depth != 1 && depth != 3 && depth != 4) || (channels < 3 && channels != depth) || start < 0 || width <= 0 ||
         height <= 0 || width > LARGEST_SIDE || height > LARGEST_SIDE)
         return tfopt_invalid(call, "this kind of bmp is not supported");
     if ((uint64_t)start > s.size || (uint64_t)(row * (height - 1) + width * depth) > s.size - (uint64_t)start)
@@ -248,10 +250,10 @@ static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int channels, Imag
     uint8_t *to = image->data;
     for (int64_t y = 0; y < height; y++) {
         const uint8_t *from = (const uint8_t *)s.data + start + (signed_height < 0 ? y : height - 1 - y) * row;
-        for (int64_t x = 0; x < width; x++, to += depth, from += depth) {
-            to[0] = from[depth > 1 ? 2 : 0];
-            if (depth > 1) to[1] = from[1], to[2] = from[0];
-            if (depth > 3) to[3] = from[3];
+        for (int64_t x = 0; x < width; x++, to += channels, from += depth) {
+            const bool gray = depth == 1;
+            const uint8_t pixel[4] = {from[gray ? 0 : 2], from[gray ? 0 : 1], from[0], depth > 3 ? from[3] : 255};
+            memcpy(to, pixel, (size_t)channels);
         }
     }
     return TFOPT_OK;
@@ -259,8 +261,10 @@ static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int channels, Imag
 
 /* ---- ops */
 static int32_t write_image(TfoptHostCall *call, const Image *image) {
-    const int64_t dims[3] = {image->height, image->width, image->channels}, n = dims[0] * dims[1] * dims[2];
-    void *out = tfopt_host_output(call, 0, 3, dims);
+    const int64_t dims[4] = {image->frames, image->height, image->width, image->channels};
+    const int32_t still = image->frames == 0;
+    const int64_t n = tfopt_dims_product(dims, still, 4);
+    void *out = tfopt_host_output(call, 0, 4 - still, dims + still);
     if (!out) return tfopt_no_memory(call);
     const int32_t dtype = call->outputs[0].dtype;
     const uint8_t *narrow = image->data;
@@ -279,12 +283,36 @@ static int32_t write_image(TfoptHostCall *call, const Image *image) {
     return TFOPT_OK;
 }
 
-/* Any of the known formats. */
-static int32_t decode_any(TfoptHostCall *call, TfoptString s, Image *image) {
-    const int channels = (int)tfopt_call_int(call, "channels", 0);
+/* An animation has a dimension more where DecodeImage is to keep it, which only its bytes tell: they must be constant.
+ */
+static int32_t decode_gif(TfoptHostCall *call, TfoptString s, int channels, Image *image) {
+    const TfoptAttr *expand = tfopt_call_attr(call, "expand_animations");
+    const bool keep = call->outputs[0].rank == 4, first_only = expand && expand->v.ints[0] == 0;
+    TfoptGif gif;
+    if (channels != 0 && channels != 3) return tfopt_invalid(call, "channels must be 0 or 3 for GIF");
+    if (expand && !first_only && !keep)
+        return tfopt_invalid(call, "a GIF has four dimensions, which the model was not compiled for: use DecodeGif, or "
+                                   "DecodeImage with expand_animations=False");
+    const int32_t status = tfopt_gif_decode(call, s, keep ? INT64_MAX : 1, &gif);
+    if (status != TFOPT_OK) return status;
+    if (!expand && gif.frames != 1)
+        return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT,
+                               "Got %lld frames, but animated gifs can only be decoded by DecodeGif or DecodeImage",
+                               (long long)gif.frames);
+    *image = (Image){keep ? gif.frames : 0, gif.height, gif.width, 3, false, gif.pixels};
+    return TFOPT_OK;
+}
+
+static bool is_gif(TfoptString s) {
+    return s.size >= 4 && memcmp(s.data, "GIF8", 4) == 0;
+}
+
+/* Any of the known formats without animation. */
+static int32_t decode_still(TfoptHostCall *call, TfoptString s, int channels, Image *image) {
     if (channels < 0 || channels > 4) return tfopt_invalid(call, "channels must be 0, 1, 3 or 4");
     if (s.size >= 3 && memcmp(s.data, "\xff\xd8\xff", 3) == 0) {
-        const JpegOptions o = jpeg_options(call);
+        JpegOptions o = jpeg_options(call);
+        o.channels = channels;
         if (channels != 0 && channels != 1 && channels != 3)
             return tfopt_invalid(call, "channels must be 0, 1 or 3 for JPEG");
         if (o.ratio != 1 && o.ratio != 2 && o.ratio != 4 && o.ratio != 8)
@@ -294,14 +322,33 @@ static int32_t decode_any(TfoptHostCall *call, TfoptString s, Image *image) {
     if (s.size >= 8 && memcmp(s.data, "\x89PNG\r\n\x1a\n", 8) == 0)
         return decode_png(call, s, channels, call->outputs[0].dtype != TFOPT_U8, image);
     if (s.size >= 2 && memcmp(s.data, "BM", 2) == 0) return decode_bmp(call, s, channels, image);
-    if (s.size >= 4 && memcmp(s.data, "GIF8", 4) == 0) return tfopt_invalid(call, "GIF images are not supported");
-    return tfopt_invalid(call, "Unknown image file format. One of JPEG, PNG, BMP required.");
+    return tfopt_invalid(call, "Unknown image file format. One of JPEG, PNG, GIF, BMP required.");
 }
 
 int32_t tfopt_host_decode_image(TfoptHostCall *call) {
     Image image;
     if (tfopt_elements(&call->inputs[0]) != 1) return tfopt_invalid(call, "contents must be a scalar");
-    const int32_t status = decode_any(call, tfopt_strings(&call->inputs[0])[0], &image);
+    const TfoptString s = tfopt_strings(&call->inputs[0])[0];
+    const int channels = (int)tfopt_call_int(call, "channels", 0);
+    const int32_t status = is_gif(s) ? decode_gif(call, s, channels, &image) : decode_still(call, s, channels, &image);
+    return status == TFOPT_OK ? write_image(call, &image) : status;
+}
+
+/* All frames [n, height, width, 3]; another format is one frame. */
+int32_t tfopt_host_decode_gif(TfoptHostCall *call) {
+    if (tfopt_elements(&call->inputs[0]) != 1 || call->inputs[0].dtype != TFOPT_STRING)
+        return tfopt_invalid(call, "contents must be a scalar");
+    const TfoptString s = tfopt_strings(&call->inputs[0])[0];
+    Image image = {.frames = 1};
+    int32_t status;
+    if (is_gif(s)) {
+        TfoptGif gif;
+        status = tfopt_gif_decode(call, s, INT64_MAX, &gif);
+        if (status == TFOPT_OK) image = (Image){gif.frames, gif.height, gif.width, 3, false, gif.pixels};
+    } else {
+        status = decode_still(call, s, 3, &image);
+        image.frames = 1;
+    }
     return status == TFOPT_OK ? write_image(call, &image) : status;
 }
 

@@ -1,7 +1,7 @@
 /* DecodeGif: every frame of a GIF on the canvas of its largest frame. A frame that leaves pixels open, or has
    transparent ones, shows what the frame before it had there, as TensorFlow does; disposal methods are ignored
    likewise. */
-#include "hostops/text.h"
+#include "hostops/gif.h"
 #include <string.h>
 
 typedef struct {
@@ -182,10 +182,7 @@ static bool draw(const Frame *f, const uint8_t *pixels, uint8_t *canvas, int64_t
     return true;
 }
 
-int32_t tfopt_host_decode_gif(TfoptHostCall *call) {
-    if (tfopt_elements(&call->inputs[0]) != 1 || call->inputs[0].dtype != TFOPT_STRING)
-        return tfopt_invalid(call, "contents must be a scalar");
-    const TfoptString s = tfopt_strings(&call->inputs[0])[0];
+int32_t tfopt_gif_decode(TfoptHostCall *call, TfoptString s, int64_t most, TfoptGif *out) {
     Reader r = {(const uint8_t *)s.data, (const uint8_t *)s.data + s.size, false};
     if (s.size < 13 || (memcmp(s.data, "GIF87a", 6) != 0 && memcmp(s.data, "GIF89a", 6) != 0))
         return tfopt_invalid(call, "contents are no GIF");
@@ -204,18 +201,20 @@ int32_t tfopt_host_decode_gif(TfoptHostCall *call) {
         if (f.width > width) width = f.width;
         if (f.height > height) height = f.height;
     }
-    const int64_t dims[4] = {frames, height, width, 3}, each = width * height * 3;
+    const int64_t each = width * height * 3;
     if (frames == 0 || each == 0) return tfopt_invalid(call, "Invalid GIF data: no complete frame");
-    uint8_t *out = tfopt_host_output(call, 0, 4, dims), *pixels = tfopt_call_alloc(call, width * height, 1);
-    if (!out || !pixels) return tfopt_no_memory(call);
-    for (int64_t k = 0; k < frames; k++, out += each) {
+    const int64_t kept = frames < most ? frames : most;
+    uint8_t *canvas = tfopt_call_alloc(call, kept, (uint64_t)each), *pixels = tfopt_call_alloc(call, width * height, 1);
+    if (!canvas || !pixels) return tfopt_no_memory(call);
+    *out = (TfoptGif){frames, height, width, canvas};
+    for (int64_t k = 0; k < kept; k++, canvas += each) {
         if (k > 0)
-            memcpy(out, out - each, (size_t)each);
+            memcpy(canvas, canvas - each, (size_t)each);
         else
-            memset(out, 0, (size_t)each);
+            memset(canvas, 0, (size_t)each);
         if (!next_frame(&r, common, &f) || !expand(&r, pixels, f.width * f.height))
             return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "Invalid GIF data: frame %lld", (long long)k);
-        if (!f.palette.colors || !draw(&f, pixels, out, width, height))
+        if (!f.palette.colors || !draw(&f, pixels, canvas, width, height))
             return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "missing color map for frame %lld", (long long)k);
     }
     return TFOPT_OK;

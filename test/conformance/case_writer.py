@@ -67,15 +67,23 @@ class Suite:
             with v1.Session(graph=graph, config=config) as session:
                 answers = session.run(results, dict(zip(holders, values)))
             definition = graph.as_graph_def()
+        outputs = [(result.name, answer) for result, answer in zip(results, answers)]
+        self.graph_case(name, definition, [(h.name, x, shape) for h, x, shape in listed], outputs, rtol, atol, int_atol, check)
+
+    def graph_case(self, name, definition, inputs, outputs, rtol=1e-5, atol=1e-6, int_atol=0, check="value"):
+        """inputs: name, value, shape in the graph; outputs: name, answer"""
         about = {"name": name, "inputs": [], "outputs": [], "rtol": rtol, "atol": atol, "int_atol": int_atol, "check": check}
         about["ops"] = about["live_ops"] = sorted({n.op for n in definition.node})
-        for i, (holder, x, shape) in enumerate(listed):
-            entry = self.add_tensor(name, f"in_{i}", holder.name, holder.dtype.name, x)
-            about["inputs"].append(entry | {"graph_shape": shape})
-        for i, (result, answer) in enumerate(zip(results, answers)):
-            about["outputs"].append(self.add_tensor(name, f"out_{i}", result.name, result.dtype.name, answer))
+        for i, (tensor, x, shape) in enumerate(inputs):
+            about["inputs"].append(self.add_tensor(name, f"in_{i}", tensor, type_name(x), x) | {"graph_shape": shape})
+        for i, (tensor, x) in enumerate(outputs):
+            about["outputs"].append(self.add_tensor(name, f"out_{i}", tensor, type_name(x), x))
         self.add_file(f"{name}/graph.pb", definition.SerializeToString())
         self.add_file(f"{name}/case.json", json.dumps(about, indent=1).encode())
+
+
+def type_name(x):
+    return "string" if isinstance(x, bytes) or np.asarray(x).dtype == object else tf.as_dtype(np.asarray(x).dtype).name
 
 
 def strings(*values):

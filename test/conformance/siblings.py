@@ -1,8 +1,11 @@
 """Makes siblings.tar.xz: cases of op types that tfops.tar.xz lacks, though their families are in it: encoders of what is decoded, gradients of
 layers, further forms of an op. Needs TensorFlow; run by hand: python siblings.py."""
 import os
+import struct
+import tempfile
 
 from case_writer import Suite, np, strings, tf
+from tensorflow.lite.python.convert import register_custom_opdefs
 
 raw, const = tf.raw_ops, tf.constant
 suite = Suite(os.path.join(os.path.dirname(os.path.abspath(__file__)), "siblings.tar.xz"))
@@ -183,4 +186,82 @@ for name, bounds in (("near", (-1.0, 2.0)), ("narrow", (0.3, 0.4)), ("far", (3.0
              means=dtype([0.5, 0]), stddevs=dtype(1.5), minvals=a, maxvals=b), np.int32([5, 9]), dtype(bounds[0]), dtype(bounds[1]))
 case("ParameterizedTruncatedNormal.seeded", lambda a, b: raw.ParameterizedTruncatedNormal(shape=[2, 5], means=f32([0, 1]), stdevs=f32([1, 2]), minvals=a,
      maxvals=b, seed=1, seed2=2), f32(-1), f32([2, 3]), check="shape")
+# ---- decoders: pictures with other channels than are wanted, formats that the op is not named after
+def bmp(channels):
+    height, width = picture.shape[:2]
+    alpha = np.concatenate([picture, picture[..., :1] // 2], 2)[::-1, :, [0] if channels == 1 else [2, 1, 0, 3][:channels]]
+    rows = b"".join(row.tobytes() + bytes(-len(row.tobytes()) % 4) for row in alpha)
+    header = struct.pack("<IHHI", 54 + len(rows), 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, width, height, 1, channels * 8, 0, len(rows), 0, 0, 0, 0)
+    return b"BM" + header + rows
+
+
+def gif(frames):
+    """4 x 3 pixels in four colors; codes of three bits, the table cleared again after every second pixel."""
+    out = b"GIF89a" + struct.pack("<HHBBB", 4, 3, 0xF1, 0, 0) + bytes([0, 0, 0, 255, 0, 0, 0, 255, 0, 0, 0, 255])
+    for frame in range(frames):
+        codes = [c for i in range(12) for c in ([4] if i % 2 == 0 else []) + [(i + frame) % 4]] + [5]
+        bits = sum(code << (3 * k) for k, code in enumerate(codes))
+        data = bits.to_bytes((3 * len(codes) + 7) // 8, "little")
+        out += b"!\xf9\x04\x00\x0a\x00\x00\x00," + struct.pack("<HHHHB", 0, 0, 4, 3, 0) + bytes([2, len(data)]) + data + b"\0"
+    return out + b";"
+
+
+def content(data):
+    return np.array(data, object)
+
+
+for has, wants in ((1, 3), (1, 4), (3, 4), (4, 3), (4, 0)):
+    case(f"DecodeBmp.{has}_to_{wants}", lambda s: raw.DecodeBmp(contents=s, channels=wants), content(bmp(has)))
+case("DecodeGif.png", lambda s: raw.DecodeGif(contents=s), content(raw.EncodePng(image=picture[..., :1]).numpy()))
+case("DecodePng.gif", lambda s: raw.DecodePng(contents=s, channels=3), content(gif(1)))
+case("DecodeJpeg.gif", lambda s: raw.DecodeJpeg(contents=s), content(gif(1)))
+for dtype in (tf.uint8, tf.uint16, tf.float32):
+    case(f"DecodeImage.gif_{dtype.name}", lambda s: raw.DecodeImage(contents=s, dtype=dtype, expand_animations=False), content(gif(3)))
+case("DecodeImage.known_gif", lambda x: tf.cast(raw.DecodeImage(contents=const(gif(3))), tf.float32) + x, f32(1))
+for kind in ("Tanh", "Sigmoid", "Sqrt", "Rsqrt", "Reciprocal"):
+    numbers = (normal(5) + 1j * normal(5)).astype(np.complex64)
+    case(kind + "Grad.complex", lambda y, g: getattr(raw, kind + "Grad")(y=y, dy=g), numbers, numbers[::-1].copy())
+
+# ---- the op that ends TensorFlow Lite's detectors: answers of its interpreter
+DETECTION = "TFLite_Detection_PostProcess"
+kinds = {"max_detections": "int", "max_classes_per_detection": "int", "detections_per_class": "int", "num_classes": "int", "use_regular_nms": "bool"}
+kinds |= {k: "float" for k in ("nms_score_threshold", "nms_iou_threshold", "y_scale", "x_scale", "h_scale", "w_scale")}
+arguments = " ".join(f'input_arg {{ name: "i{k}" type: DT_FLOAT }}' for k in range(3)) + " ".join(f' output_arg {{ name: "o{k}" type: DT_FLOAT }}' for k in range(4))
+register_custom_opdefs([f'name: "{DETECTION}" {arguments} ' + " ".join(f'attr {{ name: "{k}" type: "{t}" }}' for k, t in kinds.items())])
+
+
+def detection(name, n, classes, ties=False, **attrs):
+    attrs = {"max_detections": 5, "max_classes_per_detection": 1, "detections_per_class": 100, "num_classes": classes - 1, "use_regular_nms": False,
+             "nms_score_threshold": 0.4, "nms_iou_threshold": 0.5, "y_scale": 10.0, "x_scale": 10.0, "h_scale": 5.0, "w_scale": 5.0} | attrs
+    scores = random.uniform(0, 1, [1, n, classes]).astype(f32)
+    anchors = random.uniform(0.2, 0.8, [n, 4]).astype(f32) * f32([1, 1, 0.5, 0.5])
+    inputs = [normal(1, n, 4) / 2, np.round(scores * 4) / 4 if ties else scores, anchors]
+    graph = tf.compat.v1.GraphDef()
+    for i, x in enumerate(inputs):
+        graph.node.add(name=f"x{i}", op="Placeholder", attr={"dtype": tf.compat.v1.AttrValue(type=1)})
+        graph.node[i].attr["shape"].shape.CopyFrom(tf.TensorShape(x.shape).as_proto())
+    node = graph.node.add(name="p", op=DETECTION, input=["x0", "x1", "x2"])
+    for key, value in attrs.items():
+        setattr(node.attr[key], {"int": "i", "bool": "b", "float": "f"}[kinds[key]], value)
+    with tempfile.NamedTemporaryFile(suffix=".pb") as file:
+        file.write(graph.SerializeToString())
+        file.flush()
+        names = ["p", "p:1", "p:2", "p:3"]
+        converter = tf.compat.v1.lite.TFLiteConverter.from_frozen_graph(file.name, ["x0", "x1", "x2"], names, {f"x{i}": x.shape for i, x in enumerate(inputs)})
+        converter.allow_custom_ops = True
+        interpreter = tf.lite.Interpreter(model_content=converter.convert())
+    interpreter.allocate_tensors()
+    for detail in interpreter.get_input_details():
+        interpreter.set_tensor(detail["index"], inputs[int(detail["name"][1])])
+    interpreter.invoke()
+    answers = [interpreter.get_tensor(d["index"]) for d in interpreter.get_output_details()]
+    suite.graph_case(name, graph, [(f"x{i}:0", x, list(x.shape)) for i, x in enumerate(inputs)], [(f"p:{i}", x) for i, x in enumerate(answers)])
+
+
+detection("TFLite_Detection_PostProcess.fast", 12, 5)
+detection("TFLite_Detection_PostProcess.fast_ties", 30, 5, ties=True)
+detection("TFLite_Detection_PostProcess.fast_two_classes", 12, 3, max_classes_per_detection=2, max_detections=4, num_classes=3)
+detection("TFLite_Detection_PostProcess.regular", 12, 5, use_regular_nms=True, detections_per_class=3)
+detection("TFLite_Detection_PostProcess.regular_ties", 30, 5, ties=True, use_regular_nms=True, detections_per_class=10, max_detections=8)
+detection("TFLite_Detection_PostProcess.regular_few", 6, 3, use_regular_nms=True, detections_per_class=10, max_detections=30, num_classes=3)
 suite.close()
