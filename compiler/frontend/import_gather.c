@@ -49,6 +49,9 @@ bool import_scatter_nd(Import *c) {
     ValueId zero = make_zero(c, dtype_of(c, c->in[1]));
     ValueId base = make_broadcast(c, zero, &s);
     const char *mode = dtype_of(c, c->in[1]) == DTYPE_STRING ? "update" : "add";
+    int last = rank_of(c, c->in[0]) - 1;
+    if (last > 0 && !dim_is_const(dim_of(c, c->in[0], last)))
+        return unsupported(c, "how many dimensions its indices speak of is known only at run time");
     ValueId indices = index_rows(c, c->in[0], c->in[1]);
     return !failed(indices) && give(c, make_scatter(c, base, indices, c->in[1], mode));
 }

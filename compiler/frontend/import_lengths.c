@@ -120,6 +120,8 @@ ValueId make_sized(Import *c, ValueId x, int axis, int64_t size) {
 
 bool import_settle_lengths(Import *c) {
     ValueId *in = NULL;
+    for (uint32_t i = 0; i < c->n_in; i++)
+        if (any_rank_find(c->im, c->in[i])) return true;
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         uint32_t operand = (uint32_t)rules[i].operand;
         if (strcmp(rules[i].op, c->n->op) != 0 || operand >= c->n_in) continue;

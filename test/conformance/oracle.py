@@ -144,4 +144,39 @@ picture = (np.add.outer(np.arange(21) * 9, np.arange(27) * 7)[..., None] * [1, 3
 jpeg = strings(tf.io.encode_jpeg(picture).numpy()).reshape(())
 case("DecodeJpeg.default_dct", lambda s: raw.DecodeJpeg(contents=s, channels=3), jpeg)
 case("DecodeAndCropJpeg.inside", lambda s: raw.DecodeAndCropJpeg(contents=s, crop_window=[2, 3, 9, 7]), jpeg)
+# vectors of unknown length that can only have one, axes that only running tells
+unknown = [-1]
+plane = x[0]
+case("Slice.unknown_length", lambda x, b, n: raw.Slice(input=x, begin=b, size=n), x, np.int32([1, 0, 2]), np.int32([1, -1, 2]),
+     shapes=[[-1] * 3, unknown, unknown])
+case("StridedSlice.unknown_length", lambda x, b, e: raw.StridedSlice(input=x, begin=b, end=e, strides=[1, 2]), x, np.int32([1, 3]),
+     np.int32([3, -4]), shapes=[None, unknown, unknown])
+case("Pad.unknown_length", lambda x, p: raw.Pad(input=x, paddings=p), plane, np.int32([[1, 0], [0, 2]]), shapes=[None, [-1, -1]])
+case("MirrorPad.unknown_length", lambda x, p: raw.MirrorPad(input=x, paddings=p, mode="REFLECT"), plane, np.int32([[1, 0], [0, 2]]),
+     shapes=[None, [-1, -1]])
+case("Tile.unknown_length", lambda x, m: raw.Tile(input=x, multiples=m), plane, np.int32([2, 1]), shapes=[None, unknown])
+case("Transpose.unknown_length", lambda x, p: raw.Transpose(x=x, perm=p), plane, np.int32([1, 0]), shapes=[None, unknown])
+case("SplitV.unknown_length", lambda x, s: list(raw.SplitV(value=x, size_splits=s, axis=1, num_split=2)), plane, np.int32([1, -1]),
+     shapes=[None, unknown])
+case("Reverse.run_time_flags", lambda x, f: raw.Reverse(tensor=x, dims=f), x, np.array([True, False, True]))
+case("ReverseV2.unknown_length", lambda x, a: raw.ReverseV2(tensor=x, axis=a), x, np.int32([2, -3]), shapes=[None, unknown])
+case("Sum.unknown_length", lambda x, a: raw.Sum(input=x, axis=a, keep_dims=True), x, np.int32([-1, 0]), shapes=[None, unknown])
+case("Max.run_time_axes", lambda x, a: raw.Max(input=x, axis=a), np.tile(x, (1, 1, 1)).reshape(3, 2, 2, 5), np.int32([-1, 0, 2]))
+case("ConcatV2.run_time_axis", lambda x, y, a: raw.ConcatV2(values=[x, y], axis=a), x, x[:, :2], np.array(1, np.int32))
+case("TensorScatterAdd.unknown_depth", lambda x, i, u: raw.TensorScatterAdd(tensor=x, indices=i, updates=u), plane, np.int32([[1], [3]]),
+     plane[:2], shapes=[None, [-1, -1], None])
+# sizes that only running tells
+edges = [-1, -1, -1, -1]
+pixels = np.linspace(-2, 2, 72, dtype=np.float32).reshape(1, 6, 6, 2)
+case("Conv2D.unknown_channels", lambda x: raw.Conv2D(input=x, filter=kernel, strides=[1, 2, 1, 1], padding="SAME"), pixels, shapes=[edges])
+case("DepthwiseConv2dNative.unknown_channels",
+     lambda x: raw.DepthwiseConv2dNative(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="VALID"), pixels, shapes=[edges])
+case("Conv.no_batch", lambda x: raw.Conv(input=x, filter=kernel, strides=[1, 1, 1, 1], padding="VALID", batch_dims=0), pixels[0])
+case("LRN.unknown_channels", lambda x: raw.LRN(input=x, depth_radius=1), pixels, shapes=[edges])
+case("Dilation2D.unknown_filter",
+     lambda x, f: raw.Dilation2D(input=x, filter=f, strides=[1, 1, 1, 1], rates=[1, 2, 1, 1], padding="VALID"), pixels, kernel[..., 0],
+     shapes=[edges, [-1, -1, -1]])
+case("Slice.of_a_constant", lambda x: raw.Slice(input=const(plane), begin=tf.stack([tf.shape(x)[0], 0]), size=[1, 5]), plane[:2],
+     shapes=[[-1, 5]])
+case("FloatRange.run_time", lambda a, b: raw.Range(start=a, limit=b, delta=const(np.float32(-0.75))), np.float32(2), np.float32(-1))
 archive.close()
