@@ -1,6 +1,7 @@
-/* math_angle: the inverse trigonometric functions. All are the angle of a point: of two lengths the shorter by the longer
-   is a tangent t in 0..1, atan t = t + t^3 P(t^2) with P a minimax fit (Lawson's iteration, relative error 2^-25), and
-   the octant says what to subtract it from. asin x is the angle of (sqrt(1 - x^2), x), acos x that of its mirror image. */
+/* math_angle: the inverse trigonometric functions. All are the angle of a point: of two lengths the shorter by the
+   longer is a tangent t in 0..1, atan t = t + t^3 P(t^2) with P a minimax fit (Lawson's iteration, relative error
+   2^-25), and the octant says what to subtract it from. asin x is the angle of (sqrt(1 - x^2), x), acos x that of its
+   mirror image. */
 #include "codegen/cpu/math.h"
 #include "codegen/cpu/scalar.h"
 #include <math.h>
@@ -29,13 +30,14 @@ EmitValue math_atan2(Emit *e, EmitValue y, EmitValue x) {
     EmitValue steep = emit_compare(e, EMIT_FGT, up, along);
     EmitValue longer = emit_select(e, steep, up, along), shorter = emit_select(e, steep, along, up);
     EmitValue t = emit_binary(e, EMIT_DIV, shorter, longer);
-    EmitValue alike = emit_compare(e, EMIT_FEQ, shorter, longer); /* both infinite, too */
+    EmitValue alike = emit_compare(e, EMIT_FEQ, shorter, longer); /* the diagonal exactly; both infinite, too */
     t = emit_select(e, alike, one, t);
     EmitValue nowhere = emit_compare(e, EMIT_FEQ, longer, zero);
-    t = emit_select(e, nowhere, zero, t);
     EmitValue square = emit_binary(e, EMIT_MUL, t, t), cube = emit_binary(e, EMIT_MUL, square, t);
     EmitValue tail = math_polynomial(e, square, atan_tail, (int)ARRAY_LEN(atan_tail));
-    EmitValue r = scalar_multiply_add(e, cube, tail, t);
+    EmitValue r = scalar_multiply_add(e, cube, tail, t), diagonal = number(e, x, 0x1.921fb6p-1);
+    r = emit_select(e, alike, diagonal, r);
+    r = emit_select(e, nowhere, zero, r);
     r = reflect(e, steep, r, 0x1.921fb6p+0, -0x1.777a5cp-25);
     EmitValue x_bits = emit_cast(e, EMIT_BITS, x, DTYPE_S32), none = bits_number(e, x, 0);
     EmitValue behind = emit_compare(e, EMIT_SLT, x_bits, none); /* -0 as well */
