@@ -70,14 +70,15 @@ const char *npy_parse(Bytes file, int32_t dtype, TfoptTensor *out) {
     const char *wrong = parse_header(header, dtype, out, &fortran);
     free(header);
     if (wrong) return wrong;
+    uint64_t bytes;
+    if (!value_bytes(out, &bytes) || bytes > file.size - begin - length) return "cut short";
     out->data = value_room(out);
     if (!out->data) return "too large";
-    uint64_t count = value_count(out), element = value_element_bytes(dtype);
-    if (count * element > file.size - begin - length) return "cut short";
-    if (fortran && out->rank > 1)
-        reorder(out->data, p + begin + length, out, count, (size_t)element);
+    uint64_t element = value_element_bytes(dtype);
+    if (fortran && out->rank > 1 && bytes)
+        reorder(out->data, p + begin + length, out, bytes / element, (size_t)element);
     else
-        memcpy(out->data, p + begin + length, (size_t)(count * element));
+        memcpy(out->data, p + begin + length, (size_t)bytes);
     return NULL;
 }
 

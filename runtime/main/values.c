@@ -53,13 +53,19 @@ uint64_t value_count(const TfoptTensor *t) {
     return n;
 }
 
-void *value_room(const TfoptTensor *t) {
+bool value_bytes(const TfoptTensor *t, uint64_t *out) {
     uint64_t bytes = value_element_bytes(t->dtype);
-    bool empty = false;
-    for (int32_t d = 0; d < t->rank; d++) empty = empty || t->dims[d] == 0;
-    for (int32_t d = 0; d < t->rank && !empty; d++)
-        if (__builtin_mul_overflow(bytes, (uint64_t)t->dims[d], &bytes) || bytes > SIZE_MAX / 2) return NULL;
-    return aligned_alloc(64, ((empty ? 0 : (size_t)bytes) + 127) & ~(size_t)63);
+    for (int32_t d = 0; d < t->rank; d++)
+        if (t->dims[d] == 0) bytes = 0;
+    for (int32_t d = 0; d < t->rank && bytes; d++)
+        if (__builtin_mul_overflow(bytes, (uint64_t)t->dims[d], &bytes) || bytes > SIZE_MAX / 2) return false;
+    *out = bytes;
+    return true;
+}
+
+void *value_room(const TfoptTensor *t) {
+    uint64_t bytes;
+    return value_bytes(t, &bytes) ? aligned_alloc(64, ((size_t)bytes + 127) & ~(size_t)63) : NULL;
 }
 
 static bool ends_with(const char *text, const char *end) {
