@@ -315,6 +315,12 @@ static bool common_dims(Import *c, ValueId meta, const ListInfo *info, const TfS
         }
         if (!refine_dims(c, &rest[k], rank - first, out)) return false;
     }
+    for (int k = 0; k < rank - first; k++) { /* of no values at all, nobody has said it */
+        int64_t min;
+        int64_t max;
+        dim_range(&c->g->dims, out[k], &min, &max);
+        if (min < 0 && !make_require(c, "at_most", dim_const(0), out[k])) return false;
+    }
     return true;
 }
 

@@ -310,11 +310,18 @@ static bool condition_of(TfMaker *inner, TfInput *out) {
     TfAttr a = tf_of_type("T", DTYPE_S32);
     if (!tf_add(inner, "Less", 2, both, 1, &a)) return false;
     TfTensor less = inner->pool.data[inner->pool.len - 1];
-    if (random_chance(inner->r, 20)) {
-        tf_fill(inner, 2);
-        TfTensor two[2] = {less, scalar_bool(inner)};
-        if (two[1].rank == 0 && tf_add(inner, "LogicalAnd", 2, two, 0, NULL))
-            less = inner->pool.data[inner->pool.len - 1];
+    if (random_chance(inner->r, 20)) { /* and something has not grown too far: scalars whatever becomes of it */
+        TfTensor x = inner->pool.data[random_below(inner->r, inner->pool.len)], two[2];
+        int64_t most = random_between(inner->r, 1, 40);
+        TfAttr of[] = {tf_type_of(&x), tf_of_type("out_type", DTYPE_S32)};
+        if (!tf_add(inner, "Size", 1, &x, 2, of)) return false;
+        two[0] = inner->pool.data[inner->pool.len - 1];
+        two[1] = tf_ints(inner, DTYPE_S32, 0, 1, &most);
+        if (!tf_add(inner, "Less", 2, two, 1, &a)) return false;
+        two[0] = inner->pool.data[inner->pool.len - 1];
+        two[1] = less;
+        if (!tf_add(inner, "LogicalAnd", 2, two, 0, NULL)) return false;
+        less = inner->pool.data[inner->pool.len - 1];
     }
     *out = less.at;
     return true;

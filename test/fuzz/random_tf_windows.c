@@ -85,7 +85,7 @@ static TfTensor filter_of(TfMaker *m, DType t, const TfWindow *w, int spatial, i
     dims[spatial] = in;
     dims[spatial + 1] = out;
     Tensor values = random_tensor(m->arena, m->r, t, spatial + 2, dims, FILL_UNIFORM, 0, false);
-    if (random_chance(m->r, 85)) return tf_constant(m, &values);
+    if (random_chance(m->r, 85) || m->w->edges) return tf_constant(m, &values); /* 0 of padding times infinity */
     int64_t sizes[N_BINDINGS][MAX_RANK];
     bool known[MAX_RANK];
     for (int k = 0; k < spatial + 2; k++) sizes[0][k] = sizes[1][k] = dims[k], known[k] = true;
@@ -202,34 +202,66 @@ static bool over_last(TfMaker *m, const char *op, TfTensor *x) {
     return true;
 }
 
-/* Convolution or product, bias, batch normalisation, activation; several of one input. */
-static bool block_of_layers(TfMaker *m) {
+/* What follows a product: a bias, a factor and an offset for each channel, an activation. */
+typedef struct {
+    bool bias, scale;
+    const char *times, *plus, *activation; /* activation: NULL for none */
+} Layer;
+
+static Layer pick_layer(TfMaker *m) {
     static const char *const activations[] = {"Relu", "Relu6", "Elu", "Sigmoid", "Tanh", "Softplus"};
-    bool image_like = random_chance(m->r, 60);
-    TfTensor x = image_like ? image(m, "F", 2) : tf_pick(m, "F", 2, 2), parts[3];
+    return (Layer){.bias = random_chance(m->r, 50),
+                   .scale = random_chance(m->r, 50),
+                   .times = random_chance(m->r, 50) ? "Mul" : "RealDiv",
+                   .plus = random_chance(m->r, 50) ? "AddV2" : "Sub",
+                   .activation = random_chance(m->r, 60) ? activations[random_below(m->r, 6)] : NULL};
+}
+
+static bool product_of(TfMaker *m, TfTensor *x, const TfWindow *w, bool image_like, int64_t columns) {
+    TfTensor in[2] = {*x};
+    TfAttr a[6] = {tf_type_of(x)};
+    int64_t k = x->sizes[0][x->rank - 1], dims[2] = {k, columns};
+    Tensor weights = random_tensor(m->arena, m->r, x->dtype, 2, dims, FILL_UNIFORM, 0, false);
+    in[1] = image_like ? filter_of(m, x->dtype, w, 2, k, columns) : tf_constant(m, &weights);
+    uint32_t n_attrs = image_like ? 1 + window_attrs(m, w, 2, a + 1) : 1;
+    if (!tf_add(m, image_like ? "Conv2D" : "MatMul", 2, in, n_attrs, a)) return false;
+    *x = last(m);
+    return true;
+}
+
+static bool layer_of(TfMaker *m, TfTensor *x, const Layer *l) {
+    if (l->bias && !join(m, "BiasAdd", x, channels_of(m, x))) return false;
+    if (l->scale && !join(m, l->times, x, channels_of(m, x))) return false;
+    if (l->scale && !join(m, l->plus, x, channels_of(m, x))) return false;
+    return !l->activation || then(m, l->activation, x);
+}
+
+/* A layer, or several of one input, alike or not, that are joined or go on alone. */
+static bool block_of_layers(TfMaker *m) {
+    bool image_like = random_chance(m->r, 60), alike = random_chance(m->r, 60);
+    TfTensor x = image_like ? image(m, "F", 2) : tf_pick(m, "F", 2, 2), parts[3], all[4];
     if (x.rank < 0 || !x.known[x.rank - 1] || x.sizes[0][x.rank - 1] < 1) return false;
-    uint32_t n = random_chance(m->r, 40) ? (uint32_t)random_between(m->r, 2, 3) : 1;
-    TfWindow w = image_like ? pick_window(m, &x, 2, false, false) : (TfWindow){.padding = "SAME"};
+    uint32_t n = random_chance(m->r, 50) ? (uint32_t)random_between(m->r, 2, 3) : 1;
+    TfWindow w = image_like ? pick_window(m, &x, 2, false, false) : (TfWindow){.padding = "SAME"},
+             one = {
+                 .size = {1, 1, 1, 1, 1}, .strides = {1, 1, 1, 1, 1}, .dilations = {1, 1, 1, 1, 1}, .padding = "SAME"};
+    Layer layer = pick_layer(m);
+    uint32_t before = m->pool.len;
     for (uint32_t i = 0; i < n; i++) {
-        TfTensor in[2] = {x};
-        TfAttr a[6] = {tf_type_of(&x)};
-        int64_t k = x.sizes[0][x.rank - 1], dims[2] = {k, random_between(m->r, 1, 12)};
-        Tensor weights = random_tensor(m->arena, m->r, x.dtype, 2, dims, FILL_UNIFORM, 0, false);
-        in[1] = image_like ? filter_of(m, x.dtype, &w, 2, k, dims[1]) : tf_constant(m, &weights);
-        uint32_t n_attrs = image_like ? 1 + window_attrs(m, &w, 2, a + 1) : 1;
-        if (!tf_add(m, image_like ? "Conv2D" : "MatMul", 2, in, n_attrs, a)) return false;
-        parts[i] = last(m);
-        if (random_chance(m->r, 50) && !join(m, "BiasAdd", &parts[i], channels_of(m, &parts[i]))) return false;
-        if (random_chance(m->r, 50) &&
-            (!join(m, random_chance(m->r, 50) ? "Mul" : "RealDiv", &parts[i], channels_of(m, &parts[i])) ||
-             !join(m, random_chance(m->r, 50) ? "AddV2" : "Sub", &parts[i], channels_of(m, &parts[i]))))
-            return false;
-        if (random_chance(m->r, 60) && !then(m, activations[random_below(m->r, 6)], &parts[i])) return false;
+        parts[i] = x;
+        if (!product_of(m, &parts[i], &w, image_like, random_between(m->r, 1, 12))) return false;
+        if (!alike) layer = pick_layer(m);
+        if (!layer_of(m, &parts[i], &layer)) return false;
     }
-    if (n == 1 || random_chance(m->r, 50)) return true;
-    TfTensor all[4];
-    int64_t axis = x.rank - 1;
-    for (uint32_t i = 0; i < n; i++) all[i] = parts[i];
+    if (n == 1) return true;
+    int64_t axis = x.rank - 1, how = random_below(m->r, 5);
+    for (uint32_t i = 0; i < n; i++) {
+        if (how < 3 && !product_of(m, &parts[i], &one, image_like, random_between(m->r, 1, 9))) return false;
+        all[i] = parts[i];
+    }
+    m->pool.len = before; /* what lies between has no other readers, as in models */
+    for (uint32_t i = 0; i < n; i++) vec_push(m->arena, &m->pool, parts[i]);
+    if (how < 4) return true;
     all[n] = tf_ints(m, DTYPE_S32, 0, 1, &axis);
     TfAttr a[] = {tf_type_of(&x), tf_of_int("N", n), tf_of_type("Tidx", DTYPE_S32)};
     return tf_add(m, "ConcatV2", n + 1, all, 3, a);
