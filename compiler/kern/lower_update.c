@@ -10,7 +10,10 @@ static uint32_t take_over(Lower *l, NodeId n, ValueId x, ValueId out) {
     uint32_t from = lower_buffer(l, x);
     const Buffer *b = &l->p->buffers.data[from];
     const Value *value = lower_value(l, x);
-    bool own = (b->kind == BUFFER_ARENA || b->kind == BUFFER_POOL) && u->n == 1 && !u->is_result &&
+    const Node *node = lower_node(l, n);
+    uint32_t reads = 0; /* users are nodes: this one may read x as its update or its indices, too */
+    for (uint32_t i = 0; i < node->n_inputs; i++) reads += node->inputs[i].i == x.i;
+    bool own = (b->kind == BUFFER_ARENA || b->kind == BUFFER_POOL) && u->n == 1 && reads == 1 && !u->is_result &&
                l->buffer_of[out.i] == NO_BUFFER;
     if (value->def.i)
         own = own && !(op_info(lower_node(l, value->def)->op)->flags & (OP_FLAG_VIEW | OP_FLAG_REGIONS));

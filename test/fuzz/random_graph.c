@@ -41,8 +41,9 @@ static void choose_symbols(RandomGraph *w) {
         int64_t least = random_chance(&w->r, 30) ? 0 : 1;
         w->symbols[i] = dim_symbol(&w->g->dims, NULL, least, random_chance(&w->r, 50) ? 64 : INT64_MAX);
         for (int b = 0; b < N_BINDINGS; b++)
-            w->bindings[b][i] =
-                least == 0 && random_chance(&w->r, 15) ? 0 : sizes[random_below(&w->r, ARRAY_LEN(sizes))];
+            w->bindings[b][i] = least == 0 && !w->outside && random_chance(&w->r, 15)
+                                    ? 0
+                                    : sizes[random_below(&w->r, ARRAY_LEN(sizes))];
     }
 }
 
