@@ -76,6 +76,7 @@ bool pass_cse(Unit *u) {
     Map seen; /* node's key → node */
     map_init(&seen, u->scratch);
     bool changed = false;
+    UseLists lists = {.g = g, .arena = u->scratch};
     for (uint32_t r = 1; r < g->regions.len; r++)
         for (uint32_t i = 0; i < g->regions.data[r].nodes.len; i++) {
             NodeId id = g->regions.data[r].nodes.data[i];
@@ -84,7 +85,7 @@ bool pass_cse(Unit *u) {
             str_init(&key, u->scratch);
             if (!add_node(&key, n) || map_add_bytes(&seen, key.data, key.len, id.i)) continue;
             const Node *first = node_at(g, (NodeId){(uint32_t)map_find_bytes(&seen, key.data, key.len)->value});
-            for (uint32_t k = 0; k < n->n_outputs; k++) graph_replace_uses(g, n->outputs[k], first->outputs[k]);
+            for (uint32_t k = 0; k < n->n_outputs; k++) uses_replace(&lists, n->outputs[k], first->outputs[k]);
             if (n->op != OP_CONST)
                 rewrite_record(u, "cse", "computed before", n->name, u->machine ? cost_node(g, id, u->machine).ns : 0,
                                0);

@@ -76,12 +76,12 @@ ValueId fold_now(Unit *u, ValueId v) {
     return made;
 }
 
-static bool fold_node(Unit *u, NodeId id) {
+static bool fold_node(Unit *u, NodeId id, UseLists *lists) {
     Graph *g = u->g;
     double ns = u->machine ? cost_node(g, id, u->machine).ns : 0;
     ValueId *made = NEW_ARRAY(u->scratch, ValueId, node_at(g, id)->n_outputs);
     if (!evaluate(u, id, made)) return false;
-    for (uint32_t i = 0; i < node_at(g, id)->n_outputs; i++) graph_replace_uses(g, node_at(g, id)->outputs[i], made[i]);
+    for (uint32_t i = 0; i < node_at(g, id)->n_outputs; i++) uses_replace(lists, node_at(g, id)->outputs[i], made[i]);
     rewrite_record(u, "fold", "evaluated", node_at(g, id)->name, ns, 0);
     graph_remove(g, id);
     return true;
@@ -90,10 +90,11 @@ static bool fold_node(Unit *u, NodeId id) {
 bool pass_fold(Unit *u) {
     Graph *g = u->g;
     bool changed = false;
+    UseLists lists = {.g = g, .arena = u->scratch};
     for (uint32_t r = 1; r < g->regions.len; r++)
         for (uint32_t i = 0, n = g->regions.data[r].nodes.len; i < n; i++) {
             NodeId id = g->regions.data[r].nodes.data[i];
-            if (!node_at(g, id)->dead && is_foldable(u, id)) changed |= fold_node(u, id);
+            if (!node_at(g, id)->dead && is_foldable(u, id)) changed |= fold_node(u, id, &lists);
         }
     if (changed) {
         graph_sort(g);

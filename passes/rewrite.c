@@ -123,7 +123,7 @@ static bool apply(Rewriter *w, const char *pass, const Rule *rule, NodeId id) {
     for (uint32_t i = before; i < w->g->nodes.len && !applies; i++) graph_remove(w->g, (NodeId){i});
     if (!applies) return false;
     rewrite_record(w->u, pass, rule->name, node_at(w->g, id)->name, w->ns_before, ns_after);
-    graph_replace_uses(w->g, old, made);
+    uses_replace(&w->lists, old, made);
     if (made.i < w->n_uses && old.i < w->n_uses) w->uses[made.i] += w->uses[old.i];
     graph_remove(w->g, id);
     return true;
@@ -132,7 +132,11 @@ static bool apply(Rewriter *w, const char *pass, const Rule *rule, NodeId id) {
 bool rewrite_run(Unit *u, const char *pass, const Rule *rules, size_t n_rules) {
     bool any = false;
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
-        Rewriter w = {.u = u, .g = u->g, .uses = graph_count_uses(u->g, u->scratch), .n_uses = u->g->values.len};
+        Rewriter w = {.u = u,
+                      .g = u->g,
+                      .uses = graph_count_uses(u->g, u->scratch),
+                      .n_uses = u->g->values.len,
+                      .lists = {.g = u->g, .arena = u->scratch}};
         uint32_t n_nodes = u->g->nodes.len;
         bool changed = false;
         for (uint32_t r = 1; r < u->g->regions.len; r++)

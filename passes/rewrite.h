@@ -3,6 +3,7 @@
    dead nodes behind. */
 #ifndef TFOPT_PASSES_REWRITE_H
 #define TFOPT_PASSES_REWRITE_H
+#include "ir/use_lists.h"
 #include "pass.h"
 
 typedef struct Rewriter {
@@ -11,6 +12,7 @@ typedef struct Rewriter {
     RegionId r;     /* of the node looked at */
     uint32_t *uses; /* as of the start of the sweep */
     uint32_t n_uses;
+    UseLists lists;   /* as of now */
     double ns_before; /* predicted time of other nodes that the rewrite makes unnecessary: rewrite_takes */
     int steps;        /* rewrite_has_steps: 0 not asked yet, 1 no, 2 yes */
 } Rewriter;

@@ -53,13 +53,14 @@ static ValueId known_value(Graph *g, ValueId id) {
 bool pass_shape(Unit *u) {
     Graph *g = u->g;
     bool changed = infer_region(u, g->root);
+    UseLists lists = {.g = g, .arena = u->scratch};
     for (uint32_t i = 1, n = g->values.len; i < n; i++) {
         NodeId def = value_at(g, (ValueId){i})->def;
         if (!def.i || node_at(g, def)->dead) continue;
         ValueId known = known_value(g, (ValueId){i});
         if (!known.i) continue;
         rewrite_record(u, "shape", "known sizes", node_at(g, def)->name, 0, 0);
-        graph_replace_uses(g, (ValueId){i}, known);
+        uses_replace(&lists, (ValueId){i}, known);
         changed = true;
     }
     if (changed) {

@@ -292,11 +292,26 @@ static bool report_ranks(Importer *im, const ModelInputs *inputs, bool guessed_t
                                 n > 1 ? "s" : "", str_text(&names), str_text(&flags));
 }
 
+static bool is_product(const char *op) {
+    return strstr(op, "MatMul") || strstr(op, "Conv") || strstr(op, "Einsum") || strstr(op, "LSTM") ||
+           strstr(op, "GRU");
+}
+
+/* Whether the graph multiplies matrices or convolves: a network, in which it pays to know that batches are equal. */
+static bool has_products(const TfGraph *tf) {
+    for (uint32_t i = 0; i < tf->main.n_nodes; i++)
+        if (is_product(tf->main.nodes[i].op)) return true;
+    for (uint32_t i = 0; i < tf->n_functions; i++)
+        for (uint32_t k = 0; k < tf->functions[i].body.n_nodes; k++)
+            if (is_product(tf->functions[i].body.nodes[k].op)) return true;
+    return false;
+}
+
 /* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may
    broadcast), except for first dims where they can only be meant as the batch: of a signature's inputs, if all are
-   unknown; of images, sequences and the like (rank >= 2) that have no other unknown dim. Should they differ when the
-   model runs, that is an error then. Users say otherwise by naming dims. */
-static bool shares_batch(const ModelInputs *inputs, bool from_signature) {
+   unknown; of images, sequences and the like (rank >= 2) that have no other unknown dim; and both only in networks,
+   where it pays. Should they differ when the model runs, that is an error then. Users say otherwise by naming dims. */
+static bool shares_batch(const TfGraph *tf, const ModelInputs *inputs, bool from_signature) {
     int64_t fed = -1; /* the values that will be fed know best */
     for (uint32_t i = 0; i < inputs->len; i++) {
         const InputOption *o = inputs->data[i].option;
@@ -316,7 +331,8 @@ static bool shares_batch(const ModelInputs *inputs, bool from_signature) {
         unknown += open;
         for (int k = 0; k < s->rank; k++) only_batches = only_batches && (s->dims[k] >= 0 || (k == 0 && s->rank >= 2));
     }
-    return unknown == 1 || only_batches || (from_signature && unknown == with_dims);
+    if (unknown == 1) return true;
+    return (only_batches || (from_signature && unknown == with_dims)) && has_products(tf);
 }
 
 static bool input_shape(Importer *im, const ModelInput *in, bool batch, Map *symbols, Shape *out) {
@@ -378,7 +394,7 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         resolve_rank(im, in);
     }
     if (!report_ranks(im, inputs, false)) return false;
-    bool batch = shares_batch(inputs, from_signature);
+    bool batch = shares_batch(tf, inputs, from_signature);
     for (uint32_t i = 0; i < inputs->len; i++) {
         ModelInput *in = &inputs->data[i];
         const TfNode *n = &tf->main.nodes[in->tensor.node];

@@ -8,6 +8,7 @@
 #include <cblas.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static RefFn *const ref_functions[N_OPS] = {
 #define SCALAR(id, text, arity, classes, result, cost) [OP_##id] = ref_scalar,
@@ -47,8 +48,13 @@ RefBuffer *ref_buffer_new(RefSession *s, size_t bytes) {
         s->free_lists[c] = b->next_free;
     } else {
         void *memory;
-        if (posix_memalign(&memory, HEADER, HEADER + size) != 0) {
-            fprintf(stderr, "tfoptc: out of memory (%zu bytes for one tensor)\n", size);
+        const double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+        s->bytes += (double)size; /* more than there is would end the process without a word when it is touched */
+        if (s->bytes > machine || posix_memalign(&memory, HEADER, HEADER + size) != 0) {
+            fprintf(stderr,
+                    "tfoptc: out of memory: %.1f GB for the tensors of a run, %.1f GB of them for one; the machine has "
+                    "%.1f GB\n",
+                    s->bytes / 1e9, (double)size / 1e9, machine / 1e9);
             exit(EXIT_INPUT);
         }
         b = memory;

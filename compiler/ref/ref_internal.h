@@ -37,6 +37,7 @@ struct RefSession {
     RefHostState *host;    /* by NodeId */
     int64_t *symbols;
     RefBuffer *all, *free_lists[REF_SIZE_CLASSES];
+    double bytes; /* of all blocks */
     bool keep_all, exact;
     RefObserveFn *observe; /* or NULL */
     void *observe_env;

@@ -1,4 +1,4 @@
-/* String ops that look at one string at a time: case, length, parts, numbers, hashes, base 64, regular expressions. */
+/* String ops that look at one string at a time: length, parts, numbers, hashes, base 64. */
 #include "hostops/text.h"
 #include "hostops/broadcast.h"
 #include <errno.h>
@@ -6,73 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef bool StringFn(TfoptHostCall *call, TfoptString in, TfoptText *out); /* false: call->error is set */
-
-static int32_t each_string(TfoptHostCall *call, StringFn *f) {
-    const TfoptTensor *t = &call->inputs[0];
-    TfoptString *out = tfopt_output_like(call, 0, t);
-    if (!out) return tfopt_no_memory(call);
-    TfoptText text = {.call = call};
-    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
-        if (!f(call, tfopt_strings(t)[i], &text)) return TFOPT_INVALID_ARGUMENT;
-        if (text.failed) return tfopt_no_memory(call);
-        out[i] = tfopt_text_take(&text);
-    }
-    return TFOPT_OK;
-}
-
-/* ---- case: ASCII, or with encoding utf-8 the alphabets of Europe */
-static uint32_t change_case(uint32_t c, bool upper) {
-    const uint32_t d = 32;
-    if (upper) {
-        if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) ||
-            (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f))
-            return c - d;
-        if (c >= 0x450 && c <= 0x45f) return c - 80;
-        if (c == 0xff) return 0x178;
-        if (c == 0x3c2) return 0x3a3;
-        if ((c >= 0x101 && c <= 0x137 && c != 0x131 && c % 2 == 1) || (c >= 0x14b && c <= 0x177 && c % 2 == 1))
-            return c - 1;
-        if ((c >= 0x13a && c <= 0x148 && c % 2 == 0) || c == 0x17a || c == 0x17c || c == 0x17e) return c - 1;
-        return c;
-    }
-    if ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7) || (c >= 0x391 && c <= 0x3a9 && c != 0x3a2) ||
-        (c >= 0x410 && c <= 0x42f))
-        return c + d;
-    if (c >= 0x400 && c <= 0x40f) return c + 80;
-    if (c == 0x178) return 0xff;
-    if ((c >= 0x100 && c <= 0x136 && c != 0x130 && c % 2 == 0) || (c >= 0x14a && c <= 0x176 && c % 2 == 0))
-        return c + 1;
-    if ((c >= 0x139 && c <= 0x147 && c % 2 == 1) || c == 0x179 || c == 0x17b || c == 0x17d) return c + 1;
-    return c;
-}
-
-static bool with_case(TfoptHostCall *call, TfoptString s, TfoptText *out, bool upper) {
-    const bool utf8 = tfopt_call_string_is(call, "encoding", "utf-8");
-    char *bytes = utf8 ? NULL : tfopt_text_room(out, s.size);
-    for (uint64_t i = 0; bytes && i < s.size; i++) {
-        const uint8_t c = (uint8_t)s.data[i], d = (uint8_t)(c - (upper ? 'a' : 'A'));
-        bytes[i] = (char)(d < 26 ? c ^ 32 : c);
-    }
-    if (!utf8) return true;
-    if (s.size) s.size = strnlen(s.data, s.size); /* TensorFlow hands a C string to ICU */
-    for (uint64_t i = 0; i < s.size;) {
-        const uint32_t code = tfopt_utf8_next(s, &i, NULL);
-        if (upper && code == 0xdf)
-            tfopt_text_add(out, "SS", 2);
-        else
-            tfopt_text_utf8(out, change_case(code, upper));
-    }
-    return true;
-}
-
-static bool to_lower(TfoptHostCall *call, TfoptString s, TfoptText *out) {
-    return with_case(call, s, out, false);
-}
-static bool to_upper(TfoptHostCall *call, TfoptString s, TfoptText *out) {
-    return with_case(call, s, out, true);
-}
 
 static bool is_space(char c) {
     return c == ' ' || (c >= '\t' && c <= '\r');
@@ -91,14 +24,8 @@ static bool strip(TfoptHostCall *call, TfoptString s, TfoptText *out) {
     return true;
 }
 
-int32_t tfopt_host_string_lower(TfoptHostCall *call) {
-    return each_string(call, to_lower);
-}
-int32_t tfopt_host_string_upper(TfoptHostCall *call) {
-    return each_string(call, to_upper);
-}
 int32_t tfopt_host_string_strip(TfoptHostCall *call) {
-    return each_string(call, strip);
+    return tfopt_each_string(call, strip);
 }
 
 /* ---- length and parts, in bytes or characters (bytes that start one) */
@@ -331,106 +258,10 @@ static bool decode_base64(TfoptHostCall *call, TfoptString s, TfoptText *out) {
 }
 
 int32_t tfopt_host_encode_base64(TfoptHostCall *call) {
-    return each_string(call, encode_base64);
+    return tfopt_each_string(call, encode_base64);
 }
 int32_t tfopt_host_decode_base64(TfoptHostCall *call) {
-    return each_string(call, decode_base64);
-}
-
-/* ---- regular expressions: pattern and rewrite are attributes (Static…) or inputs */
-static int32_t regex_full_match(TfoptHostCall *call, TfoptString pattern) {
-    const TfoptTensor *t = &call->inputs[0];
-    TfoptRegex *r = tfopt_regex_new(call, pattern);
-    if (!r) return TFOPT_INVALID_ARGUMENT;
-    uint8_t *out = tfopt_output_like(call, 0, t);
-    if (!out) return tfopt_no_memory(call);
-    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
-        int64_t spans[2 * TFOPT_REGEX_GROUPS];
-        const int found = tfopt_regex_match(r, tfopt_strings(t)[i], 0, true, true, spans);
-        if (found < 0) return tfopt_no_memory(call);
-        out[i] = found > 0;
-    }
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_regex_full_match(TfoptHostCall *call) {
-    if (tfopt_elements(&call->inputs[1]) != 1) return tfopt_invalid(call, "pattern must be a scalar");
-    return regex_full_match(call, tfopt_strings(&call->inputs[1])[0]);
-}
-int32_t tfopt_host_static_regex_full_match(TfoptHostCall *call) {
-    return regex_full_match(call, tfopt_call_string(call, "pattern", ""));
-}
-
-/* \0 to \9 are groups. */
-static bool add_rewrite(TfoptText *out, TfoptString rewrite, TfoptString s, const int64_t *spans) {
-    for (uint64_t i = 0; i < rewrite.size; i++) {
-        if (rewrite.data[i] != '\\') {
-            tfopt_text_char(out, rewrite.data[i]);
-            continue;
-        }
-        const char c = ++i < rewrite.size ? rewrite.data[i] : 0;
-        if (c == '\\')
-            tfopt_text_char(out, c);
-        else if (c < '0' || c > '9')
-            return false;
-        else if (spans[2 * (c - '0')] >= 0)
-            tfopt_text_add(out, s.data + spans[2 * (c - '0')],
-                           (uint64_t)(spans[2 * (c - '0') + 1] - spans[2 * (c - '0')]));
-    }
-    return true;
-}
-
-static int32_t regex_replace(TfoptHostCall *call, TfoptString pattern, TfoptString rewrite) {
-    const TfoptTensor *t = &call->inputs[0];
-    const bool global = tfopt_call_int(call, "replace_global", 1) != 0;
-    TfoptRegex *r = tfopt_regex_new(call, pattern);
-    if (!r) return TFOPT_INVALID_ARGUMENT;
-    for (uint64_t i = 0; i + 1 < rewrite.size; i++) {
-        if (rewrite.data[i] == '\\' && rewrite.data[i + 1] >= '0' && rewrite.data[i + 1] <= '9' &&
-            rewrite.data[i + 1] - '0' > tfopt_regex_groups(r))
-            return tfopt_invalid(call, "the rewrite names a group that the pattern lacks");
-        if (rewrite.data[i] == '\\') i++;
-    }
-    TfoptString *out = tfopt_output_like(call, 0, t);
-    if (!out) return tfopt_no_memory(call);
-    TfoptText text = {.call = call};
-    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
-        const TfoptString s = tfopt_strings(t)[i];
-        int64_t spans[2 * TFOPT_REGEX_GROUPS], last_end = -1;
-        uint64_t at = 0, from = 0;
-        while (from <= s.size) {
-            const int found = tfopt_regex_match(r, s, from, false, false, spans);
-            if (found < 0) return tfopt_no_memory(call);
-            if (!found) break;
-            if (spans[0] == spans[1] && spans[0] == last_end) { /* an empty match right after a match does not count */
-                from = (uint64_t)spans[0];
-                if (from >= s.size) break;
-                tfopt_utf8_next(s, &from, NULL);
-                last_end = -1;
-                continue;
-            }
-            tfopt_text_add(&text, s.data + at, (uint64_t)spans[0] - at);
-            if (!add_rewrite(&text, rewrite, s, spans)) return tfopt_invalid(call, "invalid rewrite");
-            at = from = (uint64_t)spans[1];
-            last_end = spans[1];
-            if (!global) break;
-        }
-        tfopt_text_add(&text, s.data + at, s.size - at);
-        if (text.failed) return tfopt_no_memory(call);
-        out[i] = tfopt_text_take(&text);
-    }
-    return TFOPT_OK;
-}
-
-int32_t tfopt_host_regex_replace(TfoptHostCall *call) {
-    if (tfopt_elements(&call->inputs[1]) != 1 || tfopt_elements(&call->inputs[2]) != 1)
-        return tfopt_invalid(call, "pattern and rewrite must be scalars");
-    return regex_replace(call, tfopt_strings(&call->inputs[1])[0], tfopt_strings(&call->inputs[2])[0]);
-}
-int32_t tfopt_host_static_regex_replace(TfoptHostCall *call) {
-    const TfoptString pattern = tfopt_call_string(call, "pattern", ""),
-                      rewrite = tfopt_call_string(call, "rewrite", "");
-    return regex_replace(call, pattern, rewrite);
+    return tfopt_each_string(call, decode_base64);
 }
 
 /* (data, method): FarmHash of each row's bytes, or of each string */

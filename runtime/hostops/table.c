@@ -21,7 +21,8 @@ typedef struct {
     uint64_t capacity, used, live;
     uint64_t filled; /* hash of the last import */
     int32_t key_type, value_type;
-    char *reserved[2]; /* of dense tables; NULL otherwise */
+    int64_t key_length; /* elements of a key: more than one in dense tables whose keys are vectors */
+    char *reserved[2];  /* of dense tables; NULL otherwise */
     uint64_t reserved_size[2];
 } Table;
 
@@ -44,6 +45,22 @@ static TfoptString element(const TfoptTensor *t, int64_t i) {
     if (t->dtype == TFOPT_STRING) return ((const TfoptString *)t->data)[i];
     const uint64_t size = tfopt_dtype_bytes(t->dtype);
     return (TfoptString){(const char *)t->data + (uint64_t)i * size, size};
+}
+
+/* Keys in a tensor, and the bytes of key i. */
+static int64_t key_count(const Table *t, const TfoptTensor *keys) {
+    return t->key_length > 0 ? tfopt_elements(keys) / t->key_length : 0;
+}
+static TfoptString key_at(const Table *t, const TfoptTensor *keys, int64_t i) {
+    if (t->key_length == 1) return element(keys, i);
+    const uint64_t size = tfopt_dtype_bytes(keys->dtype) * (uint64_t)t->key_length;
+    return (TfoptString){(const char *)keys->data + (uint64_t)i * size, size};
+}
+
+/* Whether keys have the table's type, and, where they are vectors, its last dim. */
+static bool keys_fit(const Table *t, const TfoptTensor *keys) {
+    return keys->dtype == t->key_type &&
+           (t->key_length == 1 || (keys->rank > 0 && keys->dims[keys->rank - 1] == t->key_length));
 }
 
 static Entry *find(const Table *t, TfoptString key) {
@@ -125,8 +142,8 @@ static bool is_reserved(const Table *t, TfoptString key) {
 }
 
 static bool any_reserved(const Table *t, const TfoptTensor *keys) {
-    for (int64_t i = 0, n = t->reserved[0] ? tfopt_elements(keys) : 0; i < n; i++) {
-        if (is_reserved(t, element(keys, i))) return true;
+    for (int64_t i = 0, n = t->reserved[0] ? key_count(t, keys) : 0; i < n; i++) {
+        if (is_reserved(t, key_at(t, keys, i))) return true;
     }
     return false;
 }
@@ -138,8 +155,10 @@ static int32_t use_of_reserved(TfoptHostCall *call) {
 /* Empty and removed key: the inputs of a dense table. */
 static bool reserve_keys(TfoptHostCall *call, Table *t) {
     for (int i = 0; i < 2 && i < call->n_inputs; i++) {
-        if (call->inputs[i].dtype != t->key_type || tfopt_elements(&call->inputs[i]) != 1) continue;
-        const TfoptString key = element(&call->inputs[i], 0);
+        const TfoptTensor *in = &call->inputs[i];
+        if (i == 0 && in->dtype == t->key_type && in->dtype != TFOPT_STRING) t->key_length = tfopt_elements(in);
+        if (in->dtype != t->key_type || tfopt_elements(in) != t->key_length || t->key_length < 1) continue;
+        const TfoptString key = key_at(t, in, 0);
         if (!(t->reserved[i] = malloc(key.size + 1))) return false;
         if (key.size) memcpy(t->reserved[i], key.data, key.size);
         t->reserved_size[i] = key.size;
@@ -153,6 +172,7 @@ int32_t tfopt_host_hash_table(TfoptHostCall *call) {
         if (!t) return tfopt_no_memory(call);
         t->key_type = (int32_t)tfopt_call_int(call, "key_dtype", TFOPT_STRING);
         t->value_type = (int32_t)tfopt_call_int(call, "value_dtype", TFOPT_S64);
+        t->key_length = 1;
         if (!reserve_keys(call, t)) {
             table_free(t);
             return tfopt_no_memory(call);
@@ -170,9 +190,9 @@ static Table *table_of(const TfoptHostCall *call) {
     return (Table *)(uintptr_t) * (const uint64_t *)call->inputs[0].data;
 }
 
-/* Elements of one value when there are `keys` keys; -1 when they do not fit. */
-static int64_t value_length(const TfoptTensor *keys, const TfoptTensor *values) {
-    const int64_t n = tfopt_elements(keys), m = tfopt_elements(values);
+/* Elements of one value when there are n keys; -1 when they do not fit. */
+static int64_t value_length(int64_t n, const TfoptTensor *values) {
+    const int64_t m = tfopt_elements(values);
     if (n == 0) return m == 0 ? 1 : -1;
     return m % n == 0 ? m / n : -1;
 }
@@ -180,14 +200,14 @@ static int64_t value_length(const TfoptTensor *keys, const TfoptTensor *values) 
 static int32_t fill(TfoptHostCall *call, bool replace) {
     const TfoptTensor *keys = &call->inputs[1], *values = &call->inputs[2];
     Table *t = table_of(call);
-    const int64_t n = tfopt_elements(keys), length = value_length(keys, values);
+    if (!keys_fit(t, keys) || values->dtype != t->value_type)
+        return tfopt_invalid(call, "keys or values have another type than the table");
+    const int64_t n = key_count(t, keys), length = value_length(n, values);
     if (!replace && any_reserved(t, keys)) return use_of_reserved(call);
     if (length < 0) return tfopt_invalid(call, "keys and values do not fit");
-    if (keys->dtype != t->key_type || values->dtype != t->value_type)
-        return tfopt_invalid(call, "keys or values have another type than the table");
     uint64_t content = mix(0xcbf29ce484222325u, &n, sizeof n);
     for (int64_t i = 0; i < n; i++)
-        content = mix(content, element(keys, i).data, element(keys, i).size) * 31 + element(keys, i).size;
+        content = mix(content, key_at(t, keys, i).data, key_at(t, keys, i).size) * 31 + key_at(t, keys, i).size;
     for (int64_t i = 0; i < n * length; i++)
         content = mix(content, element(values, i).data, element(values, i).size) * 31 + element(values, i).size;
     if (replace && content == t->filled) return TFOPT_OK;
@@ -199,8 +219,8 @@ static int32_t fill(TfoptHostCall *call, bool replace) {
     }
     t->filled = 0; /* until all is in */
     for (int64_t i = 0; i < n; i++) {
-        if (replace && is_reserved(t, element(keys, i))) continue;
-        if (!insert(t, element(keys, i), values, i * length, length)) return tfopt_no_memory(call);
+        if (replace && is_reserved(t, key_at(t, keys, i))) continue;
+        if (!insert(t, key_at(t, keys, i), values, i * length, length)) return tfopt_no_memory(call);
     }
     t->filled = replace ? content : 0;
     return TFOPT_OK;
@@ -221,8 +241,9 @@ int32_t tfopt_host_table_insert(TfoptHostCall *call) {
 int32_t tfopt_host_table_remove(TfoptHostCall *call) {
     Table *t = table_of(call);
     const TfoptTensor *keys = &call->inputs[1];
-    for (int64_t i = 0, n = tfopt_elements(keys); i < n; i++) {
-        Entry *e = find(t, element(keys, i));
+    if (!keys_fit(t, keys)) return tfopt_invalid(call, "keys have another type than the table");
+    for (int64_t i = 0, n = key_count(t, keys); i < n; i++) {
+        Entry *e = find(t, key_at(t, keys, i));
         if (!e || !e->used || e->removed) continue;
         e->removed = true;
         t->live--;
@@ -270,18 +291,19 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     const Table *t = table_of(call);
     const TfoptTensor *keys = &call->inputs[1], *missing = &call->inputs[2];
     int64_t dims[TFOPT_MAX_RANK];
-    if (any_reserved(t, keys)) return use_of_reserved(call);
-    if (keys->rank + missing->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "too many dimensions");
-    if (keys->dtype != t->key_type || missing->dtype != t->value_type)
+    if (!keys_fit(t, keys) || missing->dtype != t->value_type)
         return tfopt_invalid(call, "keys or default have another type than the table");
-    for (int32_t i = 0; i < keys->rank; i++) dims[i] = keys->dims[i];
-    for (int32_t i = 0; i < missing->rank; i++) dims[keys->rank + i] = missing->dims[i];
-    char *out = tfopt_host_output(call, 0, keys->rank + missing->rank, dims);
+    if (any_reserved(t, keys)) return use_of_reserved(call);
+    const int32_t rank = keys->rank - (t->key_length > 1);
+    if (rank + missing->rank > TFOPT_MAX_RANK) return tfopt_invalid(call, "too many dimensions");
+    for (int32_t i = 0; i < rank; i++) dims[i] = keys->dims[i];
+    for (int32_t i = 0; i < missing->rank; i++) dims[rank + i] = missing->dims[i];
+    char *out = tfopt_host_output(call, 0, rank + missing->rank, dims);
     if (!out) return tfopt_no_memory(call);
-    const int64_t n = tfopt_elements(keys), length = tfopt_elements(missing);
+    const int64_t n = key_count(t, keys), length = tfopt_elements(missing);
     const uint64_t bytes = (uint64_t)length * tfopt_dtype_bytes(missing->dtype);
     for (int64_t i = 0; i < n; i++) {
-        const Entry *e = find(t, element(keys, i));
+        const Entry *e = find(t, key_at(t, keys, i));
         if (e && e->used && !e->removed) {
             const int32_t status = read_value(call, e, &call->outputs[0], i * length, length);
             if (status) return status;
@@ -295,8 +317,13 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
 /* Keys and values in the order of the table's slots. */
 int32_t tfopt_host_table_export(TfoptHostCall *call) {
     const Table *t = table_of(call);
-    if (!tfopt_output_1d(call, 0, (int64_t)t->live) || !tfopt_output_1d(call, 1, (int64_t)t->live))
+    const TfoptTensor *values = &call->outputs[1]; /* n, then the shape of a value, which the program knows */
+    int64_t key_dims[2] = {(int64_t)t->live, t->key_length}, dims[TFOPT_MAX_RANK] = {(int64_t)t->live};
+    for (int32_t i = 1; i < values->rank; i++) dims[i] = values->dims[i];
+    if (!tfopt_host_output(call, 0, t->key_length > 1 ? 2 : 1, key_dims) ||
+        !tfopt_host_output(call, 1, values->rank, dims))
         return tfopt_no_memory(call);
+    const int64_t length = tfopt_dims_product(dims, 1, values->rank);
     int64_t n = 0;
     for (uint64_t i = 0; i < t->capacity; i++) {
         const Entry *e = &t->entries[i];
@@ -309,7 +336,8 @@ int32_t tfopt_host_table_export(TfoptHostCall *call) {
         } else {
             memcpy((char *)call->outputs[0].data + (uint64_t)n * e->key_size, e->key, e->key_size);
         }
-        if (!read_value(call, e, &call->outputs[1], n, 1)) return tfopt_invalid(call, "values are not scalars");
+        if (!read_value(call, e, values, n * length, length))
+            return tfopt_invalid(call, "the table's values have another size than the program knows");
         n++;
     }
     return TFOPT_OK;

@@ -102,3 +102,16 @@ void tfopt_text_utf8(TfoptText *t, uint32_t code) {
         tfopt_text_char(t, (char)(0x80 | (code & 0x3f)));
     }
 }
+
+int32_t tfopt_each_string(TfoptHostCall *call, TfoptStringFn *f) {
+    const TfoptTensor *t = &call->inputs[0];
+    TfoptString *out = tfopt_output_like(call, 0, t);
+    if (!out) return tfopt_no_memory(call);
+    TfoptText text = {.call = call};
+    for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
+        if (!f(call, tfopt_strings(t)[i], &text)) return TFOPT_INVALID_ARGUMENT;
+        if (text.failed) return tfopt_no_memory(call);
+        out[i] = tfopt_text_take(&text);
+    }
+    return TFOPT_OK;
+}

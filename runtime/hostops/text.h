@@ -34,6 +34,10 @@ static inline bool tfopt_string_equal(TfoptString s, const char *text) {
 uint32_t tfopt_utf8_next(TfoptString s, uint64_t *at, bool *bad);
 void tfopt_text_utf8(TfoptText *t, uint32_t code);
 
+/* Result 0 from input 0, string by string. */
+typedef bool TfoptStringFn(TfoptHostCall *call, TfoptString in, TfoptText *out); /* false: call->error is set */
+int32_t tfopt_each_string(TfoptHostCall *call, TfoptStringFn *f);
+
 /* ---- hash.c */
 uint64_t tfopt_farm_fingerprint(TfoptString s);
 uint64_t tfopt_murmur64(TfoptString s, uint64_t seed);

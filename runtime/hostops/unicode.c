@@ -1,5 +1,8 @@
-/* Unicode: transcoding between UTF-8, UTF-16 and UTF-32 (and from ASCII, Latin-1), code points of strings, scripts. */
+/* Unicode: transcoding between UTF-8, UTF-16 and UTF-32 (and from encodings of one byte), code points of strings,
+   scripts. */
+#include "hostops/encoding_tables.h"
 #include "hostops/text.h"
+#include "hostops/unicode_tables.h"
 #include <string.h>
 
 typedef enum {
@@ -10,20 +13,23 @@ typedef enum {
     CODE_ASCII,
     CODE_UTF16_LE,
     CODE_UTF32_LE,
-    CODE_UNKNOWN
+    CODE_UTF16, /* the byte order mark says the order; big without one */
+    CODE_UTF32,
+    CODE_UNKNOWN,
+    CODE_TABLE /* and more: numbers of tfopt_encoding_tables */
 } Encoding;
 
 static Encoding encoding_of(TfoptString name) {
     static const struct {
         const char *name;
-        Encoding value;
+        int value;
     } rows[] = {
 #define ENCODING(name, code) {name, CODE_##code},
 #include "hostops/encodings.def"
 #undef ENCODING
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (tfopt_string_equal(name, rows[i].name)) return rows[i].value;
+        if (tfopt_string_equal(name, rows[i].name)) return (Encoding)rows[i].value;
     }
     return CODE_UNKNOWN;
 }
@@ -33,6 +39,12 @@ static uint32_t decode(Encoding e, TfoptString s, uint64_t *at, bool *bad) {
     const uint8_t *p = (const uint8_t *)s.data + *at;
     const uint64_t left = s.size - *at;
     if (e == CODE_UTF8) return tfopt_utf8_next(s, at, bad);
+    if (e >= CODE_TABLE) {
+        const uint32_t code = *p < 128 ? *p : tfopt_encoding_tables[e - CODE_TABLE][*p - 128];
+        *at += 1;
+        *bad = code == 0xfffd;
+        return code;
+    }
     if (e == CODE_LATIN1 || e == CODE_ASCII) {
         *at += 1;
         if (e == CODE_ASCII && *p >= 0x80) *bad = true;
@@ -95,6 +107,23 @@ static int32_t read_options(TfoptHostCall *call, Options *o) {
     return TFOPT_OK;
 }
 
+/* The encoding of one text: a byte order mark in front is not part of it. */
+static Encoding order_of(Encoding e, TfoptString s, uint64_t *at) {
+    const uint8_t *p = (const uint8_t *)s.data;
+    if (e == CODE_UTF16) {
+        const bool has_mark = s.size >= 2 && ((p[0] == 0xfe && p[1] == 0xff) || (p[0] == 0xff && p[1] == 0xfe));
+        *at = has_mark ? 2 : 0;
+        return has_mark && p[0] == 0xff ? CODE_UTF16_LE : CODE_UTF16_BE;
+    }
+    if (e == CODE_UTF32) {
+        static const uint8_t big[4] = {0, 0, 0xfe, 0xff}, little[4] = {0xff, 0xfe, 0, 0};
+        const bool is_little = s.size >= 4 && memcmp(p, little, 4) == 0;
+        *at = is_little || (s.size >= 4 && memcmp(p, big, 4) == 0) ? 4 : 0;
+        return is_little ? CODE_UTF32_LE : CODE_UTF32_BE;
+    }
+    return e;
+}
+
 /* The next code point under the options; false: none (ignored); *status set for strict errors. */
 static bool next_code(TfoptHostCall *call, const Options *o, TfoptString s, uint64_t *at, uint32_t *code,
                       int32_t *status) {
@@ -120,9 +149,12 @@ int32_t tfopt_host_unicode_transcode(TfoptHostCall *call) {
     TfoptText text = {.call = call};
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         const TfoptString s = tfopt_strings(t)[i];
-        for (uint64_t at = 0; at < s.size && status == TFOPT_OK;) {
+        Options one = o;
+        uint64_t at = 0;
+        one.input = order_of(o.input, s, &at);
+        while (at < s.size && status == TFOPT_OK) {
             uint32_t code;
-            if (next_code(call, &o, s, &at, &code, &status)) encode(o.output, code, &text);
+            if (next_code(call, &one, s, &at, &code, &status)) encode(o.output, code, &text);
         }
         if (status != TFOPT_OK) return status;
         if (text.failed) return tfopt_no_memory(call);
@@ -146,10 +178,13 @@ int32_t tfopt_host_unicode_decode(TfoptHostCall *call) {
     tfopt_set_int(&call->outputs[0], 0, 0);
     for (int64_t i = 0; i < rows; i++) {
         const TfoptString s = tfopt_strings(t)[i];
-        for (uint64_t at = 0; at < s.size && status == TFOPT_OK;) {
+        Options one = o;
+        uint64_t at = 0;
+        one.input = order_of(o.input, s, &at);
+        while (at < s.size && status == TFOPT_OK) {
             uint32_t code;
             const uint64_t start = at;
-            if (!next_code(call, &o, s, &at, &code, &status)) continue;
+            if (!next_code(call, &one, s, &at, &code, &status)) continue;
             codes[count] = (int32_t)code;
             starts[count++] = (int64_t)start;
         }
@@ -195,38 +230,22 @@ int32_t tfopt_host_unicode_encode(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
-/* Scripts by ICU's numbers, of the blocks in common use; 0 is Common, 1 Inherited. */
-typedef struct {
-    uint32_t low, high;
-    int32_t script;
-} Script;
-static const Script scripts[] = {
-    {'A', 'Z', 25},       {'a', 'z', 25},       {0xaa, 0xaa, 25},      {0xba, 0xba, 25},     {0xc0, 0xd6, 25},
-    {0xd8, 0xf6, 25},     {0xf8, 0x2b8, 25},    {0x300, 0x36f, 1},     {0x370, 0x373, 14},   {0x375, 0x377, 14},
-    {0x37a, 0x37d, 14},   {0x37f, 0x37f, 14},   {0x384, 0x384, 14},    {0x386, 0x386, 14},   {0x388, 0x3e1, 14},
-    {0x3f0, 0x3ff, 14},   {0x400, 0x484, 8},    {0x487, 0x52f, 8},     {0x531, 0x58a, 3},    {0x591, 0x5f4, 19},
-    {0x600, 0x604, 2},    {0x606, 0x60b, 2},    {0x60d, 0x61a, 2},     {0x620, 0x63f, 2},    {0x641, 0x64a, 2},
-    {0x656, 0x66f, 2},    {0x671, 0x6dc, 2},    {0x6de, 0x6ff, 2},     {0x900, 0x950, 10},   {0x955, 0x963, 10},
-    {0x966, 0x97f, 10},   {0x980, 0x9fe, 4},    {0xa01, 0xa76, 16},    {0xa81, 0xaff, 15},   {0xb01, 0xb77, 31},
-    {0xb82, 0xbfa, 35},   {0xc00, 0xc7f, 36},   {0xc80, 0xcf3, 21},    {0xd00, 0xd7f, 26},   {0xe01, 0xe3a, 38},
-    {0xe40, 0xe5b, 38},   {0xe81, 0xedf, 24},   {0xf00, 0xfd4, 39},    {0x1000, 0x109f, 28}, {0x10a0, 0x10fa, 12},
-    {0x10fc, 0x10ff, 12}, {0x1100, 0x11ff, 18}, {0x1200, 0x139f, 11},  {0x1780, 0x17f9, 23}, {0x1800, 0x18aa, 27},
-    {0x1e00, 0x1eff, 25}, {0x1f00, 0x1ffe, 14}, {0x212a, 0x212b, 25},  {0x2e80, 0x2fd5, 17}, {0x3005, 0x3005, 17},
-    {0x3007, 0x3007, 17}, {0x3021, 0x3029, 17}, {0x3041, 0x3096, 20},  {0x309d, 0x309f, 20}, {0x30a1, 0x30fa, 22},
-    {0x30fd, 0x30ff, 22}, {0x3105, 0x312f, 5},  {0x3131, 0x318e, 18},  {0x31f0, 0x31ff, 22}, {0x3400, 0x4dbf, 17},
-    {0x4e00, 0x9fff, 17}, {0xac00, 0xd7a3, 18}, {0xf900, 0xfad9, 17},  {0xff21, 0xff3a, 25}, {0xff41, 0xff5a, 25},
-    {0xff66, 0xff6f, 22}, {0xff71, 0xff9d, 22}, {0x20000, 0x3134a, 17}};
-
+/* Scripts by ICU's numbers. */
 int32_t tfopt_host_unicode_script(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     int32_t *out = tfopt_output_like(call, 0, t);
     if (!out) return tfopt_no_memory(call);
     for (int64_t i = 0, n = tfopt_elements(t); i < n; i++) {
         const int64_t code = tfopt_int_at(t, i);
-        out[i] = code < 0 || code > 0x10ffff ? -1 : 0;
-        for (size_t k = 0; k < sizeof scripts / sizeof *scripts; k++) {
-            if (code >= scripts[k].low && code <= scripts[k].high) out[i] = scripts[k].script;
+        uint32_t low = 0, high = tfopt_unicode_n_scripts;
+        while (low + 1 < high) { /* the last run that begins at or before the character */
+            const uint32_t middle = (low + high) / 2;
+            if ((int64_t)(tfopt_unicode_scripts[middle] >> 8) <= code)
+                low = middle;
+            else
+                high = middle;
         }
+        out[i] = code < 0 || code > 0x10ffff ? -1 : (int32_t)(tfopt_unicode_scripts[low] & 255);
     }
     return TFOPT_OK;
 }

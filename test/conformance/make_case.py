@@ -3,6 +3,7 @@
 of each: MAKER.py FOLDER, which gets a directory for every case, as in docs/testing.md; `check` is "error" where TensorFlow
 fails on the inputs. Needs TensorFlow 2.21 and NumPy; the tests do not."""
 
+import base64
 import json
 import os
 import sys
@@ -20,10 +21,11 @@ FOLDER = sys.argv[1]
 def write_tensor(folder, stem, name, value):
     value = np.asarray(value)
     entry = {"name": name, "shape": list(value.shape)}
-    if value.dtype == object:
-        entry.update(dtype="string", file=stem + ".json", encoding="utf-8")
+    if value.dtype == object or value.dtype.kind in "SU":
+        entry.update(dtype="string", file=stem + ".json", encoding="base64")
+        flat = [x if isinstance(x, bytes) else str(x).encode() for x in value.reshape(-1)]
         with open(f"{folder}/{stem}.json", "w") as f:
-            json.dump([x.decode() if isinstance(x, bytes) else str(x) for x in value.reshape(-1)], f)
+            json.dump([base64.b64encode(x).decode() for x in flat], f)
     else:
         entry.update(dtype=str(value.dtype), file=stem + ".npy")
         np.save(f"{folder}/{stem}.npy", value)
