@@ -12,9 +12,9 @@ typedef struct {
 typedef struct {
     Graph *g;
     Arena *arena;
-    VEC(UseLink) links;   /* [0] unused */
-    VEC(uint32_t) first;  /* by value: its list */
-    uint32_t n_listed;    /* nodes whose operands are in the lists */
+    VEC(UseLink) links;  /* [0] unused */
+    VEC(uint32_t) first; /* by value: its list */
+    uint32_t n_listed;   /* nodes whose operands are in the lists */
 } UseLists;
 
 /* What graph_replace_uses does. */

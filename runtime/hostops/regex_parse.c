@@ -61,12 +61,14 @@ static uint32_t escape(TfoptRegex *r) {
     }
     if (c >= '0' && c <= '7') {
         uint32_t v = 0;
-        if (c != '0' && !(r->p + 1 < r->end && r->p[1] >= '0' && r->p[1] <= '7')) tfopt_regex_fail(r, "invalid escape sequence");
+        if (c != '0' && !(r->p + 1 < r->end && r->p[1] >= '0' && r->p[1] <= '7'))
+            tfopt_regex_fail(r, "invalid escape sequence");
         for (int i = 0; i < 3 && r->p < r->end && *r->p >= '0' && *r->p <= '7'; i++)
             v = v * 8 + (uint32_t)(*r->p++ - '0');
         return v;
     }
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '8' || c == '9') tfopt_regex_fail(r, "invalid escape sequence");
+    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '8' || c == '9')
+        tfopt_regex_fail(r, "invalid escape sequence");
     return next_code(r);
 }
 
@@ -356,7 +358,8 @@ static bool parse_counts(TfoptRegex *r, int *least, int *most) {
     r->p = p + 1;
     *least = v[0];
     *most = v[1];
-    if (v[0] > MAX_REPEAT || v[1] > MAX_REPEAT || (v[1] >= 0 && v[1] < v[0])) tfopt_regex_fail(r, "invalid repetition size");
+    if (v[0] > MAX_REPEAT || v[1] > MAX_REPEAT || (v[1] >= 0 && v[1] < v[0]))
+        tfopt_regex_fail(r, "invalid repetition size");
     return true;
 }
 
@@ -421,4 +424,3 @@ TfoptRegex *tfopt_regex_new(TfoptHostCall *call, TfoptString pattern) {
     emit(r, INST_MATCH, 0, 0);
     return r->failed ? NULL : r;
 }
-

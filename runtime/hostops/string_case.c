@@ -43,8 +43,8 @@ static LetterKind kind_of(uint32_t c) {
     const char *name = tfopt_unicode_category_names + 2 * value;
     if (name[0] == 'L' && (name[1] == 'u' || name[1] == 'l' || name[1] == 't')) return LETTER_CASED;
     const bool ignored = memcmp(name, "Mn", 2) == 0 || memcmp(name, "Me", 2) == 0 || memcmp(name, "Cf", 2) == 0 ||
-                         memcmp(name, "Lm", 2) == 0 || memcmp(name, "Sk", 2) == 0 || c == '\'' || c == '.' || c == ':' ||
-                         c == 0xb7 || c == 0x2019;
+                         memcmp(name, "Lm", 2) == 0 || memcmp(name, "Sk", 2) == 0 || c == '\'' || c == '.' ||
+                         c == ':' || c == 0xb7 || c == 0x2019;
     return ignored ? LETTER_IGNORED : LETTER_OTHER;
 }
 
@@ -68,9 +68,8 @@ static bool with_case(TfoptHostCall *call, TfoptString s, TfoptText *out, bool u
     bool behind_letter = false;
     for (uint64_t i = 0; i < s.size;) {
         const uint32_t c = tfopt_utf8_next(s, &i, NULL);
-        const bool special =
-            upper ? add_special(out, tfopt_unicode_upper_special, tfopt_unicode_n_upper_special, c)
-                  : add_special(out, tfopt_unicode_lower_special, tfopt_unicode_n_lower_special, c);
+        const bool special = upper ? add_special(out, tfopt_unicode_upper_special, tfopt_unicode_n_upper_special, c)
+                                   : add_special(out, tfopt_unicode_lower_special, tfopt_unicode_n_lower_special, c);
         if (!special && upper)
             tfopt_text_utf8(out, change(tfopt_unicode_upper, tfopt_unicode_n_upper, c));
         else if (!special && c == 0x3a3) /* a sigma at the end of a word */

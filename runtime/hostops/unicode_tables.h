@@ -18,8 +18,8 @@ typedef struct {
 extern const TfoptScript tfopt_unicode_script_names[];
 extern const uint32_t tfopt_unicode_n_script_names;
 
-/* Letters that differ in case only, as orbits: the one after c in its orbit is c + delta, or in runs of pairs that lie side
-   by side the other one of the pair. */
+/* Letters that differ in case only, as orbits: the one after c in its orbit is c + delta, or in runs of pairs that lie
+   side by side the other one of the pair. */
 enum { FOLD_EVEN = 1 << 24, FOLD_ODD }; /* the first of a pair is even, or odd */
 typedef struct {
     uint32_t low, high;

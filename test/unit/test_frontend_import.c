@@ -150,11 +150,12 @@ static void test_cycles_and_missing_inputs(void **state) {
     arena_free(w.arena);
 }
 
-static bool first_dims_are_one(const char *dims) {
+static bool first_dims_are_one(const char *dims, bool has_product) {
     World w = begin();
     placeholder(&w, "a", "DT_FLOAT", dims);
     placeholder(&w, "b", "DT_FLOAT", dims);
     node(&w, "y", "AddV2", "a b", FLOAT);
+    if (has_product) node(&w, "p", "MatMul", "y y", FLOAT);
     Graph *g = import(&w, "y");
     assert_non_null(g);
     const Region *root = region_at(g, g->root);
@@ -166,9 +167,10 @@ static bool first_dims_are_one(const char *dims) {
 
 static void test_first_dims_are_a_batch_only_where_nothing_else_makes_sense(void **state) {
     (void)state;
-    assert_true(first_dims_are_one("-1,3"));
-    assert_false(first_dims_are_one("-1"));
-    assert_false(first_dims_are_one("-1,-1"));
+    assert_true(first_dims_are_one("-1,3", true));
+    assert_false(first_dims_are_one("-1,3", false)); /* [0,3] + [1,3] is fine */
+    assert_false(first_dims_are_one("-1", true));
+    assert_false(first_dims_are_one("-1,-1", true));
 }
 
 #define CONV                                                                                                           \
