@@ -69,7 +69,7 @@ ValueId any_rank_fix(Import *c, ValueId v, int rank) {
     if (!make_require(c, "equal", dim_of(c, dims, 0), dim_const(rank))) return (ValueId){0};
     dims = make_reshape(c, dims, &length);
     if (!load_content(c, dims, 0, s.dims, &s.rank, MAX_RANK, "the shape")) return (ValueId){0};
-    return make_reshape(c, v, &s);
+    return make_reshape(c, in_a_row(c, v), &s); /* never v itself, which is known as one of any rank */
 }
 
 /* ---- ops that need not know the rank */
@@ -431,8 +431,12 @@ bool import_any_rank(Import *c, ImportFn *import, bool *out_done) {
         if (import == import_shape) return shape_of_any(c);
         if (import == import_rank) return rank_of_any(c);
         if (import == import_ensure_shape) return ensure_shape_of_any(c);
-        /* only the elements matter */
-        if (import == import_size || (import == import_reshape && any_rank_find(c->im, c->in[0]))) return import(c);
+        if (import == import_size || (import == import_reshape && any_rank_find(c->im, c->in[0]))) {
+            ValueId *in = arena_memdup(c->im->arena, c->in, sizeof(ValueId) * (c->n_in + 1));
+            in[0] = in_a_row(c, in[0]); /* only the elements matter */
+            c->in = in;
+            return import(c);
+        }
         *out_done = false;
         if (is_among(elementwise, ARRAY_LEN(elementwise), import)) {
             if (!import_elements(c, import, out_done)) return false;

@@ -260,7 +260,7 @@ int32_t tfopt_host_table_size(TfoptHostCall *call) {
 }
 
 static int32_t other_size(TfoptHostCall *call) {
-    return tfopt_invalid(call, "the table's values have another size than the default");
+    return tfopt_invalid(call, "the table's values have another size than is asked for");
 }
 
 /* A copy of a stored value into elements [first, …) of out. */
@@ -336,8 +336,8 @@ int32_t tfopt_host_table_export(TfoptHostCall *call) {
         } else {
             memcpy((char *)call->outputs[0].data + (uint64_t)n * e->key_size, e->key, e->key_size);
         }
-        if (!read_value(call, e, values, n * length, length))
-            return tfopt_invalid(call, "the table's values have another size than the program knows");
+        const int32_t status = read_value(call, e, values, n * length, length);
+        if (status) return status;
         n++;
     }
     return TFOPT_OK;
