@@ -22,6 +22,44 @@ void tfopt_row_add(TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64
         add_complex((double *)y, (const double *)x, creal(f), cimag(f), n);
 }
 
+/* Rows to be added to one: four at once, so that it is loaded and stored once for them. */
+enum { AT_ONCE = 4 };
+typedef struct {
+    const TfoptComplex *x[AT_ONCE];
+    TfoptComplex f[AT_ONCE];
+    int count;
+} Pending;
+
+TFOPT_CLONES static void add_four(double *restrict y, const TfoptComplex *const x[AT_ONCE], const double f[AT_ONCE],
+                                  int64_t n) {
+    const double *restrict a = (const double *)x[0], *restrict b = (const double *)x[1],
+                           *restrict c = (const double *)x[2], *restrict d = (const double *)x[3];
+    const double fa = f[0], fb = f[1], fc = f[2], fd = f[3];
+    for (int64_t i = 0; i < n; i++) y[i] = y[i] + fa * a[i] + fb * b[i] + fc * c[i] + fd * d[i];
+}
+
+static void add_pending(Pending *p, TfoptComplex *y, int64_t n) {
+    bool four = p->count == AT_ONCE;
+    double re[AT_ONCE] = {0};
+    for (int k = 0; k < p->count; k++) {
+        re[k] = creal(p->f[k]);
+        four = four && cimag(p->f[k]) == 0;
+    }
+    if (four) {
+        add_four((double *)y, p->x, re, 2 * n);
+    } else {
+        for (int k = 0; k < p->count; k++) tfopt_row_add(y, p->x[k], p->f[k], n);
+    }
+    p->count = 0;
+}
+
+/* y += f x, now or with rows to come; add_pending ends it. */
+static void add_later(Pending *p, TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64_t n) {
+    p->x[p->count] = x;
+    p->f[p->count++] = f;
+    if (p->count == AT_ONCE) add_pending(p, y, n);
+}
+
 enum { LANES = 8 };
 
 TFOPT_CLONES static void dot(const double *restrict x, const double *restrict y, int64_t n, double *restrict straight,
@@ -80,8 +118,11 @@ void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int
     memset(out, 0, (size_t)(m * n) * sizeof *out);
     for (int64_t first = 0; first < k; first += PANEL) {
         const int64_t last = first + PANEL < k ? first + PANEL : k;
-        for (int64_t i = 0; i < m; i++)
-            for (int64_t p = first; p < last; p++) tfopt_row_add(out + i * n, b + p * n, a[i * k + p], n);
+        for (int64_t i = 0; i < m; i++) {
+            Pending rows = {.count = 0};
+            for (int64_t p = first; p < last; p++) add_later(&rows, out + i * n, b + p * n, a[i * k + p], n);
+            add_pending(&rows, out + i * n, n);
+        }
     }
 }
 
@@ -119,9 +160,11 @@ int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
             }
         }
         for (int64_t i = first + 1; i < n; i++) {
+            Pending rows = {.count = 0};
             for (int64_t k = first; k < last && k < i; k++) {
-                if (a[i * n + k] != 0) tfopt_row_add(a + i * n + last, a + k * n + last, -a[i * n + k], n - last);
+                if (a[i * n + k] != 0) add_later(&rows, a + i * n + last, a + k * n + last, -a[i * n + k], n - last);
             }
+            add_pending(&rows, a + i * n + last, n - last);
         }
     }
     return singular ? 0 : sign;
@@ -140,10 +183,12 @@ bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool a
         for (int64_t step = 0; step < n; step++) {
             const int64_t i = forward ? step : n - 1 - step;
             TfoptComplex *row = x + i * k + first;
+            Pending rows = {.count = 0};
             for (int64_t other = 0; other < step; other++) {
                 const int64_t j = forward ? other : n - 1 - other;
-                tfopt_row_add(row, x + j * k + first, adjoint ? -conj(a[j * n + i]) : -a[i * n + j], width);
+                add_later(&rows, row, x + j * k + first, adjoint ? -conj(a[j * n + i]) : -a[i * n + j], width);
             }
+            add_pending(&rows, row, width);
             const TfoptComplex d = adjoint ? conj(a[i * n + i]) : a[i * n + i];
             for (int64_t c = 0; c < width && !unit; c++) row[c] /= d;
         }
