@@ -55,22 +55,88 @@ static bool cholesky(TfoptComplex *a, int64_t n) {
     return true;
 }
 
+/* The same of a real matrix. */
+static bool cholesky_real(double *a, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        double *row = a + i * n;
+        for (int64_t j = 0; j < i; j++) row[j] = (row[j] - tfopt_real_dot(a + j * n, row, j)) / a[j * n + j];
+        const double d = row[i] - tfopt_real_dot(row, row, i);
+        if (d <= 0) return false;
+        row[i] = sqrt(d);
+        for (int64_t j = i + 1; j < n; j++) row[j] = 0;
+    }
+    return true;
+}
+
 int32_t tfopt_host_cholesky(TfoptHostCall *call) {
     TfoptMatrices m = {0, 0, 0};
     const int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
     const int64_t n = m.rows;
-    const bool is_complex = call->inputs[0].dtype == TFOPT_C64 || call->inputs[0].dtype == TFOPT_C128;
+    const TfoptTensor *t = &call->inputs[0];
+    const bool is_complex = t->dtype == TFOPT_C64 || t->dtype == TFOPT_C128;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a);
-    if (!a || !tfopt_output_like(call, 0, &call->inputs[0])) return tfopt_no_memory(call);
+    double *reals = (double *)a;
+    if (!a || !tfopt_output_like(call, 0, t)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
-        tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
-        if (!cholesky(a, n)) { /* no error in TensorFlow: the triangle is NaN, or nothing where numbers are complex */
-            for (int64_t i = 0; i < n * n; i++) a[i] = !is_complex && i % n <= i / n ? NAN : 0;
+        const int64_t first = b * n * n;
+        if (is_complex) {
+            tfopt_matrix_load(t, first, n * n, a);
+            if (!cholesky(a, n)) memset(a, 0, (size_t)(n * n) * sizeof *a);
+            tfopt_matrix_store(&call->outputs[0], first, n * n, a);
+            continue;
         }
-        tfopt_matrix_store(&call->outputs[0], b * n * n, n * n, a);
+        for (int64_t i = 0; i < n * n; i++) reals[i] = tfopt_real_at(t, first + i);
+        if (!cholesky_real(reals,
+                           n)) { /* no error in TensorFlow: the triangle is NaN, or nothing where numbers are complex */
+            for (int64_t i = 0; i < n * n; i++) reals[i] = i % n <= i / n ? NAN : 0;
+        }
+        for (int64_t i = 0; i < n * n; i++) tfopt_set_real(&call->outputs[0], first + i, reals[i]);
     }
     return TFOPT_OK;
+}
+
+/* Right sides. Columns of real systems go in pairs, as the parts of complex ones: their factors are real. */
+static bool in_pairs(const TfoptTensor *t) {
+    return t->dtype != TFOPT_C64 && t->dtype != TFOPT_C128;
+}
+
+static int64_t sides_width(const TfoptTensor *t, int64_t k) {
+    return in_pairs(t) ? (k + 1) / 2 : k;
+}
+
+static void sides_load(const TfoptTensor *t, int64_t first, int64_t n, int64_t k, TfoptComplex *x) {
+    const int64_t width = 2 * sides_width(t, k);
+    if (!in_pairs(t)) {
+        tfopt_matrix_load(t, first, n * k, x);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t c = 0; c < width; c++)
+            ((double *)x)[i * width + c] = c < k ? tfopt_real_at(t, first + i * k + c) : 0;
+    }
+}
+
+static void sides_store(const TfoptTensor *t, int64_t first, int64_t n, int64_t k, const TfoptComplex *x) {
+    const int64_t width = 2 * sides_width(t, k);
+    if (!in_pairs(t)) {
+        tfopt_matrix_store(t, first, n * k, x);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        for (int64_t c = 0; c < k; c++) tfopt_set_real(t, first + i * k + c, ((const double *)x)[i * width + c]);
+    }
+}
+
+static void sides_identity(const TfoptTensor *t, int64_t n, TfoptComplex *x) {
+    const int64_t width = sides_width(t, n);
+    memset(x, 0, (size_t)(n * width) * sizeof *x);
+    for (int64_t i = 0; i < n; i++) {
+        if (in_pairs(t))
+            ((double *)x)[2 * i * width + i] = 1;
+        else
+            x[i * width + i] = 1;
+    }
 }
 
 /* Solutions of a x = rhs, or of adjoint(a) x = rhs. */
@@ -81,13 +147,13 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
     const int64_t n = m.rows;
     if (rhs && (!tfopt_matrices(rhs, &r) || r.rows != n || r.batches != m.batches))
         return tfopt_invalid(call, "matrix and rhs do not fit");
-    const int64_t k = rhs ? r.columns : n;
+    const TfoptTensor *like = rhs ? rhs : &call->inputs[0];
+    const int64_t k = rhs ? r.columns : n, width = sides_width(like, k);
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *t = tfopt_call_alloc(call, n * n + 1, sizeof *t);
-    TfoptComplex *x = tfopt_call_alloc(call, n * k + 1, sizeof *x),
-                 *work = tfopt_call_alloc(call, n * k + 1, sizeof *work);
+    TfoptComplex *x = tfopt_call_alloc(call, n * width + 1, sizeof *x),
+                 *work = tfopt_call_alloc(call, n * width + 1, sizeof *work);
     int64_t *perm = tfopt_call_alloc(call, n + 1, sizeof *perm);
-    if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, rhs ? rhs : &call->inputs[0]))
-        return tfopt_no_memory(call);
+    if (!a || !t || !x || !work || !perm || !tfopt_output_like(call, 0, like)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
         if (adjoint) {
@@ -95,13 +161,13 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
             memcpy(a, t, (size_t)(n * n) * sizeof *a);
         }
         if (rhs) {
-            tfopt_matrix_load(rhs, b * n * k, n * k, x);
+            sides_load(rhs, b * n * k, n, k, x);
         } else {
-            for (int64_t i = 0; i < n * n; i++) x[i] = i / n == i % n;
+            sides_identity(like, n, x);
         }
         if (tfopt_lu(a, n, perm) == 0) return tfopt_invalid(call, "Input matrix is not invertible.");
-        tfopt_lu_solve(a, perm, n, x, k, work);
-        tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
+        tfopt_lu_solve(a, perm, n, x, width, work);
+        sides_store(&call->outputs[0], b * n * k, n, k, x);
     }
     return TFOPT_OK;
 }
@@ -173,15 +239,16 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
         return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
     const int64_t n = m.rows, k = r.columns, batches = m.batches > r.batches ? m.batches : r.batches;
-    TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a), *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
+    TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a),
+                 *x = tfopt_call_alloc(call, n * (k + 1) + 1, sizeof *x);
     const TfoptTensor *like = m.batches > r.batches ? &call->inputs[0] : rhs;
     if (!a || !x || !tfopt_matrix_output(call, 0, like, 2, n, k)) return tfopt_no_memory(call);
     for (int64_t b = 0; b < batches; b++) {
         tfopt_matrix_load(&call->inputs[0], (m.batches == 1 ? 0 : b) * n * n, n * n, a);
-        tfopt_matrix_load(rhs, (r.batches == 1 ? 0 : b) * n * k, n * k, x);
-        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, k))
+        sides_load(rhs, (r.batches == 1 ? 0 : b) * n * k, n, k, x);
+        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, sides_width(rhs, k)))
             return tfopt_invalid(call, "Input matrix is not invertible.");
-        tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
+        sides_store(&call->outputs[0], b * n * k, n, k, x);
     }
     return TFOPT_OK;
 }

@@ -18,6 +18,8 @@ void *tfopt_matrix_output(TfoptHostCall *call, int32_t i, const TfoptTensor *lik
 void tfopt_row_add(TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64_t n);
 /* The sum of conj(x[i]) y[i]. */
 TfoptComplex tfopt_row_dot(const TfoptComplex *x, const TfoptComplex *y, int64_t n);
+/* The sum of x[i] y[i]. */
+double tfopt_real_dot(const double *x, const double *y, int64_t n);
 /* (x[i], y[i]) become (c x[i] - conj(s) y[i], s x[i] + c y[i]). */
 void tfopt_row_rotate(TfoptComplex *x, TfoptComplex *y, double c, TfoptComplex s, int64_t n);
 /* out[m,n] = a[m,k] b[k,n] */

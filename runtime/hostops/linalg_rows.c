@@ -85,6 +85,22 @@ TfoptComplex tfopt_row_dot(const TfoptComplex *x, const TfoptComplex *y, int64_t
     return CMPLX(re, im);
 }
 
+TFOPT_CLONES static void dot_real(const double *restrict x, const double *restrict y, int64_t n,
+                                  double *restrict sums) {
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (int64_t k = 0; k < LANES; k++) sums[k] += x[i + k] * y[i + k];
+    }
+    for (int64_t k = 0; i + k < n; k++) sums[k] += x[i + k] * y[i + k];
+}
+
+double tfopt_real_dot(const double *x, const double *y, int64_t n) {
+    double sums[LANES] = {0}, sum = 0;
+    dot_real(x, y, n, sums);
+    for (int k = 0; k < LANES; k++) sum += sums[k];
+    return sum;
+}
+
 TFOPT_CLONES static void rotate_real(double *restrict x, double *restrict y, double c, double s, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         const double a = x[i], b = y[i];
@@ -173,6 +189,10 @@ int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
 /* ---- triangular systems: right sides in panels of columns */
 enum { COLUMNS = 64 };
 
+static void divide_real(double *x, double d, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] /= d;
+}
+
 bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool adjoint, bool unit, TfoptComplex *x,
                             int64_t k) {
     const bool forward = lower != adjoint;
@@ -190,7 +210,11 @@ bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool a
             }
             add_pending(&rows, row, width);
             const TfoptComplex d = adjoint ? conj(a[i * n + i]) : a[i * n + i];
-            for (int64_t c = 0; c < width && !unit; c++) row[c] /= d;
+            if (unit) continue;
+            if (cimag(d) == 0)
+                divide_real((double *)row, creal(d), 2 * width);
+            else
+                for (int64_t c = 0; c < width; c++) row[c] /= d;
         }
     }
     return true;
