@@ -2,6 +2,7 @@
    recovery of infinities; where a factor is real, as in all of a real matrix, only its real part multiplies. */
 #include "hostops/clones.h"
 #include "hostops/linalg.h"
+#include <math.h>
 #include <string.h>
 
 TFOPT_CLONES static void add_real(double *restrict y, const double *restrict x, double f, int64_t n) {
@@ -22,39 +23,41 @@ void tfopt_row_add(TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64
         add_complex((double *)y, (const double *)x, creal(f), cimag(f), n);
 }
 
-/* Rows to be added to one: four at once, so that it is loaded and stored once for them. */
+/* Rows to be added to one: four at once, so that it is loaded and stored once for them. Lengths are in numbers, of
+   which a complex one is two. */
 enum { AT_ONCE = 4 };
 typedef struct {
-    const TfoptComplex *x[AT_ONCE];
+    const double *x[AT_ONCE];
     TfoptComplex f[AT_ONCE];
     int count;
 } Pending;
 
-TFOPT_CLONES static void add_four(double *restrict y, const TfoptComplex *const x[AT_ONCE], const double f[AT_ONCE],
+TFOPT_CLONES static void add_four(double *restrict y, const double *const x[AT_ONCE], const double f[AT_ONCE],
                                   int64_t n) {
-    const double *restrict a = (const double *)x[0], *restrict b = (const double *)x[1],
-                           *restrict c = (const double *)x[2], *restrict d = (const double *)x[3];
+    const double *restrict a = x[0], *restrict b = x[1], *restrict c = x[2], *restrict d = x[3];
     const double fa = f[0], fb = f[1], fc = f[2], fd = f[3];
     for (int64_t i = 0; i < n; i++) y[i] = y[i] + fa * a[i] + fb * b[i] + fc * c[i] + fd * d[i];
 }
 
-static void add_pending(Pending *p, TfoptComplex *y, int64_t n) {
+static void add_pending(Pending *p, double *y, int64_t n) {
     bool four = p->count == AT_ONCE;
     double re[AT_ONCE] = {0};
     for (int k = 0; k < p->count; k++) {
         re[k] = creal(p->f[k]);
         four = four && cimag(p->f[k]) == 0;
     }
-    if (four) {
-        add_four((double *)y, p->x, re, 2 * n);
-    } else {
-        for (int k = 0; k < p->count; k++) tfopt_row_add(y, p->x[k], p->f[k], n);
+    if (four) add_four(y, p->x, re, n);
+    for (int k = 0; k < p->count && !four; k++) {
+        if (cimag(p->f[k]) == 0)
+            add_real(y, p->x[k], re[k], n);
+        else
+            add_complex(y, p->x[k], re[k], cimag(p->f[k]), n / 2);
     }
     p->count = 0;
 }
 
 /* y += f x, now or with rows to come; add_pending ends it. */
-static void add_later(Pending *p, TfoptComplex *y, const TfoptComplex *x, TfoptComplex f, int64_t n) {
+static void add_later(Pending *p, double *y, const double *x, TfoptComplex f, int64_t n) {
     p->x[p->count] = x;
     p->f[p->count++] = f;
     if (p->count == AT_ONCE) add_pending(p, y, n);
@@ -136,15 +139,26 @@ void tfopt_multiply(const TfoptComplex *a, const TfoptComplex *b, int64_t m, int
         const int64_t last = first + PANEL < k ? first + PANEL : k;
         for (int64_t i = 0; i < m; i++) {
             Pending rows = {.count = 0};
-            for (int64_t p = first; p < last; p++) add_later(&rows, out + i * n, b + p * n, a[i * k + p], n);
-            add_pending(&rows, out + i * n, n);
+            double *y = (double *)(out + i * n);
+            for (int64_t p = first; p < last; p++)
+                add_later(&rows, y, (const double *)(b + p * n), a[i * k + p], 2 * n);
+            add_pending(&rows, y, 2 * n);
         }
     }
 }
 
+/* Element i of numbers that are complex (parts 2) or real (parts 1). */
+static inline TfoptComplex element(const double *a, int64_t i, int64_t parts) {
+    return parts == 2 ? CMPLX(a[2 * i], a[2 * i + 1]) : CMPLX(a[i], 0);
+}
+
+static inline double magnitude(const double *a, int64_t i, int64_t parts) {
+    return parts == 2 ? hypot(a[2 * i], a[2 * i + 1]) : fabs(a[i]);
+}
+
 /* Panels of columns of L are finished with the whole of their rows; then all that is left is updated by them at once.
  */
-int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
+static inline __attribute__((always_inline)) int lu(double *a, int64_t parts, int64_t n, int64_t *perm) {
     int sign = 1;
     bool singular = false;
     for (int64_t i = 0; i < n; i++) perm[i] = i;
@@ -152,38 +166,68 @@ int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
         const int64_t last = first + PANEL < n ? first + PANEL : n;
         for (int64_t k = first; k < last; k++) {
             int64_t best = k;
+            double largest = magnitude(a, k * n + k, parts);
             for (int64_t i = k + 1; i < n; i++) {
-                if (cabs(a[i * n + k]) > cabs(a[best * n + k])) best = i;
+                const double v = magnitude(a, i * n + k, parts);
+                if (v > largest) best = i, largest = v;
             }
             if (best != k) {
-                for (int64_t j = 0; j < n; j++) {
-                    const TfoptComplex swap = a[k * n + j];
-                    a[k * n + j] = a[best * n + j];
-                    a[best * n + j] = swap;
+                for (int64_t j = 0; j < n * parts; j++) {
+                    const double swap = a[k * n * parts + j];
+                    a[k * n * parts + j] = a[best * n * parts + j];
+                    a[best * n * parts + j] = swap;
                 }
                 const int64_t swap = perm[k];
                 perm[k] = perm[best];
                 perm[best] = swap;
                 sign = -sign;
             }
-            if (a[k * n + k] == 0) {
+            const TfoptComplex pivot = element(a, k * n + k, parts);
+            if (pivot == 0) {
                 singular = true;
                 continue;
             }
             for (int64_t i = k + 1; i < n; i++) {
-                const TfoptComplex f = a[i * n + k] /= a[k * n + k];
-                if (f != 0) tfopt_row_add(a + i * n + k + 1, a + k * n + k + 1, -f, last - k - 1);
+                double *at = a + (i * n + k) * parts;
+                if (parts == 1) {
+                    at[0] /= creal(pivot);
+                } else {
+                    const TfoptComplex f = element(a, i * n + k, parts) / pivot;
+                    at[0] = creal(f);
+                    at[1] = cimag(f);
+                }
+                const TfoptComplex f = element(a, i * n + k, parts);
+                Pending row = {.count = 0};
+                if (f != 0) add_later(&row, at + parts, a + (k * n + k + 1) * parts, -f, (last - k - 1) * parts);
+                add_pending(&row, at + parts, (last - k - 1) * parts);
             }
         }
         for (int64_t i = first + 1; i < n; i++) {
             Pending rows = {.count = 0};
+            double *rest = a + (i * n + last) * parts;
             for (int64_t k = first; k < last && k < i; k++) {
-                if (a[i * n + k] != 0) add_later(&rows, a + i * n + last, a + k * n + last, -a[i * n + k], n - last);
+                const TfoptComplex f = element(a, i * n + k, parts);
+                if (f != 0) add_later(&rows, rest, a + (k * n + last) * parts, -f, (n - last) * parts);
             }
-            add_pending(&rows, a + i * n + last, n - last);
+            add_pending(&rows, rest, (n - last) * parts);
         }
     }
     return singular ? 0 : sign;
+}
+
+int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm) {
+    double *numbers = (double *)a;
+    bool real = true;
+    for (int64_t i = 0; i < n * n; i++) real = real && numbers[2 * i + 1] == 0;
+    if (!real) return lu(numbers, 2, n, perm);
+    for (int64_t i = 0; i < n * n; i++) numbers[i] = numbers[2 * i];
+    const int sign = lu(numbers, 1, n, perm);
+    for (int64_t i = n * n - 1; i >= 0; i--) {
+        const double v = numbers[i];
+        numbers[2 * i] = v;
+        numbers[2 * i + 1] = 0;
+    }
+    return sign;
 }
 
 /* ---- triangular systems: right sides in panels of columns */
@@ -206,9 +250,10 @@ bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool a
             Pending rows = {.count = 0};
             for (int64_t other = 0; other < step; other++) {
                 const int64_t j = forward ? other : n - 1 - other;
-                add_later(&rows, row, x + j * k + first, adjoint ? -conj(a[j * n + i]) : -a[i * n + j], width);
+                add_later(&rows, (double *)row, (const double *)(x + j * k + first),
+                          adjoint ? -conj(a[j * n + i]) : -a[i * n + j], 2 * width);
             }
-            add_pending(&rows, row, width);
+            add_pending(&rows, (double *)row, 2 * width);
             const TfoptComplex d = adjoint ? conj(a[i * n + i]) : a[i * n + i];
             if (unit) continue;
             if (cimag(d) == 0)
