@@ -65,6 +65,17 @@ applies) # options that say nothing about the kind of model are mistakes, not ig
     grep -q 'float32\[3,10\]' "$work/out" || fail "--batch of a compiled model: $(cat "$work/out")"
     accepts run "$work/d.so" --input "image=$images" --image-size 8x8
     accepts compile "$model" --emit=graph --stop-after fold
+    # short options, several in a word, response files, the way compilers of C take -MF
+    refuses 2 "'-x' is no option" compile "$model" -vx -o "$work/x.o"
+    printf '%s -o "%s/r s.so"\n--threads 0' "$model" "$work" >"$work/response"
+    for words in "@$work/response" "compile @$work/response -v -MF$work/r.d"; do
+        rm -f "$work/r s.so"
+        # shellcheck disable=SC2086
+        accepts $words
+        [ -e "$work/r s.so" ] || fail "$words"
+    done
+    [ -s "$work/r.d" ] || fail "no dependencies"
+    "$tfoptc" --man | grep -q '^\.BR .*-o ", " .*output-file' || fail "no short options in the man page"
     ;;
 numbers) # numbers and ranges are read to their end
     for range in 4-2 1- -1 1-2-3 1,2-3 1,,2 1, , x 1x 1.5 99999999999999999999; do
@@ -113,6 +124,7 @@ json) # every subcommand, what it has to say and what went wrong
     ask 0 "j['ok'] and j['outputs'][0]['ok']" verify "$model"
     ask 4 "not j['ok'] and not j['outputs'][0]['ok'] and j['outputs'][0]['max_difference'] > j['outputs'][0]['limit']" verify "$model" --batch 2 --expect "$("$tfoptc" run "$model" --batch 2 --seed 9 --save "$work/else" --json | sed -n 's/.*"name": "\(.*\)",/\1/p')=$work/else/out_0.npy"
     ask 0 "len(j['rewrites']) > 3 and len(j['steps']) > 2 and j['median_us'] > 0 and j['threads'] == 1" explain "$model" --seconds 0.1 --threads 1
+    ask 0 "{'fold', 'fuse'} <= {p['pass'] for p in j['passes']} and all(p['min_us_without'] > 0 and p['min_us'] > 0 for p in j['passes'])" explain "$model" --seconds 0.05 --threads 0 --gains
     # strings, bytes, numbers that JSON lacks
     cat >"$work/m.pbtxt" <<'GRAPH'
 versions { producer: 1000 }

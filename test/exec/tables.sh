@@ -26,6 +26,7 @@ answers) # vocabulary files, columns, buckets, checkpoints, Keras layers, Tensor
         "$tfoptc" verify $words --threads 0 >"$work/out" 2>&1 || fail "$words: $(cat "$work/out")"
         case $words in *--expect*) "$tfoptc" verify $(echo "$words" | sed 's/--expect [^ ]*//g') --threads 0 >"$work/out" 2>&1 || fail "reference, $words: $(cat "$work/out")" ;; esac
     done <cases.txt
+    "$tfoptc" benchmark tensors --signature static --seconds 0.05 --threads 0 >"$work/out" 2>&1 || fail "benchmark with strings: $(cat "$work/out")"
     # a compiled model has the assets' contents and asks for no file
     cp -r files "$work/moved"
     "$tfoptc" compile "$work/moved" --signature columns --threads 0 -o "$work/columns.so" || fail "compile"

@@ -1,5 +1,6 @@
 /* tfopt-runner: measures one compiled model in a process that holds nothing else, for `tfoptc benchmark` and `explain`.
-   usage: tfopt-runner MODEL.so THREADS SECONDS PROFILE [RANK DIM… FILE]…   one group an input; FILE holds raw elements
+   usage: tfopt-runner MODEL.so THREADS SECONDS PROFILE [RANK DIM… FILE]…   one group an input; FILE holds raw elements,
+   of strings each one's size in 8 bytes in front of its bytes
    Prints one JSON object. Calls are timed in batches long enough that the clock does not show (at least 20 µs, at most
    1000 calls). */
 #include "tfopt.h"
@@ -34,7 +35,7 @@ static int fail(const char *what, const char *why) {
 }
 
 /* The file's bytes at a 64-byte aligned address; NULL on failure. */
-static void *read_raw(const char *path) {
+static void *read_raw(const char *path, size_t *out_size) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0) return NULL;
@@ -47,7 +48,27 @@ static void *read_raw(const char *path) {
         at += (size_t)n;
     }
     close(fd);
+    *out_size = size;
     return at == size ? p : NULL;
+}
+
+/* Elements of a string tensor, whose bytes stay in `raw`; NULL when they are not as many. */
+static TfoptString *strings_of(char *raw, size_t size, int rank, const int64_t *dims) {
+    uint64_t n = 1, length;
+    for (int k = 0; k < rank; k++) n *= (uint64_t)dims[k];
+    if (n > size) return NULL;
+    TfoptString *strings = malloc((n + 1) * sizeof *strings);
+    for (uint64_t i = 0; strings && i < n; i++) {
+        if (size < sizeof length) return NULL;
+        memcpy(&length, raw, sizeof length);
+        raw += sizeof length;
+        size -= sizeof length;
+        if (length > size) return NULL;
+        strings[i] = (TfoptString){raw, length};
+        raw += length;
+        size -= (size_t)length;
+    }
+    return strings;
 }
 
 static TfoptStatus run_many(TfoptSession *s, int n) {
@@ -96,7 +117,11 @@ int main(int argc, char **argv) {
         int64_t dims[TFOPT_MAX_RANK];
         if (rank < 0 || rank > TFOPT_MAX_RANK || a + rank >= argc) return fail("usage", "an input is RANK DIM… FILE");
         for (int k = 0; k < rank; k++) dims[k] = atoll(argv[a++]);
-        void *data = read_raw(argv[a]);
+        const TfoptModelData *m = tfopt_model_info(model);
+        size_t size = 0;
+        void *data = read_raw(argv[a], &size);
+        if (data && (uint32_t)i < m->n_inputs && m->inputs[i].dtype == TFOPT_STRING)
+            data = strings_of(data, size, rank, dims);
         if (!data) return fail(argv[a], "cannot be read");
         a++;
         status = tfopt_set_input(s, i, data, rank, dims);

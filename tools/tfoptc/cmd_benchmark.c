@@ -15,7 +15,7 @@ static double graph_flops(const Graph *g, const Machine *m) {
 static void print_people(const Options *o, const Measurement *m, const Measurement *reference, double flops,
                          const Machine *machine, int threads) {
     printf("%s  (%s, %d thread%s)\n", o->model, m->isa, threads, threads == 1 ? "" : "s");
-    printf("  latency     median %.2f µs   min %.2f   p90 %.2f   p99 %.2f   (%.0f runs)\n", m->median_us, m->min_us,
+    printf("  latency     median %.3f µs   min %.3f   p90 %.3f   p99 %.3f   (%.0f runs)\n", m->median_us, m->min_us,
            m->p90_us, m->p99_us, m->runs);
     printf("  throughput  %.1f runs/s\n", 1e6 / m->mean_us);
     if (flops > 0) {

@@ -124,6 +124,69 @@ static void report_json(json_t *report, const Compilation *w, const Measurement 
     json_object_update_new(report, j);
 }
 
+/* What a pass bought: the model compiled without it, measured. */
+typedef struct {
+    const char *pass;
+    double without_us; /* the least of its runs, which noise does not raise */
+} PassGain;
+
+typedef struct {
+    PassGain *gains;
+    uint32_t n;
+    double with_us;
+} PassGains;
+
+/* The model without one pass; in memory of its own, which may be much. */
+static bool measure_without(PassGain *g, const Options *o, int threads, double seconds, const Tensor *inputs,
+                            uint32_t n, Diag *d) {
+    Arena *scratch = arena_new();
+    Compilation work = {.arena = scratch};
+    Options without = *o;
+    Measurement m;
+    const char *directory = NULL;
+    without.skip = o->skip ? arena_printf(scratch, "%s,%s", o->skip, g->pass) : g->pass;
+    const char *so = common_compile_so(&without, &work, &directory, scratch, d);
+    bool ok = so && measure_compiled(&m, so, threads, seconds, false, inputs, n, scratch, d);
+    if (ok) g->without_us = m.min_us;
+    if (directory) file_remove_tree(directory);
+    arena_free(scratch);
+    return ok;
+}
+
+/* Every pass that fired, in the pipeline's order. */
+static bool measure_passes(PassGains *out, const Options *o, const Compilation *w, const char *so, int threads,
+                           const Tensor *inputs, uint32_t n, Arena *arena, Diag *d) {
+    Measurement with;
+    const double seconds = o->seconds / 4;
+    *out = (PassGains){.gains = NEW_ARRAY(arena, PassGain, w->n_rewrites + 1)};
+    bool ok = measure_compiled(&with, so, threads, seconds, false, inputs, n, arena, d);
+    out->with_us = ok ? with.min_us : 0;
+    for (uint32_t i = 0; ok && i < w->n_rewrites; i++) {
+        bool known = false;
+        for (uint32_t k = 0; k < out->n; k++) known = known || strcmp(out->gains[k].pass, w->rewrites[i].pass) == 0;
+        if (known) continue;
+        PassGain *g = &out->gains[out->n++];
+        g->pass = w->rewrites[i].pass;
+        ok = measure_without(g, o, threads, seconds, inputs, n, d);
+    }
+    return ok;
+}
+
+static void print_passes(const PassGains *p) {
+    printf("\npasses (measured: least µs without the pass → with it)\n");
+    for (uint32_t i = 0; i < p->n; i++)
+        printf("  %-20s %10.2f → %-10.2f %5.2fx\n", p->gains[i].pass, p->gains[i].without_us, p->with_us,
+               p->with_us > 0 ? p->gains[i].without_us / p->with_us : 0);
+}
+
+static json_t *passes_json(const PassGains *p) {
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < p->n; i++)
+        json_array_append_new(list, json_pack("{s:s, s:f, s:f}", "pass", p->gains[i].pass, "min_us_without",
+                                              p->gains[i].without_us, "min_us", p->with_us));
+    return list;
+}
+
 ExitCode command_explain(const Options *o, json_t *report, Arena *arena, Diag *d) {
     Compilation work = {.arena = arena};
     CompileOptions c;
@@ -133,6 +196,7 @@ ExitCode command_explain(const Options *o, json_t *report, Arena *arena, Diag *d
     }
     const char *directory = NULL, *so = common_compile_so(o, &work, &directory, arena, d);
     Measurement m;
+    PassGains gains = {0};
     bool ok = so && common_compile_options(&c, o, arena, d);
     if (ok) {
         InputPort *in, *out;
@@ -141,13 +205,16 @@ ExitCode command_explain(const Options *o, json_t *report, Arena *arena, Diag *d
         uint32_t n_in = work.original->inputs.len;
         Tensor *inputs = NEW_ARRAY(arena, Tensor, n_in + 1);
         ok = values_make(inputs, in, n_in, limits, o, arena, d) &&
-             measure_compiled(&m, so, c.threads, o->seconds, true, inputs, n_in, arena, d);
+             measure_compiled(&m, so, c.threads, o->seconds, true, inputs, n_in, arena, d) &&
+             (!o->gains || measure_passes(&gains, o, &work, so, c.threads, inputs, n_in, arena, d));
     }
     if (ok && report) {
         report_json(report, &work, &m, c.threads);
+        if (o->gains) json_object_set_new(report, "passes", passes_json(&gains));
     } else if (ok) {
         const Program *p = work.programs[0];
         print_rewrites(&work);
+        if (o->gains) print_passes(&gains);
         print_steps(&m, step_flops, p);
         if (p->is_static)
             printf("\nmemory: static, arena %.2f MB, lower bound %.2f MB, peak at %s\n", (double)p->arena_bytes / 1e6,

@@ -94,14 +94,14 @@ static bool evaluate_reference(const Graph *g, const Tensor *inputs, Tensor *ans
 
 /* Compares what is given; true when all agree. *out_first: the first layer that differs. */
 static bool compare_all(const Outputs *a, uint32_t n_outputs, const char **out_first, const Options *o, json_t *list) {
-    enum { ROUNDING_FACTOR = 8 };
+    const double rounding_factor = 8;
     const double rtol = o->rtol >= 0 ? o->rtol : 2e-5, atol = o->atol >= 0 ? o->atol : 0;
     bool same = true;
     for (uint32_t i = 0; i < a->n; i++) {
         a->comparisons[i] = compare_tensors(&a->got[i], &a->want[i], rtol, atol);
         Comparison *c = &a->comparisons[i];
         if (c->same_type && dtype_is_float(a->want[i].dtype))
-            c->limit = fmax(c->limit, ROUNDING_FACTOR * a->rounding[i]);
+            c->limit = fmax(c->limit, rounding_factor * a->rounding[i]);
         c->ok = c->same_type && c->max_difference <= c->limit;
     }
     compare_rankings(a->comparisons, a->got, a->want, a->n);

@@ -62,6 +62,19 @@ static char *capture(char *const *argv, Arena *arena, Diag *d) {
     return out.data ? out.data : arena_strdup(arena, "");
 }
 
+/* Each element's size in 8 bytes, then its bytes, as tfopt-runner reads them. */
+static bool write_strings(const Tensor *t, Arena *arena, const char *path, Diag *d) {
+    FileOut f;
+    const StringElement *strings = t->data;
+    if (!file_create(&f, arena, path, d)) return false;
+    for (int64_t i = 0; i < tensor_count(t); i++) {
+        const uint64_t size = strings[i].size;
+        fwrite(&size, sizeof size, 1, f.stream);
+        fwrite(strings[i].data, 1, strings[i].size, f.stream);
+    }
+    return file_commit(&f, false, d);
+}
+
 bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs,
                       uint32_t n_inputs, Arena *arena, Diag *d) {
     const char *runner = runner_path(arena, d), *directory = runner ? file_make_temp_dir(arena, d) : NULL;
@@ -73,13 +86,13 @@ bool measure_compiled(Measurement *m, const char *path, int threads, double seco
     for (size_t i = 0; i < ARRAY_LEN(first); i++) vec_push(arena, &argv, arena_strdup(arena, first[i]));
     bool ok = true;
     for (uint32_t i = 0; ok && i < n_inputs; i++) {
-        if (inputs[i].dtype == DTYPE_STRING)
-            ok = diag_error(d, NULL, NULL, "a model with string inputs is not measured from outside");
         vec_push(arena, &argv, arena_printf(arena, "%d", inputs[i].rank));
         for (int k = 0; k < inputs[i].rank; k++)
             vec_push(arena, &argv, arena_printf(arena, "%" PRId64, inputs[i].dims[k]));
         char *file = arena_printf(arena, "%s/in_%u", directory, i);
-        ok = ok && file_write(arena, file, inputs[i].data, tensor_bytes(&inputs[i]), d);
+        ok = ok &&
+             (inputs[i].dtype == DTYPE_STRING ? write_strings(&inputs[i], arena, file, d)
+                                              : file_write(arena, file, inputs[i].data, tensor_bytes(&inputs[i]), d));
         vec_push(arena, &argv, file);
     }
     vec_push(arena, &argv, NULL);

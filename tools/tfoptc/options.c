@@ -124,8 +124,9 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     for (int i = 0; i < n_words; i++) {
         if (words[i][0] == '@' && words[i][1]) {
             if (!expand_response(arena, &argv, words[i] + 1, d)) return false;
-        } else if (strcmp(words[i], "-MF") == 0) {
+        } else if (strncmp(words[i], "-MF", 3) == 0) { /* as compilers of C take it */
             vec_push(arena, &argv, "--depfile");
+            if (words[i][3]) vec_push(arena, &argv, words[i] + 3);
         } else {
             vec_push(arena, &argv, words[i]);
         }
@@ -139,6 +140,8 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     for (int r, at = -1; (r = getopt_long(argc, (char *const *)(uintptr_t)argv.data, letters, longs, &at)) != -1;
          at = -1) {
         const char *word = argv.data[optind - 1];
+        if (r == '?' && optopt > 0 && optopt < 128)
+            word = arena_printf(arena, "-%c", optopt); /* of several in a word */
         if (r == '?' && optopt >= 1000) {
             ok = diag_usage(d, "--%s takes no argument", rows[optopt - 1000].name);
         } else if (r == '?') {

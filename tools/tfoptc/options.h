@@ -18,7 +18,7 @@ typedef struct {
     int64_t repeat, seed;
     double rtol, atol; /* -1: not given */
     double seconds;
-    bool time, reference, layers, no_reference, json, verbose, quiet, help;
+    bool time, reference, layers, gains, no_reference, json, verbose, quiet, help;
     uint64_t given; /* bit i: row i of the table was on the command line */
 } Options;
 
