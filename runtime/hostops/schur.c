@@ -15,9 +15,10 @@ static double square_of(TfoptComplex z) {
 
 /* ---- Hessenberg form */
 
-/* Reflects column k of t below its diagonal onto one element, the same on the other side, and u along. */
-static void reflect(TfoptSchur *s, int64_t k, TfoptComplex *v) {
-    const int64_t n = s->n, from = k + 1;
+/* Reflects column k of t below its diagonal onto one element, the same on the other side, and u along. work [3 n]. */
+static void reflect(TfoptSchur *s, int64_t k, TfoptComplex *work) {
+    const int64_t n = s->n, from = k + 1, left = n - from;
+    TfoptComplex *v = work, *conjugate = work + n, *row = work + 2 * n; /* v[i] belongs to from + i */
     double tail = 0;
     for (int64_t i = from + 1; i < n; i++) tail += square_of(s->t[i * n + k]);
     const TfoptComplex head = s->t[from * n + k];
@@ -25,21 +26,16 @@ static void reflect(TfoptSchur *s, int64_t k, TfoptComplex *v) {
     double beta = sqrt(square_of(head) + tail);
     if (creal(head) >= 0) beta = -beta;
     const TfoptComplex tau = conj((beta - head) / beta);
-    v[from] = 1;
-    for (int64_t i = from + 1; i < n; i++) v[i] = s->t[i * n + k] / (head - beta);
-    for (int64_t j = k; j < n; j++) {
-        TfoptComplex dot = 0;
-        for (int64_t i = from; i < n; i++) dot += conj(v[i]) * s->t[i * n + j];
-        for (int64_t i = from; i < n; i++) s->t[i * n + j] -= tau * dot * v[i];
-    }
+    v[0] = 1;
+    for (int64_t i = 1; i < left; i++) v[i] = s->t[(from + i) * n + k] / (head - beta);
+    for (int64_t i = 0; i < left; i++) conjugate[i] = conj(v[i]);
+    memset(row, 0, (size_t)(n - k) * sizeof *row);
+    for (int64_t i = 0; i < left; i++) tfopt_row_add(row, s->t + (from + i) * n + k, conjugate[i], n - k);
+    for (int64_t i = 0; i < left; i++) tfopt_row_add(s->t + (from + i) * n + k, row, -tau * v[i], n - k);
     for (int64_t i = from + 1; i < n; i++) s->t[i * n + k] = 0;
-    for (int side = 0; side < 2; side++) {
-        TfoptComplex *m = side ? s->u : s->t;
-        for (int64_t i = 0; i < n; i++) {
-            TfoptComplex dot = 0;
-            for (int64_t j = from; j < n; j++) dot += m[i * n + j] * v[j];
-            for (int64_t j = from; j < n; j++) m[i * n + j] -= conj(tau) * dot * conj(v[j]);
-        }
+    for (int64_t i = 0; i < 2 * n; i++) {
+        TfoptComplex *to = (i < n ? s->t + i * n : s->u + (i - n) * n) + from;
+        tfopt_row_add(to, conjugate, -conj(tau) * tfopt_row_dot(conjugate, to, left), left);
     }
 }
 
@@ -142,7 +138,7 @@ int32_t tfopt_schur_begin(TfoptHostCall *call, TfoptSchur *s, TfoptMatrices *m) 
     const int64_t size = s->n * s->n + 1;
     s->t = tfopt_call_alloc(call, size, sizeof *s->t);
     s->u = tfopt_call_alloc(call, size, sizeof *s->u);
-    s->work = tfopt_call_alloc(call, size, sizeof *s->work);
+    s->work = tfopt_call_alloc(call, size + 3 * s->n, sizeof *s->work);
     return s->t && s->u && s->work ? TFOPT_OK : tfopt_no_memory(call);
 }
 
