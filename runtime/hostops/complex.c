@@ -102,19 +102,23 @@ static int32_t binary(TfoptHostCall *call, BlockOp *op) {
     return TFOPT_OK;
 }
 
-/* ---- ops whose parts are arithmetic: a + ib and c + id */
-#define PARTS1(name, real_part, imaginary_part)                                                                        \
-    TFOPT_CLONES static void name##_block(Block *restrict x, const Block *restrict y, int64_t n) {                     \
+/* ---- ops whose parts are arithmetic: a + ib and c + id, in the element type, since products overflow and vanish there
+ */
+#define PARTS1_OF(name, REAL, real_part, imaginary_part)                                                               \
+    TFOPT_CLONES static void name(Block *restrict x, const Block *restrict y, int64_t n) {                             \
         (void)y;                                                                                                       \
         for (int64_t i = 0; i < n; i++) {                                                                              \
-            const double a = x->re[i], b = x->im[i];                                                                   \
+            const REAL a = (REAL)x->re[i], b = (REAL)x->im[i];                                                         \
             (void)a, (void)b;                                                                                          \
-            x->re[i] = real_part;                                                                                      \
-            x->im[i] = imaginary_part;                                                                                 \
+            x->re[i] = (double)(real_part);                                                                            \
+            x->im[i] = (double)(imaginary_part);                                                                       \
         }                                                                                                              \
-    }                                                                                                                  \
+    }
+#define PARTS1(name, real_part, imaginary_part)                                                                        \
+    PARTS1_OF(name##_block, double, real_part, imaginary_part)                                                         \
+    PARTS1_OF(name##_single, float, real_part, imaginary_part)                                                         \
     int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
-        return unary(call, name##_block);                                                                              \
+        return unary(call, call->inputs[0].dtype == TFOPT_C64 ? name##_single : name##_block);                         \
     }
 PARTS1(neg, -a, -b)
 PARTS1(conj, a, -b)
@@ -123,20 +127,23 @@ PARTS1(real, a, 0)
 PARTS1(imag, b, 0)
 
 /* The plain product: C's own recovers infinities from NaN, which vectors do not. */
-#define PARTS2(name, real_part, imaginary_part)                                                                        \
-    TFOPT_CLONES static void name##_block(Block *restrict x, const Block *restrict y, int64_t n) {                     \
+#define PARTS2_OF(name, REAL, real_part, imaginary_part)                                                               \
+    TFOPT_CLONES static void name(Block *restrict x, const Block *restrict y, int64_t n) {                             \
         for (int64_t i = 0; i < n; i++) {                                                                              \
-            const double a = x->re[i], b = x->im[i], c = y->re[i], d = y->im[i];                                       \
+            const REAL a = (REAL)x->re[i], b = (REAL)x->im[i], c = (REAL)y->re[i], d = (REAL)y->im[i];                 \
             (void)b, (void)d;                                                                                          \
-            x->re[i] = real_part;                                                                                      \
-            x->im[i] = imaginary_part;                                                                                 \
+            x->re[i] = (double)(real_part);                                                                            \
+            x->im[i] = (double)(imaginary_part);                                                                       \
         }                                                                                                              \
     }
+#define PARTS2(name, real_part, imaginary_part)                                                                        \
+    PARTS2_OF(name##_block, double, real_part, imaginary_part)                                                         \
+    PARTS2_OF(name##_single, float, real_part, imaginary_part)
 PARTS2(add, a + c, b + d)
 PARTS2(sub, a - c, b - d)
 PARTS2(mul, a *c - b * d, a *d + b * c)
 PARTS2(squared_difference, (a - c) * (a - c) - (b - d) * -(b - d), (a - c) * -(b - d) + (b - d) * (a - c))
-PARTS2(complex, a, c)
+PARTS2_OF(complex_block, double, a, c)
 
 /* Squares of floats have room in doubles; of doubles they need care. */
 TFOPT_CLONES static void abs_single(Block *restrict x, const Block *restrict y, int64_t n) {
@@ -188,14 +195,20 @@ static TfoptComplex quotient(TfoptComplex x, TfoptComplex y) {
 }
 
 static TfoptComplex complex_expm1(TfoptComplex x) {
-    const double a = creal(x), b = cimag(x), s = sin(b / 2);
-    return CMPLX(expm1(a) * cos(b) - 2 * s * s, exp(a) * sin(b));
+    const double less = expm1(creal(x)), power = less + 1, s = sin(cimag(x) / 2);
+    return CMPLX(less - 2 * power * (s * s), power * sin(cimag(x)));
+}
+
+static TfoptComplex complex_expm1_single(TfoptComplex x) {
+    const float less = (float)expm1(creal(x)), power = less + 1, s = (float)sin(cimag(x) / 2);
+    return CMPLX((double)(less - 2 * power * (s * s)), (double)(power * (float)sin(cimag(x))));
 }
 
 static TfoptComplex complex_log1p(TfoptComplex x) {
     const double a = creal(x), b = cimag(x);
     if (a == -1 && b == 0) return CMPLX(-INFINITY, NAN);
-    return CMPLX(0.5 * log1p(a * (2 + a) + b * b), atan2(b, 1 + a));
+    const double square = a * (2 + a) + b * b; /* less 1; digits are lost next to -1 */
+    return CMPLX(square < -0.5 ? log(hypot(1 + a, b)) : 0.5 * log1p(square), atan2(b, 1 + a));
 }
 
 static TfoptComplex complex_sign(TfoptComplex x) {
@@ -203,7 +216,7 @@ static TfoptComplex complex_sign(TfoptComplex x) {
 }
 
 /* Row of one operand: name, value for x. */
-#define COMPLEX1(name, value)                                                                                          \
+#define COMPLEX1_OF(name, value)                                                                                       \
     static void name##_block(Block *restrict out, const Block *restrict y, int64_t n) {                                \
         (void)y;                                                                                                       \
         for (int64_t i = 0; i < n; i++) {                                                                              \
@@ -211,12 +224,18 @@ static TfoptComplex complex_sign(TfoptComplex x) {
             out->re[i] = creal(v);                                                                                     \
             out->im[i] = cimag(v);                                                                                     \
         }                                                                                                              \
-    }                                                                                                                  \
+    }
+#define COMPLEX1(name, value)                                                                                          \
+    COMPLEX1_OF(name, value)                                                                                           \
     int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
         return unary(call, name##_block);                                                                              \
     }
 COMPLEX1(exp, cexp(x))
-COMPLEX1(expm1, complex_expm1(x))
+COMPLEX1_OF(expm1, complex_expm1(x))
+COMPLEX1_OF(expm1_single, complex_expm1_single(x))
+int32_t tfopt_host_complex_expm1(TfoptHostCall *call) {
+    return unary(call, call->inputs[0].dtype == TFOPT_C64 ? expm1_single_block : expm1_block);
+}
 COMPLEX1(log, clog(x))
 COMPLEX1(log1p, complex_log1p(x))
 COMPLEX1(sqrt, csqrt(x))
@@ -259,12 +278,16 @@ COMPLEX2(xlog1py, x == 0 ? 0 : x * complex_log1p(y))
     int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
         return binary(call, name##_block);                                                                             \
     }
-BINARY_OP(sub)
-BINARY_OP(mul)
+#define BINARY_PARTS(name)                                                                                             \
+    int32_t tfopt_host_complex_##name(TfoptHostCall *call) {                                                           \
+        return binary(call, call->inputs[0].dtype == TFOPT_C64 ? name##_single : name##_block);                        \
+    }
+BINARY_PARTS(sub)
+BINARY_PARTS(mul)
+BINARY_PARTS(squared_difference)
 BINARY_OP(div)
 BINARY_OP(div_no_nan)
 BINARY_OP(mul_no_nan)
-BINARY_OP(squared_difference)
 BINARY_OP(xdivy)
 BINARY_OP(xlogy)
 BINARY_OP(xlog1py)
@@ -293,7 +316,9 @@ static int32_t join_strings(TfoptHostCall *call) {
 }
 
 int32_t tfopt_host_add(TfoptHostCall *call) {
-    return call->inputs[0].dtype == TFOPT_STRING ? join_strings(call) : binary(call, add_block);
+    return call->inputs[0].dtype == TFOPT_STRING
+               ? join_strings(call)
+               : binary(call, call->inputs[0].dtype == TFOPT_C64 ? add_single : add_block);
 }
 
 static int32_t compare(TfoptHostCall *call, bool want) {

@@ -128,10 +128,9 @@ static void test_complex_operands_broadcast(void **state) {
         assert_int_equal(b->outputs[0].dims[1], rows);
         for (int i = 0; i < 3 * rows * N; i++) {
             const float *u = x + 2 * (i / (rows * N) * N + i % N), *v = one ? y : y + 2 * (i % (rows * N));
-            const double re = (double)u[0] * (double)v[0] - (double)u[1] * (double)v[1];
-            const double im = (double)u[0] * (double)v[1] + (double)u[1] * (double)v[0];
-            assert_true(((const float *)b->outputs[0].data)[2 * i] == (float)re);
-            assert_true(((const float *)b->outputs[0].data)[2 * i + 1] == (float)im);
+            const float re = u[0] * v[0] - u[1] * v[1], im = u[0] * v[1] + u[1] * v[0];
+            assert_true(((const float *)b->outputs[0].data)[2 * i] == re);
+            assert_true(((const float *)b->outputs[0].data)[2 * i + 1] == im);
         }
         bench_free(b);
     }

@@ -65,12 +65,37 @@ static void test_complex_powers(void **state) {
     bench_free(b);
 }
 
+/* Products of c64 overflow in f32, and logarithms next to -1 keep their digits. */
+static void test_complex_arithmetic_at_the_ends(void **state) {
+    (void)state;
+    Bench *b = bench_new(), *c = bench_new();
+    const int64_t n = 2;
+    float x[4] = {3e38f, 3e38f, 1000, 1e-30f};
+    input(b, TFOPT_C64, 1, &n, x);
+    output(b, TFOPT_C64);
+    assert_int_equal(tfopt_host_complex_square(&b->call), TFOPT_OK);
+    const float *z = b->outputs[0].data;
+    assert_true(isnan(z[0]) && isinf(z[1]) && z[2] == 1e6f);
+    assert_int_equal(tfopt_host_complex_expm1(&b->call), TFOPT_OK);
+    z = b->outputs[0].data;
+    assert_true(isnan(z[2]) && isinf(z[3]));
+    double near[4] = {-1, 1e-30, -1, 0};
+    input(c, TFOPT_C128, 1, &n, near);
+    output(c, TFOPT_C128);
+    assert_int_equal(tfopt_host_complex_log1p(&c->call), TFOPT_OK);
+    const double *l = c->outputs[0].data;
+    assert_true(fabs(l[0] + 69.07755278982137) < 1e-12 && isinf(l[2]));
+    bench_free(b);
+    bench_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_incomplete_gamma_of_huge_arguments),
         cmocka_unit_test(test_polygamma_in_the_element_type),
         cmocka_unit_test(test_zeta_next_to_nothing),
         cmocka_unit_test(test_complex_powers),
+        cmocka_unit_test(test_complex_arithmetic_at_the_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
