@@ -307,14 +307,29 @@ static bool make_if(Raise *r, Scope *s, const Nodes *merges) {
 
 /* ---- While ---- */
 
+/* What the turns of a loop wait for because it changes state: pushes on a stack. */
+static void add_effects(Raise *r, uint32_t frame, Values *roots) {
+    const TfBody *body = r->flow.body;
+    for (uint32_t i = 0; i < body->n_nodes; i++) {
+        const TfNode *n = &body->nodes[i];
+        if (strcmp(n->op, "NextIteration") != 0 || flow_home(&r->flow, i) != frame) continue;
+        for (uint32_t k = 0; k < n->n_controls; k++)
+            if (import_op_has_effect(body->nodes[n->controls[k]].op))
+                vec_push(r->arena, roots, (TfInput){n->controls[k], 0});
+    }
+}
+
 /* A function of the loop: the condition, or the body with next values for all loop variables. */
-static bool make_loop_function(Raise *r, Call *c, uint32_t frame, uint32_t exit, const Values *roots, Scope **out,
-                               Values *results) {
+static bool make_loop_function(Raise *r, Call *c, uint32_t frame, uint32_t exit, bool is_body, const Values *roots,
+                               Scope **out, Values *results) {
     const Frame *f = &r->flow.frames.data[frame];
     Scope *s = *out = scope_new(r, c->parent, c, frame, CONDITION_ALWAYS);
     for (uint32_t i = 0; i < f->loop_merges.len; i++)
         remember(s, (TfInput){f->loop_merges.data[i], 0}, (TfInput){TF_ARG | i, 0});
-    if (!fill(r, s, roots)) return false;
+    Values needed = {0};
+    for (uint32_t i = 0; i < roots->len; i++) vec_push(r->arena, &needed, roots->data[i]);
+    if (is_body) add_effects(r, frame, &needed);
+    if (!fill(r, s, &needed)) return false;
     for (uint32_t i = 0; i < roots->len; i++) {
         TfInput v;
         if (!need_value(r, s, roots->data[i], exit, &v)) return false;
@@ -340,8 +355,8 @@ static bool make_while(Raise *r, Scope *s, uint32_t exit, uint32_t *out) {
     }
     vec_push(r->arena, &cond_roots, r->flow.body->nodes[f->loop_cond].inputs[0]);
     Scope *cond, *body;
-    if (!make_loop_function(r, c, frame, exit, &cond_roots, &cond, &cond_results)) return false;
-    if (!make_loop_function(r, c, frame, exit, &body_roots, &body, &body_results)) return false;
+    if (!make_loop_function(r, c, frame, exit, false, &cond_roots, &cond, &cond_results)) return false;
+    if (!make_loop_function(r, c, frame, exit, true, &body_roots, &body, &body_results)) return false;
     for (uint32_t i = 0; i < c->captured.len; i++)
         vec_push(r->arena, &body_results, (TfInput){TF_ARG | (c->n_fixed + i), 0});
     const char *base = *f->name ? f->name : r->flow.body->nodes[exit].name;
@@ -423,6 +438,9 @@ static void collect(Raise *r, const Scope *s, const Values *roots, Nodes *out) {
         const TfNode *n = &f->body->nodes[i];
         if (is_local(r, s, i)) vec_push(r->arena, out, f->position[i]);
         for (uint32_t k = 0; k < n->n_inputs; k++) push(r, s, &stack, n->inputs[k]);
+        for (uint32_t k = 0; k < n->n_controls; k++)
+            if (import_op_has_effect(f->body->nodes[n->controls[k]].op))
+                push(r, s, &stack, (TfInput){n->controls[k], 0});
         if (f->kind[i] == FLOW_MERGE && f->merge[i].ways) push(r, s, &stack, f->merge[i].pred);
         if (f->kind[i] == FLOW_MERGE && f->merge[i].is_loop_variable) push(r, s, &stack, f->merge[i].initial);
         if (f->kind[i] == FLOW_EXIT) { /* the whole loop */
@@ -442,7 +460,15 @@ static bool place_plain(Raise *r, Scope *s, uint32_t i) {
     for (uint32_t k = 0; k < n.n_inputs; k++)
         if (!need_value(r, s, n.inputs[k], i, &inputs[k])) return false;
     n.inputs = inputs;
-    if (s->parent) n.n_controls = 0;
+    if (s->parent) { /* of control edges those to what changes state, which is placed already */
+        uint32_t *controls = NEW_ARRAY(r->arena, uint32_t, n.n_controls + 1), n_controls = 0;
+        for (uint32_t k = 0; k < n.n_controls; k++) {
+            TfInput v = recall(s, (TfInput){n.controls[k], ANY_OUTPUT});
+            if (is_value(v) && !(v.node & TF_ARG)) controls[n_controls++] = v.node;
+        }
+        n.controls = controls;
+        n.n_controls = n_controls;
+    }
     remember(s, (TfInput){i, ANY_OUTPUT}, (TfInput){add_node(r, s, n), 0});
     return true;
 }

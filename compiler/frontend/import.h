@@ -95,6 +95,9 @@ bool import_axes(Import *c, uint32_t input, int rank, int64_t *out,
 ValueId import_host(Import *c, const char *row, uint32_t n_inputs, const ValueId *inputs,
                     uint32_t n_outputs); /* HOST node with all of the TF node's attributes; sets c->out[] too */
 
+/* Whether an op changes state and is kept when something only waits for it. */
+bool import_op_has_effect(const char *op);
+
 /* Raises TF1 frames and switches of a body into functional form (While, If nodes with synthetic functions), before
  * import. */
 bool control_flow_raise(TfGraph *tf, Diag *d);

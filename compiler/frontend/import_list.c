@@ -68,46 +68,52 @@ bool import_list_set(Import *c) {
     return give(c, list);
 }
 
-bool import_list_push(Import *c) {
-    if (!open_lists(c, 1)) return false;
-    ValueId list = c->in[0];
-    ValueId new = item_of(c, 1);
-    if (failed(new)) return false;
+ValueId list_push(Import *c, ValueId list, ValueId new) {
     const ListInfo *info = list_find(c->im, list);
+    if (failed(list) || failed(new)) return (ValueId){0};
     if (info && info->parts) list = ragged_of(c, list, 0);
-    if (list_is_ragged(c->im, list)) return give(c, ragged_push(c, list, new));
+    if (list_is_ragged(c->im, list)) return ragged_push(c, list, new);
     if (list_find(c->im, list)) {
         Shape s = shape_copy(c, new);
         list = list_materialise(c, list, &s);
     }
-    if (failed(list)) return false;
-    if (!list_fits(c, list, new)) return give(c, ragged_push(c, ragged_of(c, list, 0), new));
+    if (failed(list)) return list;
+    if (!list_fits(c, list, new)) return ragged_push(c, ragged_of(c, list, 0), new);
     ValueId item = list_fit_item(c, list, new, 0);
     ValueId parts[2] = {list, make_expand(c, item, 0)};
-    return give(c, make_concat(c, 2, parts, 0));
+    return make_concat(c, 2, parts, 0);
+}
+
+bool import_list_push(Import *c) {
+    return open_lists(c, 1) && give(c, list_push(c, c->in[0], item_of(c, 1)));
+}
+
+ValueId list_pop(Import *c, ValueId list, const TfShape *stated, ValueId *out_item) {
+    const ListInfo *info = list_find(c->im, list);
+    if (info && (info->parts || info->meta.i)) {
+        list = ragged_of(c, list, 0);
+        Dim last = d_sub(c, list_count(c, list), dim_const(1));
+        ValueId at = make_dims(c, DTYPE_S32, 0, 1, &last);
+        *out_item = ragged_get(c, list, at, stated);
+        return failed(*out_item) ? *out_item : ragged_resize(c, list, last);
+    }
+    ValueId x = list_tensor(c, list, stated);
+    if (failed(x)) return x;
+    Dim count = dim_of(c, x, 0);
+    if (dim_is(count, 0)) {
+        bad(c, "takes an element out of an empty list");
+        return (ValueId){0};
+    }
+    Dim rest = d_sub(c, count, dim_const(1));
+    *out_item = make_index(c, x, 0, rest);
+    return failed(*out_item) ? *out_item : make_slice_axis(c, x, 0, dim_const(0), rest);
 }
 
 bool import_list_pop(Import *c) {
-    if (!open_lists(c, 1)) return false;
     TfShape stated = list_stated_element(c, c->in[1]);
-    const ListInfo *info = list_find(c->im, c->in[0]);
-    if (info && (info->parts || info->meta.i)) {
-        ValueId list = ragged_of(c, c->in[0], 0);
-        Dim last = d_sub(c, list_count(c, list), dim_const(1));
-        ValueId at = make_dims(c, DTYPE_S32, 0, 1, &last);
-        c->n_out = 2;
-        c->out[1] = ragged_get(c, list, at, &stated);
-        c->out[0] = ragged_resize(c, list, last);
-        return !failed(c->out[0]) && !failed(c->out[1]);
-    }
-    ValueId x = list_tensor(c, c->in[0], &stated);
-    if (failed(x)) return false;
-    Dim count = dim_of(c, x, 0);
-    if (dim_is(count, 0)) return bad(c, "takes an element out of an empty list");
-    Dim rest = d_sub(c, count, dim_const(1));
-    c->out[0] = make_slice_axis(c, x, 0, dim_const(0), rest);
-    c->out[1] = make_index(c, x, 0, rest);
+    if (!open_lists(c, 1)) return false;
     c->n_out = 2;
+    c->out[0] = list_pop(c, c->in[0], &stated, &c->out[1]);
     return !failed(c->out[0]) && !failed(c->out[1]);
 }
 

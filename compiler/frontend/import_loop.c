@@ -2,7 +2,7 @@
    imported with the sizes at the start, and where it gives back something else that dim becomes a symbol and the body
    is imported again, until nothing changes. Lists (import_list.c) whose element shape is not known when they are made
    learn it from what the body puts into them; a value that changes its rank becomes one of run-time rank
-   (import_any_rank.c). */
+   (import_any_rank.c); of a stack (import_stack.c) the loop carries the list. */
 #include "frontend/importer.h"
 
 #include <string.h>
@@ -13,6 +13,7 @@ typedef struct {
     uint32_t total;         /* with their companions behind them: entries of the arrays below */
     uint32_t *companion_at; /* per value: where its companion is, 0: it has none */
     int *ragged_rank;       /* per value: rank of the elements of a list that must become ragged, else -1 */
+    bool *is_stack;         /* per value: the handle of a stack, whose list is carried */
     uint32_t *ranks;        /* per value of run-time rank, or that must become one: the ranks it may have; else 0 */
     ValueId *init;          /* outside, at the start */
     bool *remade;    /* made again inside: constants that the body gives back unchanged, lists without contents */
@@ -47,7 +48,16 @@ static bool import_loop_region(Import *c, Loop *l, int which, ValueId *results) 
                                                    i < l->n ? f->arg_names[i] : "companion");
     for (uint32_t i = 0; i < l->n; i++)
         if (l->companion_at[i]) companion_adopt(c, l->init[i], inside[i], inside[l->companion_at[i]]);
-    return import_call(c->im, f, c->n, r, inside, results);
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->is_stack[i]) stack_register(c->im, inside[i], r, inside[i]);
+    if (!import_call(c->im, f, c->n, r, inside, results)) return false;
+    Import in_region = *c;
+    in_region.r = r;
+    for (uint32_t i = 0; which && i < l->n; i++) {
+        if (l->is_stack[i]) results[i] = stack_list(&in_region, stack_find(c->im, inside[i]));
+        if (failed(results[i])) return false;
+    }
+    return true;
 }
 
 /* Whether d has no meaning outside of the loop: it mentions a symbol of this try, or one that stands for a size that
@@ -261,6 +271,7 @@ static bool start_loop(Import *c, Loop *l) {
     l->total = l->n;
     l->companion_at = NEW_ARRAY(a, uint32_t, l->n + 1);
     l->ranks = NEW_ARRAY(a, uint32_t, l->n + 1);
+    l->is_stack = NEW_ARRAY(a, bool, l->n + 1);
     l->ragged_rank = NEW_ARRAY(a, int, l->n + 1);
     l->init = NEW_ARRAY(a, ValueId, 2 * l->n + 1);
     l->remade = NEW_ARRAY(a, bool, 2 * l->n + 1);
@@ -269,9 +280,13 @@ static bool start_loop(Import *c, Loop *l) {
     l->fresh = NEW_ARRAY(a, uint32_t, (size_t)l->n * 2 * MAX_RANK + 1);
     l->results = NEW_ARRAY(a, ValueId, 2 * l->n + 1);
     for (uint32_t i = 0; i < l->n; i++) {
-        const ListInfo *list = list_find(c->im, c->in[i]);
+        StackInfo *stack = c->im->function_effect[l->body - c->im->tf->functions] ? stack_find(c->im, c->in[i]) : NULL;
+        l->is_stack[i] = stack && stack->region == c->r.i;
         l->ragged_rank[i] = -1;
-        l->init[i] = list && list->parts ? ragged_of(c, c->in[i], 0) : c->in[i];
+        l->init[i] = l->is_stack[i] ? stack_list(c, stack) : c->in[i];
+        if (failed(l->init[i])) return false;
+        const ListInfo *list = list_find(c->im, l->init[i]);
+        if (list && list->parts) l->init[i] = ragged_of(c, l->init[i], 0);
         if (failed(l->init[i])) return false;
         list = list_find(c->im, l->init[i]);
         if (companion_of(c->im, l->init[i]).i) {
@@ -320,5 +335,7 @@ bool import_while(Import *c) {
     memcpy(c->out, outputs, sizeof(ValueId) * l->n);
     for (uint32_t i = 0; i < l->n; i++)
         if (l->companion_at[i]) companion_adopt(c, l->init[i], outputs[i], outputs[l->companion_at[i]]);
+    for (uint32_t i = 0; i < l->n; i++)
+        if (l->is_stack[i]) stack_find(c->im, c->in[i])->list = outputs[i];
     return true;
 }

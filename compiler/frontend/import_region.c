@@ -19,6 +19,7 @@ void region_take_back(Import *c, Mark m) {
     c->g->regions.len = m.regions;
     while (im->lists.len > 0 && im->lists.data[im->lists.len - 1].value >= m.values) im->lists.len--;
     while (im->any_ranks.len > 0 && im->any_ranks.data[im->any_ranks.len - 1].value >= m.values) im->any_ranks.len--;
+    while (im->stacks.len > 0 && im->stacks.data[im->stacks.len - 1].handle >= m.values) im->stacks.len--;
     im->stated.len = m.stated;
 }
 

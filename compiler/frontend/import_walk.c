@@ -24,7 +24,7 @@ static const char *const effect_ops[] = {"LookupTableInsert",
                                          "StackPop",
                                          "StackPopV2"};
 
-static bool op_has_effect(const char *op) {
+bool import_op_has_effect(const char *op) {
     for (size_t i = 0; i < ARRAY_LEN(effect_ops); i++)
         if (strcmp(op, effect_ops[i]) == 0) return true;
     return false;
@@ -36,7 +36,7 @@ const TfFunction *import_function(const Importer *im, const char *name) {
 }
 
 bool import_has_effect(const Importer *im, const TfNode *n) {
-    if (op_has_effect(n->op)) return true;
+    if (import_op_has_effect(n->op)) return true;
     const TfAttr *f = tf_attr(n, "f");
     const TfFunction *callee = import_function(im, f && f->kind == TF_ATTR_FUNC ? f->v.s : n->op);
     return callee && im->function_effect[callee - im->tf->functions];

@@ -34,9 +34,10 @@ typedef struct {
     uint32_t ranks; /* bit r: its rank may be r */
 } AnyRank;
 
-/* A TF1 stack: what was pushed and not popped yet, in the region that made it. */
+/* A TF1 stack: what was pushed and not popped yet in its region, on top of a list. */
 typedef struct {
     uint32_t handle, region;
+    ValueId list;
     VEC(ValueId) values;
 } StackInfo;
 
@@ -205,6 +206,15 @@ bool list_needed_count(Import *c, ValueId indices, Dim *out);
 /* ---- import_variant.c: lists inside of lists are objects of the run */
 ValueId list_box(Import *c, ValueId list);
 ValueId list_unbox(Import *c, ValueId list); /* the list itself where it is none */
+
+/* ---- import_stack.c */
+StackInfo *stack_find(const Importer *im, ValueId handle); /* NULL: it is no stack */
+void stack_register(Importer *im, ValueId handle, RegionId r, ValueId list);
+/* All that the stack holds as a list. */
+ValueId stack_list(Import *c, StackInfo *stack);
+/* ---- import_list.c */
+ValueId list_push(Import *c, ValueId list, ValueId item);
+ValueId list_pop(Import *c, ValueId list, const TfShape *stated, ValueId *out_item); /* the rest of it */
 
 /* ---- list_ragged.c: lists of values of different shapes, or of shapes that only running tells */
 /* The list as a ragged one; rank: of its elements, where it has none yet. */
