@@ -18,11 +18,19 @@ static bool matrix_result(Infer *c, uint32_t i, DType t, int extra, Dim rows, Di
     return host_set(c, i, t, &s);
 }
 
+/* Matrices (or bands) and right-hand sides whose batches broadcast. */
 bool hostinfer_matrix_triangular_solve(Infer *c) {
     if (!host_arity(c, 2, 1) || !host_rank_at_least(c, 0, 2) || !host_rank_at_least(c, 1, 2)) return false;
-    const Shape *rhs = host_shape(c, 1);
-    if (host_shape(c, 0)->rank <= rhs->rank) return host_like(c, 0, host_type(c, 1), 1);
-    return matrix_result(c, 0, host_type(c, 1), 2, rhs->dims[rhs->rank - 2], rhs->dims[rhs->rank - 1]);
+    Shape a = *host_shape(c, 0);
+    Shape rhs = *host_shape(c, 1);
+    Shape s;
+    const Dim rows = rhs.dims[rhs.rank - 2], columns = rhs.dims[rhs.rank - 1];
+    a.rank -= 2;
+    rhs.rank -= 2;
+    if (!shape_broadcast(&c->g->dims, &a, &rhs, &s)) return infer_error(c, "the batches of its inputs do not fit");
+    s.dims[s.rank++] = rows;
+    s.dims[s.rank++] = columns;
+    return host_set(c, 0, host_type(c, 1), &s);
 }
 
 bool hostinfer_matrix_solve_ls(Infer *c) {

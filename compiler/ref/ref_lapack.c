@@ -90,14 +90,15 @@ static void matrix_solve(Work *w) {
 }
 
 static void triangular_solve(Work *w) { /* w->batch counts the results */
-    TfoptMatrices r, out;
+    TfoptMatrices r;
+    TfoptBroadcast b;
     const TfoptTensor *rhs = &w->call->inputs[1];
-    if (!tfopt_matrices(rhs, &r) || !tfopt_matrices(&w->call->outputs[0], &out) || r.columns == 0) return;
+    if (!tfopt_matrices(rhs, &r) || !tfopt_matrix_batches(w->call, &b) || r.columns == 0) return;
     const int n = (int)w->m.rows, k = (int)r.columns;
-    for (w->batch = 0; w->batch < out.batches; w->batch++) {
-        tfopt_matrix_load(&w->call->inputs[0], (w->m.batches == 1 ? 0 : w->batch) * n * n, n * n, w->a);
+    for (w->batch = 0; w->batch < b.count; w->batch++, tfopt_broadcast_next(&b)) {
+        tfopt_matrix_load(&w->call->inputs[0], b.at[0] * n * n, n * n, w->a);
         TfoptComplex *x = matrix(w, n, k);
-        tfopt_matrix_load(rhs, (r.batches == 1 ? 0 : w->batch) * n * k, n * k, x);
+        tfopt_matrix_load(rhs, b.at[1] * n * k, n * k, x);
         if (LAPACKE_ztrtrs(LAPACK_ROW_MAJOR, attr(w, "lower", true) ? 'L' : 'U', attr(w, "adjoint", false) ? 'C' : 'N',
                            'N', n, k, w->a, n, x, k) == 0)
             store(w, 0, n, k, x);

@@ -230,22 +230,39 @@ int32_t tfopt_host_lu(TfoptHostCall *call) {
     return TFOPT_OK;
 }
 
+bool tfopt_matrix_batches(const TfoptHostCall *call, TfoptBroadcast *b) {
+    TfoptTensor batch[2] = {call->inputs[0], call->inputs[1]};
+    for (int i = 0; i < 2; i++) batch[i].rank -= 2;
+    return tfopt_broadcast_init(b, batch, 2);
+}
+
+/* The output of matrices times right-hand sides. */
+static bool batches_begin(TfoptHostCall *call, TfoptBroadcast *b, int64_t rows, int64_t columns, int32_t *status) {
+    int64_t dims[TFOPT_MAX_RANK];
+    if (!tfopt_matrix_batches(call, b)) return *status = tfopt_invalid(call, "matrix and rhs do not fit"), false;
+    memcpy(dims, b->dims, sizeof dims);
+    dims[b->rank] = rows;
+    dims[b->rank + 1] = columns;
+    if (!tfopt_host_output(call, 0, b->rank + 2, dims)) return *status = tfopt_no_memory(call), false;
+    return true;
+}
+
 int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
-    const int32_t status = square_input(call, &m);
+    TfoptBroadcast batch;
+    int32_t status = square_input(call, &m);
     if (status != TFOPT_OK) return status;
-    if (!tfopt_matrices(rhs, &r) || r.rows != m.rows || (r.batches != m.batches && m.batches != 1 && r.batches != 1))
-        return tfopt_invalid(call, "matrix and rhs do not fit");
+    if (!tfopt_matrices(rhs, &r) || r.rows != m.rows) return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
-    const int64_t n = m.rows, k = r.columns, batches = m.batches > r.batches ? m.batches : r.batches;
+    const int64_t n = m.rows, k = r.columns;
+    if (!batches_begin(call, &batch, n, k, &status)) return status;
     TfoptComplex *a = tfopt_call_alloc(call, n * n + 1, sizeof *a),
                  *x = tfopt_call_alloc(call, n * (k + 1) + 1, sizeof *x);
-    const TfoptTensor *like = m.batches > r.batches ? &call->inputs[0] : rhs;
-    if (!a || !x || !tfopt_matrix_output(call, 0, like, 2, n, k)) return tfopt_no_memory(call);
-    for (int64_t b = 0; b < batches; b++) {
-        tfopt_matrix_load(&call->inputs[0], (m.batches == 1 ? 0 : b) * n * n, n * n, a);
-        sides_load(rhs, (r.batches == 1 ? 0 : b) * n * k, n, k, x);
+    if (!a || !x) return tfopt_no_memory(call);
+    for (int64_t b = 0; b < batch.count; b++, tfopt_broadcast_next(&batch)) {
+        tfopt_matrix_load(&call->inputs[0], batch.at[0] * n * n, n * n, a);
+        sides_load(rhs, batch.at[1] * n * k, n, k, x);
         if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, sides_width(rhs, k)))
             return tfopt_invalid(call, "Input matrix is not invertible.");
         sides_store(&call->outputs[0], b * n * k, n, k, x);
@@ -395,15 +412,17 @@ int32_t tfopt_host_tridiagonal_matmul(TfoptHostCall *call) {
 int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
     const TfoptTensor *bands = &call->inputs[0], *rhs = &call->inputs[1];
     TfoptMatrices m = {0, 0, 0}, r = {0, 0, 0};
-    if (!tfopt_matrices(bands, &m) || !tfopt_matrices(rhs, &r) || r.rows != m.columns ||
-        (r.batches != m.batches && m.batches != 1))
+    TfoptBroadcast batch;
+    int32_t status = TFOPT_OK;
+    if (!tfopt_matrices(bands, &m) || !tfopt_matrices(rhs, &r) || r.rows != m.columns)
         return tfopt_invalid(call, "matrix and rhs do not fit");
     const bool lower = tfopt_call_int(call, "lower", 1) != 0, adjoint = tfopt_call_int(call, "adjoint", 0) != 0;
     const int64_t n = m.columns, k = r.columns;
+    if (!batches_begin(call, &batch, n, k, &status)) return status;
     TfoptComplex *a = tfopt_call_zeroed(call, n * n + 1, sizeof *a), *x = tfopt_call_alloc(call, n * k + 1, sizeof *x);
-    if (!a || !x || !tfopt_output_like(call, 0, rhs)) return tfopt_no_memory(call);
-    for (int64_t b = 0; b < r.batches; b++) {
-        const int64_t first = (m.batches == 1 ? 0 : b) * m.rows * n;
+    if (!a || !x) return tfopt_no_memory(call);
+    for (int64_t b = 0; b < batch.count; b++, tfopt_broadcast_next(&batch)) {
+        const int64_t first = batch.at[0] * m.rows * n;
         for (int64_t band = 0; band < m.rows; band++) {
             const int64_t below = lower ? band : band - (m.rows - 1);
             for (int64_t i = 0; i < n; i++) {
@@ -411,7 +430,7 @@ int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
                 if (column >= 0 && column < n) a[i * n + column] = tfopt_complex_at(bands, first + band * n + i);
             }
         }
-        tfopt_matrix_load(rhs, b * n * k, n * k, x);
+        tfopt_matrix_load(rhs, batch.at[1] * n * k, n * k, x);
         if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, k))
             return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);

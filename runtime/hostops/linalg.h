@@ -1,6 +1,7 @@
 /* Dense matrices in double complex, one at a time: what the linear algebra ops share. Row-major. */
 #ifndef TFOPT_HOSTOPS_LINALG_H
 #define TFOPT_HOSTOPS_LINALG_H
+#include "hostops/broadcast.h"
 #include "hostops/complex.h"
 
 /* A batch of matrices in the last two dims of a tensor. */
@@ -42,4 +43,6 @@ void tfopt_adjoint(const TfoptComplex *a, int64_t m, int64_t n, TfoptComplex *ou
 void tfopt_svd(TfoptComplex *a, int64_t m, int64_t n, double *s, TfoptComplex *v, TfoptComplex *work);
 /* Orthonormal columns from, … to-1 for a[m,to], whose columns before `from` are orthonormal. */
 void tfopt_complete_basis(TfoptComplex *a, int64_t m, int64_t stride, int64_t from, int64_t to);
+/* The batches of the first two inputs, stacks of matrices, which broadcast; false when they do not. */
+bool tfopt_matrix_batches(const TfoptHostCall *call, TfoptBroadcast *b);
 #endif

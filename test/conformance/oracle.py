@@ -178,5 +178,8 @@ case("Dilation2D.unknown_filter",
      shapes=[edges, [-1, -1, -1]])
 case("Slice.of_a_constant", lambda x: raw.Slice(input=const(plane), begin=tf.stack([tf.shape(x)[0], 0]), size=[1, 5]), plane[:2],
      shapes=[[-1, 5]])
+square = np.eye(3, dtype=np.float32) * 3 + np.arange(9, dtype=np.float32).reshape(3, 3) / 9
+case("MatrixTriangularSolve.batches", lambda a, b: raw.MatrixTriangularSolve(matrix=a, rhs=b),
+     np.stack([square, square + 1, square + 2]).reshape(1, 3, 3, 3), np.arange(12, dtype=np.float32).reshape(2, 1, 3, 2))
 case("FloatRange.run_time", lambda a, b: raw.Range(start=a, limit=b, delta=const(np.float32(-0.75))), np.float32(2), np.float32(-1))
 archive.close()
