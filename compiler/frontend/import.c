@@ -310,8 +310,9 @@ static bool has_products(const TfGraph *tf) {
 /* Unknown dims of different inputs are different symbols, as nothing says that they are equal (x [?] + y [?] may
    broadcast), except for first dims where they can only be meant as the batch: of a signature's inputs, if all are
    unknown; of images, sequences and the like (rank >= 2) that have no other unknown dim; and both only in networks,
-   where it pays. Should they differ when the model runs, that is an error then. Users say otherwise by naming dims. */
-static bool shares_batch(const TfGraph *tf, const ModelInputs *inputs, bool from_signature) {
+   where it pays, and where first dims meet (import_graph). Should they differ when the model runs, that is an error
+   then. Users say otherwise by naming dims. */
+static bool may_share_batch(const TfGraph *tf, const ModelInputs *inputs, bool from_signature) {
     int64_t fed = -1; /* the values that will be fed know best */
     for (uint32_t i = 0; i < inputs->len; i++) {
         const InputOption *o = inputs->data[i].option;
@@ -381,7 +382,7 @@ static bool check_bounds(Importer *im, const Map *symbols) {
     return ok;
 }
 
-static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, TensorInput *overrides) {
+static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, bool *share, TensorInput *overrides) {
     Graph *g = im->g;
     const TfGraph *tf = im->tf;
     Map symbols;
@@ -394,7 +395,8 @@ static bool add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, T
         resolve_rank(im, in);
     }
     if (!report_ranks(im, inputs, false)) return false;
-    bool batch = shares_batch(tf, inputs, from_signature);
+    bool batch = may_share_batch(tf, inputs, from_signature) && *share;
+    *share = batch;
     for (uint32_t i = 0; i < inputs->len; i++) {
         ModelInput *in = &inputs->data[i];
         const TfNode *n = &tf->main.nodes[in->tensor.node];
@@ -509,7 +511,8 @@ static bool run_init_nodes(Importer *im, Scope *s) {
     return ok;
 }
 
-Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d) {
+/* `share`: whether first dims may be one batch; then whether they are. */
+static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *options, bool *share, Diag *d) {
     Importer *im = NEW(arena, Importer);
     uint32_t errors = d->n_errors;
     *im = (Importer){
@@ -531,7 +534,7 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     bool from_signature = options->n_inputs == 0 && tf->n_inputs > 0;
     TfInput *fed = NEW_ARRAY(arena, TfInput, inputs.len + 1);
     for (uint32_t i = 0; i < inputs.len; i++) fed[i] = inputs.data[i].tensor;
-    if (!ok || !add_inputs(im, &inputs, from_signature, overrides)) {
+    if (!ok || !add_inputs(im, &inputs, from_signature, share, overrides)) {
         import_report_refused(im, wanted, outputs.len, fed, inputs.len);
         return NULL;
     }
@@ -549,4 +552,42 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     import_report_refused(im, wanted, outputs.len, fed, inputs.len); /* those behind what failed */
     report_ranks(im, &inputs, true);                                 /* the guess may be the reason */
     return NULL;
+}
+
+static bool is_bounded(const ImportOptions *o, const char *dim) {
+    for (uint32_t i = 0; i < o->n_bounds; i++)
+        if (strcmp(o->bounds[i].dim, dim) == 0) return true;
+    return false;
+}
+
+/* Whether somewhere sizes must be equal, or one of them 1, that nothing says are. */
+static bool unequal_sizes_meet(const Graph *g) {
+    for (uint32_t i = 1; i < g->nodes.len; i++)
+        if (g->nodes.data[i].op == OP_REQUIRE) return true;
+    for (uint32_t i = 1; i < g->dims.exprs.len; i++)
+        if (g->dims.exprs.data[i].kind == DIM_BROADCAST) return true;
+    return false;
+}
+
+static uint32_t count_open_batches(const Graph *g) {
+    uint32_t n = 0;
+    const Region *root = region_at(g, g->root);
+    for (uint32_t i = 0; i < root->params.len; i++) {
+        const Shape *s = &value_at(g, root->params.data[i])->shape;
+        n += s->rank > 0 && !dim_is_const(s->dims[0]);
+    }
+    return n;
+}
+
+/* First dims that never meet (the queries and the documents of a product) are no batch: where the graph can be had with
+   dims apart and nothing asks whether they are equal, they stay apart. */
+Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d) {
+    bool share = true;
+    Graph *together = import_with(arena, tf, options, &share, d);
+    if (!together || !share || count_open_batches(together) < 2 || is_bounded(options, "batch")) return together;
+    Diag quiet;
+    diag_init(&quiet, arena, d->file);
+    share = false;
+    Graph *apart = import_with(arena, tf, options, &share, &quiet);
+    return apart && !unequal_sizes_meet(apart) ? apart : together;
 }

@@ -173,6 +173,21 @@ static void test_first_dims_are_a_batch_only_where_nothing_else_makes_sense(void
     assert_false(first_dims_are_one("-1,-1", true));
 }
 
+/* Queries and documents of a product: their numbers have nothing to do with each other. */
+static void test_first_dims_that_never_meet_are_no_batch(void **state) {
+    (void)state;
+    World w = begin();
+    placeholder(&w, "a", "DT_FLOAT", "-1,3");
+    placeholder(&w, "b", "DT_FLOAT", "-1,3");
+    node(&w, "y", "MatMul", "a b", FLOAT "attr { key: \"transpose_b\" value { b: true } }");
+    Graph *g = import(&w, "y");
+    assert_non_null(g);
+    const Region *root = region_at(g, g->root);
+    assert_false(
+        dim_equal(value_at(g, root->params.data[0])->shape.dims[0], value_at(g, root->params.data[1])->shape.dims[0]));
+    arena_free(w.arena);
+}
+
 #define CONV                                                                                                           \
     "attr { key: \"strides\" value { list { i: 1 i: %d i: %d i: %d } } } attr { key: \"padding\" value { s: \"SAME\" " \
     "} }"                                                                                                              \
@@ -454,6 +469,7 @@ int main(void) {
         cmocka_unit_test(test_all_unsupported_ops_are_reported),
         cmocka_unit_test(test_cycles_and_missing_inputs),
         cmocka_unit_test(test_first_dims_are_a_batch_only_where_nothing_else_makes_sense),
+        cmocka_unit_test(test_first_dims_that_never_meet_are_no_batch),
         cmocka_unit_test(test_convolution),
         cmocka_unit_test(test_strided_slice_masks),
         cmocka_unit_test(test_shape_arithmetic_stays_symbolic),
