@@ -300,11 +300,12 @@ static bool block_move(RefCall *c, const Tensor *space, const Tensor *batch, Ten
             inside = inside && p >= 0 && p < space->dims[i + 1];
             at += p * strides[i + 1];
         }
-        char *to = (char *)ref_data(out) + (size_t)(to_batch ? cell : at) * inner;
+        char *to = ref_data(out);
         if (to_batch && !inside)
-            memset(to, 0, inner);
+            memset(to + (size_t)cell * inner, 0, inner);
         else if (inside && inner)
-            memcpy(to, (const char *)(to_batch ? space : batch)->data + (size_t)(to_batch ? at : cell) * inner, inner);
+            memcpy(to + (size_t)(to_batch ? cell : at) * inner,
+                   (const char *)(to_batch ? space : batch)->data + (size_t)(to_batch ? at : cell) * inner, inner);
         for (int i = m; i >= 0; i--) {
             if (++index[i] < batch->dims[i]) break;
             index[i] = 0;

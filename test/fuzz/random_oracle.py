@@ -22,8 +22,15 @@ from tensorflow.python.framework import op_def_registry
 
 v1 = tf.compat.v1
 tf.get_logger().setLevel("ERROR")
+TIMEOUT = v1.RunOptions(timeout_in_ms=10000)
 # What TensorFlow has no CPU kernel for, or makers do not feed as it wants it, says nothing.
-NOT_THERE = "No OpKernel was registered", "expected type resource", "No WhereOp available", "does not support dilations", "supports dilated rates of 1"
+NOT_THERE = (
+    "No OpKernel was registered",
+    "expected type resource",
+    "No WhereOp available",
+    "does not support dilations",
+    "supports dilated rates of 1",
+)
 
 
 def output_names(node):
@@ -92,7 +99,8 @@ def difference(name, got, want, slack):
 
 def judge(path):
     graph_def = read(path)
-    values = {n.name: tf.make_ndarray(n.attr["value"].tensor) for n in read(path.replace(".pbtxt", "-values.pbtxt")).node}
+    constants = read(path.replace(".pbtxt", "-values.pbtxt"))
+    values = {n.name: tf.make_ndarray(n.attr["value"].tensor) for n in constants.node}
     for f in graph_def.library.function:
         drop_foreign_attrs(f.node_def)
         name_outputs(f)
@@ -111,13 +119,13 @@ def judge(path):
                 feed = {k[5:] + ":0": v for k, v in values.items() if k.startswith(f"in/{binding}/") and k[5:] in there}
                 names = [k[6:] for k in values if k.startswith(f"out/{binding}/")]
                 try:
-                    together = dict(zip(names, session.run(names, feed, options=v1.RunOptions(timeout_in_ms=10000))))
+                    together = dict(zip(names, session.run(names, feed, options=TIMEOUT)))
                 except Exception:
                     together = {}
                 for name in names:
                     ops = graph.get_tensor_by_name(name).op.type
                     try:
-                        got = together[name] if name in together else session.run(name, feed, options=v1.RunOptions(timeout_in_ms=10000))
+                        got = together[name] if name in together else session.run(name, feed, options=TIMEOUT)
                     except Exception as e:
                         lines = [x for x in str(e).splitlines() if x.strip() and not x.startswith("Graph execution")]
                         if not any(x in str(e) for x in NOT_THERE):
