@@ -67,6 +67,10 @@ bool ref_resize(RefCall *c) {
     }
     const float *from = as_f32.data;
     float *to = ref_data(out);
+    if (h == in_h && w == in_w) { /* no sums, in which an infinity would become NaN */
+        if (count) memcpy(to, from, (size_t)count * sizeof *to);
+        return true;
+    }
     for (int64_t n = 0; n < images; n++) {
         for (int64_t y = 0; y < h; y++) {
             const float *top = from + (n * in_h + rows[y].lower) * in_w * channels,
