@@ -3,7 +3,7 @@
    run and does its work in the first one; other imports of what the table holds already are skipped. Keys are strings
    or integers; the bytes of strings are copied into the table. A dense table has two keys that mean "empty" and
    "removed" and cannot be used; a saved one holds them in its unused places. */
-#include "hostops/host.h"
+#include "hostops/text.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,14 +63,22 @@ static bool keys_fit(const Table *t, const TfoptTensor *keys) {
            (t->key_length == 1 || (keys->rank > 0 && keys->dims[keys->rank - 1] == t->key_length));
 }
 
-static Entry *find(const Table *t, TfoptString key) {
-    const uint64_t raw = mix(0xcbf29ce484222325u, key.data, key.size), hash = raw ^ raw >> 29;
+static uint64_t hash_of(TfoptString key) {
+    const uint64_t raw = mix(0xcbf29ce484222325u, key.data, key.size);
+    return raw ^ raw >> 29;
+}
+
+static Entry *find_hashed(const Table *t, TfoptString key, uint64_t hash) {
     if (t->capacity == 0) return NULL;
     for (uint64_t at = hash & (t->capacity - 1);; at = (at + 1) & (t->capacity - 1)) {
         Entry *e = &t->entries[at];
         if (!e->used) return e;
         if (e->hash == hash && e->key_size == key.size && memcmp(e->key, key.data, key.size) == 0) return e;
     }
+}
+
+static Entry *find(const Table *t, TfoptString key) {
+    return find_hashed(t, key, hash_of(key));
 }
 
 static bool grow(Table *t) {
@@ -115,8 +123,7 @@ static bool insert(Table *t, TfoptString key, const TfoptTensor *values, int64_t
         to += v.size;
     }
     if (!e->used) {
-        const uint64_t raw = mix(0xcbf29ce484222325u, key.data, key.size);
-        e->hash = raw ^ raw >> 29;
+        e->hash = hash_of(key);
         e->used = true;
         t->used++;
         t->live++;
@@ -264,24 +271,23 @@ static int32_t other_size(TfoptHostCall *call) {
 }
 
 /* A copy of a stored value into elements [first, …) of out. */
-static int32_t read_value(TfoptHostCall *call, const Entry *e, const TfoptTensor *out, int64_t first, int64_t length) {
+static int32_t read_value(TfoptText *text, const Entry *e, const TfoptTensor *out, int64_t first, int64_t length) {
     const char *from = e->value, *end = e->value + e->value_size;
     if (out->dtype != TFOPT_STRING) {
         const uint64_t size = tfopt_dtype_bytes(out->dtype);
-        if (e->value_size != (uint64_t)length * size) return other_size(call);
+        if (e->value_size != (uint64_t)length * size) return other_size(text->call);
         memcpy((char *)out->data + (uint64_t)first * size, from, e->value_size);
         return TFOPT_OK;
     }
     for (int64_t i = 0; i < length; i++) {
         uint64_t size;
-        if ((uint64_t)(end - from) < sizeof size) return other_size(call);
+        if ((uint64_t)(end - from) < sizeof size) return other_size(text->call);
         memcpy(&size, from, sizeof size);
         from += sizeof size;
-        char *text = tfopt_call_alloc(call, (int64_t)size + 1, 1);
-        if (!text) return tfopt_no_memory(call);
-        memcpy(text, from, size);
+        tfopt_text_add(text, from, size);
+        if (text->failed) return tfopt_no_memory(text->call);
         from += size;
-        ((TfoptString *)out->data)[first + i] = (TfoptString){text, size};
+        ((TfoptString *)out->data)[first + i] = tfopt_text_take(text);
     }
     return TFOPT_OK;
 }
@@ -302,10 +308,21 @@ int32_t tfopt_host_table_find(TfoptHostCall *call) {
     if (!out) return tfopt_no_memory(call);
     const int64_t n = key_count(t, keys), length = tfopt_elements(missing);
     const uint64_t bytes = (uint64_t)length * tfopt_dtype_bytes(missing->dtype);
+    TfoptText text = {.call = call};
+    enum { AHEAD = 16 }; /* keys whose entries come from memory together */
+    uint64_t hashes[AHEAD] = {0};
     for (int64_t i = 0; i < n; i++) {
-        const Entry *e = find(t, key_at(t, keys, i));
+        const int64_t group = n - i < AHEAD ? n - i : AHEAD;
+        if (i % AHEAD == 0 && t->capacity) {
+            for (int64_t k = 0; k < group; k++) {
+                hashes[k] = hash_of(key_at(t, keys, i + k));
+                __builtin_prefetch(&t->entries[hashes[k] & (t->capacity - 1)]);
+            }
+            for (int64_t k = 0; k < group; k++) __builtin_prefetch(t->entries[hashes[k] & (t->capacity - 1)].key);
+        }
+        const Entry *e = t->capacity ? find_hashed(t, key_at(t, keys, i), hashes[i % AHEAD]) : NULL;
         if (e && e->used && !e->removed) {
-            const int32_t status = read_value(call, e, &call->outputs[0], i * length, length);
+            const int32_t status = read_value(&text, e, &call->outputs[0], i * length, length);
             if (status) return status;
         } else if (bytes) {
             memcpy(out + (uint64_t)i * bytes, missing->data, bytes);
@@ -325,18 +342,18 @@ int32_t tfopt_host_table_export(TfoptHostCall *call) {
         return tfopt_no_memory(call);
     const int64_t length = tfopt_dims_product(dims, 1, values->rank);
     int64_t n = 0;
+    TfoptText text = {.call = call};
     for (uint64_t i = 0; i < t->capacity; i++) {
         const Entry *e = &t->entries[i];
         if (!e->used || e->removed) continue;
         if (call->outputs[0].dtype == TFOPT_STRING) {
-            char *text = tfopt_call_alloc(call, (int64_t)e->key_size + 1, 1);
-            if (!text) return tfopt_no_memory(call);
-            memcpy(text, e->key, e->key_size);
-            ((TfoptString *)call->outputs[0].data)[n] = (TfoptString){text, e->key_size};
+            tfopt_text_add(&text, e->key, e->key_size);
+            if (text.failed) return tfopt_no_memory(call);
+            ((TfoptString *)call->outputs[0].data)[n] = tfopt_text_take(&text);
         } else {
             memcpy((char *)call->outputs[0].data + (uint64_t)n * e->key_size, e->key, e->key_size);
         }
-        const int32_t status = read_value(call, e, values, n * length, length);
+        const int32_t status = read_value(&text, e, values, n * length, length);
         if (status) return status;
         n++;
     }
