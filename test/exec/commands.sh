@@ -192,6 +192,11 @@ stopped) # a signal in the middle leaves nothing: neither where the output goes 
         [ $got -gt 128 ] || fail "$signal: exit $got"
         [ -z "$(ls "$work/tmp")" ] || fail "$signal leaves $(ls "$work/tmp")"
     done
+    # a reader that goes away: no message, nothing left
+    TMPDIR=$work/tmp "$tfoptc" explain "$model" --seconds 0.05 2>"$work/err" | true
+    TMPDIR=$work/tmp "$tfoptc" run "$model" --batch 2000 --json 2>>"$work/err" | head -1 >/dev/null
+    [ ! -s "$work/err" ] || fail "a closed pipe: $(cat "$work/err")"
+    [ -z "$(ls "$work/tmp")" ] || fail "a closed pipe leaves $(ls "$work/tmp")"
     ;;
 paths) # names with spaces, quotes, letters of other scripts; folders that cannot be written
     folder="$work/it's a \"path\" ünï"

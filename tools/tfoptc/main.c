@@ -79,6 +79,14 @@ static void *clean_up_on_signal(void *folder) {
     return NULL;
 }
 
+/* A reader that went away (tfoptc … | head) ends this process, too, but not before the folder is removed. */
+static void change_pipe_signal(int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    pthread_sigmask(how, &set, NULL);
+}
+
 /* All temporary files of this process, and of the tools that it calls, lie in one folder; NULL where none can be made,
    which matters only to those who need it and then say so. */
 static char *make_temporary_folder(Arena *arena) {
@@ -88,6 +96,7 @@ static char *make_temporary_folder(Arena *arena) {
     diag_init(&quiet, arena, NULL);
     char *folder = file_make_temp_dir(arena, &quiet);
     if (!folder || setenv("TMPDIR", folder, 1) != 0) return folder;
+    change_pipe_signal(SIG_BLOCK);
     ending_signals(&set);
     if (pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 && pthread_create(&thread, NULL, clean_up_on_signal, folder) == 0)
         pthread_detach(thread);
@@ -124,6 +133,7 @@ static ExitCode run_command(const Command *command, const Options *o, json_t *re
     char *temporary = make_temporary_folder(arena);
     ExitCode code = command->run(o, report, arena, d);
     if (temporary) file_remove_tree(temporary);
+    change_pipe_signal(SIG_UNBLOCK);
     return d->n_errors && code == EXIT_OK ? diag_exit_code(d) : code;
 }
 
