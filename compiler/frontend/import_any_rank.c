@@ -190,50 +190,62 @@ static bool fill_any(Import *c) {
 
 /* ---- ops that are imported for every rank */
 
-/* Vectors whose length decides the rank of the result; `like`: operand whose rank the length has to be, -1: none. */
+/* Vectors whose length decides the rank of the result, and indices of which the last size does; `like`: operand whose
+   rank the length has to be, -1: none. */
 static const struct {
     const char *op;
     int operand, like;
+    bool last;
 } lengths[] = {
-    {"BroadcastTo", 1, -1},
-    {"Empty", 0, -1},
-    {"ScatterNd", 2, -1},
-    {"SparseToDense", 1, -1},
-    {"RandomUniform", 0, -1},
-    {"RandomStandardNormal", 0, -1},
-    {"TruncatedNormal", 0, -1},
-    {"RandomUniformInt", 0, -1},
-    {"StatelessRandomUniform", 0, -1},
-    {"StatelessRandomNormal", 0, -1},
-    {"StatelessTruncatedNormal", 0, -1},
-    {"StatelessRandomUniformV2", 0, -1},
-    {"StatelessRandomNormalV2", 0, -1},
-    {"StatelessTruncatedNormalV2", 0, -1},
-    {"StatelessRandomUniformInt", 0, -1},
-    {"StatelessRandomUniformIntV2", 0, -1},
-    {"Sum", 1, -1},
-    {"Mean", 1, -1},
-    {"Prod", 1, -1},
-    {"Max", 1, -1},
-    {"Min", 1, -1},
-    {"All", 1, -1},
-    {"Any", 1, -1},
-    {"EuclideanNorm", 1, -1},
-    {"ReverseV2", 1, -1},
-    {"Tile", 1, 0},
-    {"Slice", 1, 0},
-    {"Slice", 2, 0},
-    {"Transpose", 1, 0},
-    {"ConjugateTranspose", 1, 0},
-    {"Pad", 1, 0},
-    {"PadV2", 1, 0},
-    {"MirrorPad", 1, 0},
+    {"BroadcastTo", 1, -1, false},
+    {"Empty", 0, -1, false},
+    {"ScatterNd", 2, -1, false},
+    {"SparseToDense", 1, -1, false},
+    {"RandomUniform", 0, -1, false},
+    {"RandomStandardNormal", 0, -1, false},
+    {"TruncatedNormal", 0, -1, false},
+    {"RandomUniformInt", 0, -1, false},
+    {"StatelessRandomUniform", 0, -1, false},
+    {"StatelessRandomNormal", 0, -1, false},
+    {"StatelessTruncatedNormal", 0, -1, false},
+    {"StatelessRandomUniformV2", 0, -1, false},
+    {"StatelessRandomNormalV2", 0, -1, false},
+    {"StatelessTruncatedNormalV2", 0, -1, false},
+    {"StatelessRandomUniformInt", 0, -1, false},
+    {"StatelessRandomUniformIntV2", 0, -1, false},
+    {"Sum", 1, -1, false},
+    {"Mean", 1, -1, false},
+    {"Prod", 1, -1, false},
+    {"Max", 1, -1, false},
+    {"Min", 1, -1, false},
+    {"All", 1, -1, false},
+    {"Any", 1, -1, false},
+    {"EuclideanNorm", 1, -1, false},
+    {"ReverseV2", 1, -1, false},
+    {"Tile", 1, 0, false},
+    {"Slice", 1, 0, false},
+    {"Slice", 2, 0, false},
+    {"Transpose", 1, 0, false},
+    {"ConjugateTranspose", 1, 0, false},
+    {"Pad", 1, 0, false},
+    {"PadV2", 1, 0, false},
+    {"MirrorPad", 1, 0, false},
+    {"GatherNd", 1, -1, true},
+    {"ResourceGatherNd", 1, -1, true},
+    {"ScatterNd", 0, -1, true},
+    {"TensorScatterUpdate", 1, -1, true},
+    {"TensorScatterAdd", 1, -1, true},
+    {"TensorScatterSub", 1, -1, true},
+    {"TensorScatterMax", 1, -1, true},
+    {"TensorScatterMin", 1, -1, true},
 };
 
 typedef struct {
     uint32_t operand;
     Dim actual;     /* the rank, or the length, of the run */
     uint32_t ranks; /* that it may be */
+    int axis;       /* of a length: the dim that it is */
+    int like;       /* another open operand whose rank it has to be, -1: none */
 } Open;
 
 static uint32_t possible_lengths(const Import *c, Dim length) {
@@ -249,18 +261,22 @@ static bool find_open(Import *c, Open *open, uint32_t *out_n) {
     *out_n = 0;
     for (uint32_t i = 0; i < c->n_in; i++) {
         const AnyRank *any = any_rank_find(c->im, c->in[i]);
-        Open found = {.operand = i};
+        Open found = {.operand = i, .like = -1};
         if (any) {
             found.actual = dim_of(c, any->dims, 0);
             found.ranks = any->ranks;
         }
         for (size_t k = 0; k < ARRAY_LEN(lengths) && !found.ranks; k++) {
-            if (lengths[k].operand != (int)i || strcmp(lengths[k].op, c->n->op) != 0) continue;
-            if (rank_of(c, c->in[i]) < 1 || dim_is_const(dim_of(c, c->in[i], 0))) continue;
-            found.actual = dim_of(c, c->in[i], 0);
+            int rank = rank_of(c, c->in[i]);
+            if (lengths[k].operand != (int)i || rank < 1 || strcmp(lengths[k].op, c->n->op) != 0) continue;
+            found.axis = lengths[k].last ? rank - 1 : 0;
+            found.actual = dim_of(c, c->in[i], found.axis);
+            if (dim_is_const(found.actual)) continue;
             found.ranks = possible_lengths(c, found.actual);
             int like = lengths[k].like;
             if (like >= 0 && !any_rank_find(c->im, c->in[like])) found.ranks = 1u << rank_of(c, c->in[like]);
+            for (uint32_t m = 0; like >= 0 && m < *out_n; m++)
+                if (open[m].operand == (uint32_t)like) found.like = (int)m;
         }
         if (!found.ranks) continue;
         if (*out_n == MAX_OPEN) return unsupported(c, "more than %d operands have a run-time rank", MAX_OPEN);
@@ -270,18 +286,18 @@ static bool find_open(Import *c, Open *open, uint32_t *out_n) {
 }
 
 /* An operand with the rank, or of the length, that is assumed. */
-static ValueId fix_operand(Import *c, ValueId v, int rank) {
+static ValueId fix_operand(Import *c, const Open *o, ValueId v, int rank) {
     if (any_rank_find(c->im, v)) return any_rank_fix(c, v, rank);
     Shape s = shape_copy(c, v);
-    if (!make_require(c, "equal", s.dims[0], dim_const(rank))) return (ValueId){0};
-    s.dims[0] = dim_const(rank);
+    if (!make_require(c, "equal", s.dims[o->axis], dim_const(rank))) return (ValueId){0};
+    s.dims[o->axis] = dim_const(rank);
     return make_reshape(c, v, &s);
 }
 
 static bool import_fixed(Import *c, ImportFn *import, const Open *open, uint32_t n, const int *ranks) {
     ValueId *in = arena_memdup(c->im->arena, c->in, sizeof(ValueId) * (c->n_in + 1));
     for (uint32_t i = 0; i < n; i++) {
-        in[open[i].operand] = fix_operand(c, in[open[i].operand], ranks[i]);
+        in[open[i].operand] = fix_operand(c, &open[i], in[open[i].operand], ranks[i]);
         if (failed(in[open[i].operand])) return false;
     }
     c->in = in;
@@ -350,6 +366,9 @@ static bool import_cases(Import *c, ImportFn *import, const Passed *passed, cons
     *out = (Cases){.all = true};
     for (uint32_t i = 0; i < n; i++) ranks[i] = __builtin_ctz(open[i].ranks);
     do {
+        bool alike = true;
+        for (uint32_t i = 0; i < n; i++) alike = alike && (open[i].like < 0 || ranks[open[i].like] == ranks[i]);
+        if (!alike) continue;
         Mark before = region_mark(c);
         Diag trial;
         diag_init(&trial, c->im->arena, NULL);

@@ -21,6 +21,7 @@ void region_take_back(Import *c, Mark m) {
     while (im->any_ranks.len > 0 && im->any_ranks.data[im->any_ranks.len - 1].value >= m.values) im->any_ranks.len--;
     while (im->stacks.len > 0 && im->stacks.data[im->stacks.len - 1].handle >= m.values) im->stacks.len--;
     im->stated.len = m.stated;
+    c->g->dims.too_complex = false;
 }
 
 ValueId companion_of(const Importer *im, ValueId v) {

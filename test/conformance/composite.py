@@ -226,3 +226,62 @@ def hess(x):
         g = t.gradient(y, x)
     return a.gradient(g, x)
 make("m_second", hess, [vector], [[v(3) / 3]])
+
+# functions with run-time ranks across calls, nested branches
+@tf.function
+def helper(z): return tf.reduce_sum(z * 2, keepdims=True) + z
+make("x_fn_rank", lambda a, s: helper(tf.reshape(a, s)), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+both("x_nested_if", lambda x, p, q: tf.cond(p > 0, lambda: tf.cond(q > 0, lambda: x[0], lambda: x), lambda: tf.stack([x, x])) + 1, [vector, number, number], [[v(3), scalar(1), scalar(1)], [v(3), scalar(1), scalar(0)], [v(3), scalar(0), scalar(0)]])
+make("x_rank_reduce_all", lambda a, s: (tf.reduce_mean(tf.reshape(a, s)), tf.reduce_max(tf.reshape(a, s), -1), tf.argmax(tf.reshape(a, s), -1)), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+make("x_rank_norm", lambda a, s: tf.nn.softmax(tf.reshape(a, s)), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(1, 2, 3)]])
+make("x_rank_cast", lambda a, s: tf.cast(tf.cast(tf.reshape(a, s), f32), tf.int32) + 1, [matrix, indices], [[v(2, 3), ints(3, 2)]])
+make("x_rank_expand", lambda a, s: tf.squeeze(tf.expand_dims(tf.reshape(a, s), -1), -1)[0], [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+make("x_rank_flatten", lambda a, s: tf.reshape(tf.reshape(a, s), [tf.shape(tf.reshape(a, s))[0], -1]), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(3, 1, 2)]])
+make("x_rank_like", lambda a, s: (tf.zeros_like(tf.reshape(a, s)), tf.ones_like(tf.reshape(a, s)) + tf.reshape(a, s)), [matrix, indices], [[v(2, 3), ints(3, 2)]])
+make("x_rank_strings", lambda a, s: tf.strings.join([tf.reshape(a, s), "!"]), [strings, indices], [[texts(b"a", b"b"), ints(2, 1)], [texts(b"a"), ints()]])
+make("x_rank_split", lambda a, s: tf.split(tf.reshape(a, s), 2, -1), [matrix, indices], [[v(2, 4), ints(4, 2)], [v(2, 4), ints(8)]])
+make("x_rank_strided", lambda a, s: tf.reshape(a, s)[..., 0], [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+make("x_rank_transpose", lambda a, s: tf.transpose(tf.reshape(a, s)), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(1, 2, 3)]])
+make("x_rank_where", lambda a, s: tf.where(tf.reshape(a, s) > 2), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+make("x_rank_mask", lambda a, s: tf.gather_nd(tf.reshape(a, s), tf.where(tf.reshape(a, s) > 2)), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+make("x_rank_einsum", lambda a, s: tf.einsum("...i,ij->...j", tf.reshape(a, s), tf.ones([2, 4])), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(1, 3, 2)]])
+make("x_rank_tile_like", lambda a, b: tf.broadcast_to(a, tf.shape(tf.squeeze(b))), [vector, cube], [[v(3), v(2, 1, 3)], [v(1), v(1, 1, 4)]])
+make("x_rank_pick", lambda a, s: tf.unstack(tf.shape(tf.reshape(a, s)), num=2), [matrix, indices], [[v(2, 3), ints(3, 2)]])
+make("x_rank_clip", lambda a, s: tf.clip_by_value(tf.reshape(a, s), 2.0, 4.0), [matrix, indices], [[v(2, 3), ints(3, 2)]])
+make("x_rank_select", lambda a, s, c: tf.where(c, tf.reshape(a, s), 0.0), [matrix, indices, spec([], tf.bool)], [[v(2, 3), ints(3, 2), np.bool_(True)]])
+make("x_rank_addn", lambda a, s: tf.add_n([tf.reshape(a, s), tf.reshape(a * 2, s)]), [matrix, indices], [[v(2, 3), ints(3, 2)]])
+make("x_eq_chain", lambda a, b: tf.reduce_all(a == b), [matrix, matrix], [[v(2, 3), v(2, 3)], [v(2, 3), v(3, 2)]])
+make("x_eq_where", lambda a, b: tf.where(a == b, 1.0, 0.0), [vector, vector], [[v(3), v(3)], [v(3), v(2)]])
+make("x_eq_cond", lambda a, b: tf.cond(tf.reduce_all(a == b), lambda: tf.reduce_sum(a), lambda: tf.reduce_sum(b)), [vector, vector], [[v(3), v(3)], [v(3), v(2)]])
+make("x_eq_str", lambda a, b: a == b, [strings, strings], [[texts(b"a", b"b"), texts(b"a", b"c")], [texts(b"a", b"b"), texts(b"a", b"c", b"d")]])
+make("x_list_rank", lambda a, s: raw.TensorListStack(input_handle=raw.TensorListFromTensor(tensor=tf.reshape(a, s), element_shape=np.int32(-1)), element_shape=np.int32(-1), element_dtype=f32), [matrix, indices], [[v(2, 3), ints(3, 2)], [v(2, 3), ints(6)]])
+def opt_loop(x, n):
+    o = raw.OptionalNone()
+    def body(i, o): return i + 1, raw.OptionalFromValue(components=[x * tf.cast(i, f32)])
+    _, o = tf.while_loop(lambda i, o: i < n, body, [0, o])
+    return tf.cond(raw.OptionalHasValue(optional=o), lambda: raw.OptionalGetValue(optional=o, output_types=[f32], output_shapes=[[None]])[0], lambda: x)
+both("x_opt_loop", opt_loop, [vector, number], [[v(3), scalar(3)], [v(3), scalar(0)]])
+def ragged_loop(values, splits, n):
+    x = tf.RaggedTensor.from_row_splits(values, splits)
+    def body(i, x): return i + 1, tf.concat([x, x[:1]], 0)
+    x = tf.while_loop(lambda i, x: i < n, body, [0, x], shape_invariants=[tf.TensorShape([]), tf.RaggedTensorSpec([None, None], f32)])[1]
+    return x.values, x.row_splits
+both("x_ragged_loop", ragged_loop, [vector, spec([None], tf.int64), number], [[v(4), longs(0, 1, 4), scalar(2)]])
+def ragged_cond(values, splits, p):
+    x = tf.RaggedTensor.from_row_splits(values, splits)
+    y = tf.cond(p > 0, lambda: x * 2, lambda: x[:1])
+    return y.values, y.row_splits
+both("x_ragged_cond", ragged_cond, [vector, spec([None], tf.int64), number], [[v(4), longs(0, 1, 4), scalar(1)], [v(4), longs(0, 1, 4), scalar(0)]])
+def map_ragged_str(x):
+    y = tf.map_fn(lambda s: tf.strings.split(s), x, fn_output_signature=tf.RaggedTensorSpec([None], tf.string))
+    return y.values, y.row_splits
+both("x_map_split", map_ragged_str, [strings], [[texts(b"a b", b"", b"c d e")], [texts()]])
+def map_two(x):
+    a, b = tf.map_fn(lambda n: (tf.range(n), tf.ones([n, 2])), x, fn_output_signature=(tf.RaggedTensorSpec([None], i32), tf.RaggedTensorSpec([None, 2], f32, ragged_rank=0)))
+    return a.values, a.row_splits, b.values, b.row_splits
+both("x_map_two", map_two, [indices], [[ints(2, 0, 3)]])
+def foldr_str(x): return tf.foldr(lambda a, b: tf.strings.join([a, b]), x)
+both("x_foldr", foldr_str, [strings], [[texts(b"a", b"b", b"c")]])
+def var_fn(x):
+    return tf.gather(tf.constant(v(5, 2)), x)
+make("x_gather", var_fn, [indices], [[ints(1, 4)]])
