@@ -121,7 +121,8 @@ json) # every subcommand, what it has to say and what went wrong
         ask 0 "j['outputs'][0]['file'].endswith('out_0.npy') and 'values' not in j['outputs'][0]" run "$of" --save "$work/saved"
         ask 0 "j['median_us'] > 0 and j['min_us'] > 0 and j['runs'] > 0 and j['load_us'] > 0 and j['artifact_bytes'] > 0 and j['peak_rss_kb'] > 0 and j['threads'] == 2" benchmark "$of" --seconds 0.1 --threads 2
     done
-    ask 0 "j['ok'] and j['outputs'][0]['ok']" verify "$model"
+    ask 0 "j['ok'] and j['outputs'][0]['ok'] and 0 < 8 * j['outputs'][0]['rounding'] <= j['outputs'][0]['limit'] * 1.0001" verify "$model"
+    ask 0 "j['outputs'][0]['rounding'] == 0" verify "$model" --rtol 1e-3
     ask 4 "not j['ok'] and not j['outputs'][0]['ok'] and j['outputs'][0]['max_difference'] > j['outputs'][0]['limit']" verify "$model" --batch 2 --expect "$("$tfoptc" run "$model" --batch 2 --seed 9 --save "$work/else" --json | sed -n 's/.*"name": "\(.*\)",/\1/p')=$work/else/out_0.npy"
     ask 0 "len(j['rewrites']) > 3 and len(j['steps']) > 2 and j['median_us'] > 0 and j['threads'] == 1" explain "$model" --seconds 0.1 --threads 1
     ask 0 "{'fold', 'fuse'} <= {p['pass'] for p in j['passes']} and all(p['min_us_without'] > 0 and p['min_us'] > 0 for p in j['passes'])" explain "$model" --seconds 0.05 --threads 0 --gains
