@@ -71,6 +71,14 @@ bool import_map_take(Import *c) {
     return give(c, taken(c, c->out[0], c->out[1], ANY_RANK_ALL));
 }
 
+/* CSRSparseMatrixToDense, SparseMatrixNNZ: whether there is a batch in front is known while running; arg: ranks */
+bool import_csr_take(Import *c) {
+    const TfOpRow *row = import_row(c);
+    if (failed(import_host(c, row->text, c->n_in, c->in, 2))) return false;
+    c->n_out = 1;
+    return give(c, taken(c, c->out[0], c->out[1], (uint32_t)row->arg));
+}
+
 /* ---- lists inside of lists */
 
 ValueId list_box(Import *c, ValueId list) {

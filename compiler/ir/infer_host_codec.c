@@ -27,6 +27,12 @@ bool hostinfer_decode_image(Infer *c) {
     return host_set(c, 0, node_type(c->n, "dtype", DTYPE_U8), &s);
 }
 
+/* Elements and dims: of an image or an animation, as the bytes tell. */
+bool hostinfer_decode_any_image(Infer *c) {
+    return host_arity(c, 1, 2) && host_unknown(c, 0, node_type(c->n, "dtype", DTYPE_U8), 1) &&
+           host_unknown(c, 1, DTYPE_S64, 1);
+}
+
 bool hostinfer_extract_jpeg_shape(Infer *c) {
     return host_arity(c, 1, 1) && host_vector(c, 0, node_type(c->n, "output_type", DTYPE_S32), dim_const(3));
 }

@@ -81,3 +81,56 @@ bool hostinfer_tensor_map_lookup(Infer *c) {
 bool hostinfer_tensor_map_stack_keys(Infer *c) {
     return takes_scalar(c, 1, 2) && taken(c, 0, node_type(c->n, "key_dtype", DTYPE_F32));
 }
+
+/* ---- sparse matrices */
+static Dim any_size(Infer *c, uint32_t result, int dim) {
+    return infer_fresh_dim(c, result, dim, 0, dim_const(HOST_ANY));
+}
+
+bool hostinfer_csr_from_sparse(Infer *c) {
+    return host_arity(c, 3, 1) && host_rank(c, 0, 2) && host_scalar(c, 0, DTYPE_VARIANT);
+}
+
+bool hostinfer_csr_from_dense(Infer *c) {
+    return host_arity(c, 2, 1) && host_rank(c, 1, 2) && host_scalar(c, 0, DTYPE_VARIANT);
+}
+
+bool hostinfer_csr_transpose(Infer *c) {
+    return takes_scalar(c, 1, 1) && host_scalar(c, 0, DTYPE_VARIANT);
+}
+
+bool hostinfer_csr_to_sparse(Infer *c) {
+    if (!takes_scalar(c, 1, 3)) return false;
+    const Dim n = any_size(c, 0, 0), rank = infer_fresh_dim(c, 0, 1, 0, dim_const(3));
+    host_matrix(c, 0, DTYPE_S64, n, rank);
+    host_vector(c, 1, node_type(c->n, "type", DTYPE_F32), n);
+    return host_vector(c, 2, DTYPE_S64, rank);
+}
+
+bool hostinfer_csr_to_dense(Infer *c) {
+    return takes_scalar(c, 1, 2) && taken(c, 0, node_type(c->n, "type", DTYPE_F32));
+}
+
+bool hostinfer_csr_count(Infer *c) {
+    return takes_scalar(c, 1, 2) && taken(c, 0, DTYPE_S32);
+}
+
+bool hostinfer_csr_components(Infer *c) {
+    if (!takes_scalar(c, 2, 3)) return false;
+    const Dim n = any_size(c, 1, 0);
+    host_vector(c, 0, DTYPE_S32, any_size(c, 0, 0));
+    host_vector(c, 1, DTYPE_S32, n);
+    return host_vector(c, 2, node_type(c->n, "type", DTYPE_F32), n);
+}
+
+/* (sparse matrix, dense one): columns are known where the dense one is not turned around */
+bool hostinfer_csr_matmul(Infer *c) {
+    if (!takes_scalar(c, 2, 1) || !host_rank_at_least(c, 1, 2)) return false;
+    Shape s = *host_shape(c, 1);
+    if (s.rank > 3) return infer_error(c, "a dense matrix has 2 dimensions, and one for a batch");
+    const bool turned = node_int(c->n, "transpose_b", 0) || node_int(c->n, "adjoint_b", 0);
+    const Dim columns = s.dims[turned ? s.rank - 2 : s.rank - 1];
+    const int at = node_int(c->n, "transpose_output", 0) ? s.rank - 2 : s.rank - 1;
+    for (int i = s.rank - 2; i < s.rank; i++) s.dims[i] = i == at ? columns : any_size(c, 0, i);
+    return host_set(c, 0, host_type(c, 1), &s);
+}

@@ -260,12 +260,23 @@ static int32_t decode_bmp(TfoptHostCall *call, TfoptString s, int64_t channels, 
 }
 
 /* ---- ops */
+
+/* Where only the run tells how many dimensions there are, the result is a vector and its dims are a second one. */
+static bool is_any_rank(const TfoptHostCall *call) {
+    return call->n_outputs == 2;
+}
+
 static int32_t write_image(TfoptHostCall *call, const Image *image) {
     const int64_t dims[4] = {image->frames, image->height, image->width, image->channels};
     const int32_t still = image->frames == 0;
     const int64_t n = tfopt_dims_product(dims, still, 4);
-    void *out = tfopt_host_output(call, 0, 4 - still, dims + still);
+    void *out = is_any_rank(call) ? tfopt_output_1d(call, 0, n) : tfopt_host_output(call, 0, 4 - still, dims + still);
     if (!out) return tfopt_no_memory(call);
+    if (is_any_rank(call)) {
+        int64_t *sizes = tfopt_output_1d(call, 1, 4 - still);
+        if (!sizes) return tfopt_no_memory(call);
+        memcpy(sizes, dims + still, (size_t)(4 - still) * sizeof *sizes);
+    }
     const int32_t dtype = call->outputs[0].dtype;
     const uint8_t *narrow = image->data;
     const uint16_t *wide = image->data;
@@ -283,11 +294,11 @@ static int32_t write_image(TfoptHostCall *call, const Image *image) {
     return TFOPT_OK;
 }
 
-/* An animation has a dimension more where DecodeImage is to keep it, which only its bytes tell: they must be constant.
- */
+/* An animation has a dimension more where DecodeImage is to keep it, which only its bytes tell: they must be constant,
+   or nothing may follow that needs to know. */
 static int32_t decode_gif(TfoptHostCall *call, TfoptString s, int channels, Image *image) {
     const TfoptAttr *expand = tfopt_call_attr(call, "expand_animations");
-    const bool keep = call->outputs[0].rank == 4, first_only = expand && expand->v.ints[0] == 0;
+    const bool keep = call->outputs[0].rank == 4 || is_any_rank(call), first_only = expand && expand->v.ints[0] == 0;
     TfoptGif gif;
     if (channels != 0 && channels != 3) return tfopt_invalid(call, "channels must be 0 or 3 for GIF");
     if (expand && !first_only && !keep)

@@ -54,7 +54,8 @@ int32_t tfopt_host_sparse_add_gradient(TfoptHostCall *call) {
     const int32_t rank = (int32_t)sum->dims[1];
     for (int32_t side = 0; side < 2; side++) {
         const TfoptTensor *t = &call->inputs[1 + side];
-        if (t->rank != 2 || t->dims[1] != rank) return tfopt_invalid(call, "the indices differ in rank");
+        if (t->rank != 2 || t->dims[1] != rank || t->dtype != TFOPT_S64 || sum->dtype != TFOPT_S64)
+            return tfopt_invalid(call, "the indices differ in rank");
         const TfoptTensor like = {.dtype = given->dtype, .rank = 1, .dims = {t->dims[0]}};
         if (!tfopt_gradient_zeros(call, side, &like)) return tfopt_no_memory(call);
         for (int64_t i = 0, j = 0; i < t->dims[0] && j < sum->dims[0];) {

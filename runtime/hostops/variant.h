@@ -9,7 +9,8 @@ typedef enum {
     TFOPT_OBJECT_LIST,     /* a list inside of a list: its tensors */
     TFOPT_OBJECT_OPTIONAL, /* components */
     TFOPT_OBJECT_NOTHING,  /* an optional without value */
-    TFOPT_OBJECT_MAP       /* key, value, key, value … */
+    TFOPT_OBJECT_MAP,      /* key, value, key, value … */
+    TFOPT_OBJECT_CSR       /* a sparse matrix (variant_csr.c) */
 } TfoptObjectKind;
 
 typedef struct {

@@ -222,6 +222,30 @@ for kind in ("Tanh", "Sigmoid", "Sqrt", "Rsqrt", "Reciprocal"):
     numbers = (normal(5) + 1j * normal(5)).astype(np.complex64)
     case(kind + "Grad.complex", lambda y, g: getattr(raw, kind + "Grad")(y=y, dy=g), numbers, numbers[::-1].copy())
 
+# ---- an animation whose bytes are fed; sparse matrices
+case("DecodeImage.fed_gif", lambda s: raw.DecodeImage(contents=s), content(gif(3)))
+case("DecodeImage.fed_png", lambda s: raw.DecodeImage(contents=s), content(raw.EncodePng(image=picture).numpy()))
+for rank, at, size in ((2, np.int64([[0, 1], [1, 0], [1, 3], [2, 2]]), [3, 4]), (3, np.int64([[0, 1, 1], [0, 2, 0], [1, 0, 3], [1, 2, 2]]), [2, 3, 4])):
+    for dtype in (f32, np.complex128):
+        numbers = normal(4, dtype=dtype) + (1j * normal(4) if dtype is np.complex128 else 0)
+        numbers = numbers.astype(dtype)
+        mark = f"{rank}_{dtype.__name__}"
+        made = lambda v: raw.SparseTensorToCSRSparseMatrix(indices=at, values=v, dense_shape=size)
+        case("CSRSparseMatrixToDense." + mark, lambda v: raw.CSRSparseMatrixToDense(sparse_input=made(v), type=v.dtype), numbers)
+        case("CSRSparseMatrixToSparseTensor." + mark, lambda v: list(raw.CSRSparseMatrixToSparseTensor(sparse_matrix=raw.SparseMatrixTranspose(
+             input=made(v), conjugate=True, type=v.dtype), type=v.dtype)), numbers)
+        case("SparseMatrixNNZ." + mark, lambda v: raw.SparseMatrixNNZ(sparse_matrix=made(v)), numbers)
+        case("CSRSparseMatrixComponents." + mark, lambda v, k: list(raw.CSRSparseMatrixComponents(csr_sparse_matrix=made(v), index=k, type=v.dtype)), numbers,
+             np.int32(rank - 2))
+        dense = normal(*size).astype(dtype)
+        case("DenseToCSRSparseMatrix." + mark, lambda x: raw.CSRSparseMatrixToDense(sparse_input=raw.DenseToCSRSparseMatrix(dense_input=x, indices=at),
+             type=x.dtype), dense)
+        for name, attrs, turned in (("plain", {}, False), ("turned", {"transpose_a": True, "transpose_output": True}, True),
+                                    ("adjoint", {"adjoint_a": True, "adjoint_b": True}, True)):
+            other = normal(*size[:-2], size[-2] if turned else size[-1], 2).astype(dtype)
+            other = np.swapaxes(other, -1, -2).copy() if "adjoint_b" in attrs else other
+            case(f"SparseMatrixMatMul.{name}_{mark}", lambda v, b: raw.SparseMatrixMatMul(a=made(v), b=b, **attrs), numbers, other)
+
 # ---- the op that ends TensorFlow Lite's detectors: answers of its interpreter
 DETECTION = "TFLite_Detection_PostProcess"
 kinds = {"max_detections": "int", "max_classes_per_detection": "int", "detections_per_class": "int", "num_classes": "int", "use_regular_nms": "bool"}
