@@ -106,6 +106,8 @@ static bool find_groups(Import *c, Dim channels, Dim filter_channels, int64_t *g
 static ValueId convolve(Import *c, Window *w, ValueId x, ValueId filter, int64_t groups) {
     int64_t kernel[3];
     ValueId none = {0};
+    Dim channels = dim_of(c, filter, w->spatial);
+    if (dim_is_const(channels)) x = make_sized(c, x, w->spatial + 1, channels.value * groups);
     Shape s = shape_copy(c, x);
     if (failed(x) || !filter_sizes(c, filter, w->spatial, kernel) || !window_pads(c, w, &s.dims[1], kernel))
         return none;
