@@ -60,6 +60,9 @@ applies) # options that say nothing about the kind of model are mistakes, not ig
     refuses 2 "both go to standard output" compile "$model" --emit=asm --json
     refuses 2 "only texts" compile "$model" -o - --emit=so
     [ ! -e "$work/x.o" ] || fail "something is written"
+    accepts compile "$model" --batch 4 -o "$work/four.so"
+    refuses 2 "inputs of fixed sizes" run "$work/four.so" --batch 8
+    refuses 2 "no unknown size of that name" run "$work/d.so" --dim nosuch=8
     # what does apply
     accepts run "$work/d.so" --batch 3 --seed 2 --threads 2 --repeat 2
     grep -q 'float32\[3,10\]' "$work/out" || fail "--batch of a compiled model: $(cat "$work/out")"

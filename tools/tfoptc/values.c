@@ -164,12 +164,32 @@ static bool read_words(const InputPort *ports, uint32_t n, const char **files, I
     return ok;
 }
 
+/* Sizes that are asked of a compiled model: it must have unknown ones to take them. (Of a graph the importer has seen
+   to that.) */
+static bool sizes_can_be_asked(const InputPort *ports, uint32_t n, const Options *o, Diag *d) {
+    bool ok = true, takes_batch = false;
+    for (uint32_t i = 0; i < n; i++) takes_batch = takes_batch || (ports[i].rank > 0 && ports[i].dims[0] < 0);
+    if (o->batch && !takes_batch) ok = diag_usage(d, "--batch: the compiled model has inputs of fixed sizes");
+    for (uint32_t k = 0; k < o->dims.len; k++) {
+        const size_t length = strcspn(o->dims.data[k], "=");
+        bool known = false;
+        for (uint32_t i = 0; i < n; i++)
+            for (int r = 0; r < ports[i].rank; r++)
+                known = known || (ports[i].sizes[r] && strlen(ports[i].sizes[r]) == length &&
+                                  memcmp(ports[i].sizes[r], o->dims.data[k], length) == 0);
+        if (!known)
+            ok = diag_usage(d, "--dim %s: the compiled model has no unknown size of that name", o->dims.data[k]);
+    }
+    return ok;
+}
+
 bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const int64_t *limits, const Options *o, Arena *arena,
                  Diag *d) {
     uint64_t state = (uint64_t)o->seed * 0x2545f4914f6cdd1du;
     const char **files = NEW_ARRAY(arena, const char *, n + 1);
     InputOption *asked = NEW_ARRAY(arena, InputOption, n + 1);
     bool ok = read_words(ports, n, files, asked, o, arena, d);
+    if (common_is_compiled(o->model)) ok = sizes_can_be_asked(ports, n, o, d) && ok;
     for (uint32_t i = 0; i < n; i++)
         if (files[i] && !read_value(&out[i], &ports[i], files[i], o, arena, d)) ok = false;
     for (uint32_t i = 0; ok && i < n; i++) {
