@@ -145,6 +145,7 @@ static void report(const Options *o, uint64_t seed, const Answer *a) {
     }
     if (status != 0) {
         printf("dies while the graph is made\n");
+        arena_free(arena);
         return;
     }
     case_of_seed(&c, o, seed, &made, arena);
@@ -219,6 +220,7 @@ int main(int argc, char **argv) {
                         "[keep=DIR] [ops=tf|ir] [coverage] [dump=DIR] [here] [-v]\n");
         return 2;
     }
+    tf_check_families();
     Answer *answers =
         mmap(NULL, sizeof(Answer) * MOST_BATCH, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (answers == MAP_FAILED) return 1;

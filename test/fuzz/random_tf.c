@@ -216,14 +216,23 @@ static const char *classes_of(const TfFamily *family, const char *op) {
     return family->classes;
 }
 
+static uint32_t members_of(const TfFamily *family) {
+    uint32_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        n += rows[i].host == family->host && strcmp(rows[i].family, family->family) == 0;
+    return n;
+}
+
+/* Rows move between families: that is to be seen at once. */
+void tf_check_families(void) {
+    for (size_t i = 0; i < ARRAY_LEN(families); i++)
+        if (!members_of(&families[i])) BUG("family '%s' of random_tf.def has no op", families[i].family);
+}
+
 static bool make_one(TfMaker *m) {
     /* A family first, so that one of many op types does not crowd out the others. */
     const TfFamily *family = &families[random_below(m->r, ARRAY_LEN(families))];
-    uint32_t members = 0;
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        members += rows[i].host == family->host && strcmp(rows[i].family, family->family) == 0;
-    if (!members) BUG("family '%s' has no op", family->family);
-    int64_t chosen = random_below(m->r, members);
+    int64_t chosen = random_below(m->r, members_of(family));
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         if (rows[i].host != family->host || strcmp(rows[i].family, family->family) != 0 || chosen-- > 0) continue;
         TfRow row = rows[i];

@@ -50,6 +50,8 @@ typedef bool TfMakeFn(TfMaker *m, const TfRow *row);
 #include "random_tf.def"
 #undef TFFAMILY
 
+/* Every line of random_tf.def stands for op types that there are. */
+void tf_check_families(void);
 /* Such a graph; its inputs come with it. */
 bool random_tf_graph(RandomGraph *w, Arena *arena, const Random *r, Tensor *inputs[N_BINDINGS], TfMaker *made);
 /* It as a GraphDef in text form. Inputs of nodes in functions are written "node:flat output". */
