@@ -4,7 +4,7 @@
 #include "core/core.h"
 
 enum {
-    WAKE_NS = 100000, /* work from which on waking a thread (a system call, and its way to a processor) pays */
+    WAKE_NS = 40000, /* work from which on waking a thread (a system call, and its way to a processor) pays */
     MOST_CHUNKS = 8,
     FORKS_PER_CHUNK = 2
 };

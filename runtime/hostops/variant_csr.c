@@ -1,5 +1,5 @@
-/* Sparse matrices in TensorFlow's CSR form: objects of the indices, values and shape of a sorted sparse tensor of rank 2,
-   or 3 with a batch in front. */
+/* Sparse matrices in TensorFlow's CSR form: objects of the indices, values and shape of a sorted sparse tensor of rank
+   2, or 3 with a batch in front. */
 #include "hostops/complex.h"
 #include "hostops/sparse.h"
 #include "hostops/variant.h"
@@ -157,7 +157,8 @@ int32_t tfopt_host_csr_components(TfoptHostCall *call) {
     int64_t from = 0, n = 0;
     while (s.rank == 3 && from < s.n && s.indices[from * 3] < which) from++;
     while (from + n < s.n && (s.rank == 2 || s.indices[(from + n) * 3] == which)) n++;
-    int32_t *starts = rows < INT32_MAX ? tfopt_output_1d(call, 0, rows + 1) : NULL, *columns = tfopt_output_1d(call, 1, n);
+    int32_t *starts = rows < INT32_MAX ? tfopt_output_1d(call, 0, rows + 1) : NULL,
+            *columns = tfopt_output_1d(call, 1, n);
     if (!starts || !columns || !tfopt_output_1d(call, 2, n)) return tfopt_no_memory(call);
     memset(starts, 0, (size_t)(rows + 1) * sizeof *starts);
     for (int64_t i = 0; i < n; i++) {
