@@ -48,12 +48,21 @@ project classifier
 "$tfoptc" compile "$digits/graph.pb" -o "$work/digits.so" || fail "compile"
 "$work/classifier/classifier" "$work/digits.so" "$digits/labels.txt" "$digits"/images/*.png >"$work/classified" || fail "classifier"
 [ "$(wc -l <"$work/classified")" -ge "$(ls "$digits"/images/*.png | wc -l)" ] || fail "classifier: $(cat "$work/classified")"
+python=python3
+python3 -c "import numpy" 2>/dev/null || python=/usr/bin/python3 # where Debian's numpy is
+# A photograph by a network of 224x224 pixels, where the real models lie beside the repository.
+network=$source/../shared/models/frozen/nsfwjs-mobilenet_v2_mid
+if [ -f "$network/photo/input_0.npy" ] && $python -c "import numpy" 2>/dev/null; then
+    logged photo $python "$source/test/exec/npy_to_png.py" "$network/photo/input_0.npy" "$work/photo.png"
+    "$tfoptc" compile "$network/graph.pb" -o "$work/network.so" || fail "compile $network"
+    printf 'class %s\n' 0 1 2 3 4 >"$work/labels"
+    "$work/classifier/classifier" "$work/network.so" "$work/labels" --scale 0.00392156863 "$work/photo.png" >"$work/classified" || fail "photo"
+    grep -q '  class 2  *99\.9 %' "$work/classified" || fail "photo: $(cat "$work/classified")" # TensorFlow: 0.99925
+fi
 logged custom-op sh "$source/samples/custom-op/build.sh" "$tfopt" "$work/by hand"
 [ "$(grep -c '^2 3 4 5 6 7  3x7 1x1 2x5$' "$work/log")" -eq 4 ] || fail "custom-op: $(cat "$work/log")"
 project custom-op
 [ "$("$work/custom-op/custom_op")" = "2 3 4 5 6 7  3x7 1x1 2x5" ] || fail "the answer of custom-op by CMake"
-python=python3
-python3 -c "import numpy" 2>/dev/null || python=/usr/bin/python3 # where Debian's numpy is
 if $python -c "import numpy" 2>/dev/null; then
     PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$python_path logged python $python "$source/samples/python/classify.py" "$work/digits.so"
 fi
