@@ -560,10 +560,20 @@ static bool is_bounded(const ImportOptions *o, const char *dim) {
     return false;
 }
 
-/* Whether somewhere sizes must be equal, or one of them 1, that nothing says are. */
-static bool unequal_sizes_meet(const Graph *g) {
-    for (uint32_t i = 1; i < g->nodes.len; i++)
-        if (g->nodes.data[i].op == OP_REQUIRE) return true;
+/* Whether a node takes values whose first dims nothing says are equal. A product of two matrices may. */
+static bool unequal_batches_meet(const Graph *g) {
+    for (uint32_t i = 1; i < g->nodes.len; i++) {
+        const Node *n = &g->nodes.data[i];
+        Dim first = dim_const(0);
+        if (n->op == OP_REQUIRE) return true;
+        if (n->op == OP_MATMUL && value_at(g, n->inputs[0])->shape.rank == 2) continue;
+        for (uint32_t k = 0; k < n->n_inputs; k++) {
+            const Shape *s = &value_at(g, n->inputs[k])->shape;
+            if (s->rank < 1 || dim_is_const(s->dims[0])) continue;
+            if (!dim_is_const(first) && !dim_equal(first, s->dims[0])) return true;
+            first = s->dims[0];
+        }
+    }
     for (uint32_t i = 1; i < g->dims.exprs.len; i++)
         if (g->dims.exprs.data[i].kind == DIM_BROADCAST) return true;
     return false;
@@ -589,5 +599,5 @@ Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *option
     diag_init(&quiet, arena, d->file);
     share = false;
     Graph *apart = import_with(arena, tf, options, &share, &quiet);
-    return apart && !unequal_sizes_meet(apart) ? apart : together;
+    return apart && !unequal_batches_meet(apart) ? apart : together;
 }

@@ -176,20 +176,6 @@ static bool restore_by_name(Restore *r) {
     return ok;
 }
 
-static bool read_checkpoint(TfGraph *tf, const char *directory, Diag *d) {
-    const char *prefix = arena_printf(tf->arena, "%s/variables/variables", directory);
-    if (!file_exists(arena_printf(tf->arena, "%s.index", prefix))) return true;
-    Restore r = {.tf = tf, .d = d, .checkpoint = checkpoint_open(tf->arena, prefix, d)};
-    if (!r.checkpoint) return false;
-    map_init(&r.object_names, tf->arena);
-    bool ok = restore_body(&r, &tf->main, NULL, 0, 0);
-    ok = ok && read_object_graph(&r);
-    ok = ok && restore_by_name(&r);
-    for (uint32_t i = 0; i < r.checkpoint->values.len; i++) /* the weights are part of what was compiled */
-        tf->hash = hash_bytes(tf->hash, r.checkpoint->values.data[i].data, r.checkpoint->values.data[i].len);
-    return ok;
-}
-
 /* Variables that the model's initialisers set to a constant (asset paths above all), unless the checkpoint has them. */
 static void restore_by_init(TfGraph *tf) {
     static const char *const assigns[] = {"Assign", "AssignVariableOp", NULL};
@@ -218,8 +204,24 @@ static void restore_by_init(TfGraph *tf) {
     }
 }
 
-bool read_variables(TfGraph *tf, const char *directory, Diag *d) {
-    bool ok = read_checkpoint(tf, directory, d);
-    restore_by_init(tf);
+static bool read_checkpoint(TfGraph *tf, const char *directory, Diag *d) {
+    const char *prefix = arena_printf(tf->arena, "%s/variables/variables", directory);
+    if (!file_exists(arena_printf(tf->arena, "%s.index", prefix))) {
+        restore_by_init(tf);
+        return true;
+    }
+    Restore r = {.tf = tf, .d = d, .checkpoint = checkpoint_open(tf->arena, prefix, d)};
+    if (!r.checkpoint) return false;
+    map_init(&r.object_names, tf->arena);
+    bool ok = restore_body(&r, &tf->main, NULL, 0, 0);
+    ok = ok && read_object_graph(&r);
+    restore_by_init(tf); /* first: an asset path's node may have the name that a variable had when it was saved */
+    ok = ok && restore_by_name(&r);
+    for (uint32_t i = 0; i < r.checkpoint->values.len; i++) /* the weights are part of what was compiled */
+        tf->hash = hash_bytes(tf->hash, r.checkpoint->values.data[i].data, r.checkpoint->values.data[i].len);
     return ok;
+}
+
+bool read_variables(TfGraph *tf, const char *directory, Diag *d) {
+    return read_checkpoint(tf, directory, d);
 }
