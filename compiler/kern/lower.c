@@ -223,13 +223,21 @@ static bool is_single(const Lower *l, NodeId n) {
     return group == 0 || (group > 0 && l->members[group].len == 1);
 }
 
+/* Whether v's place has its size by the time that its operand `in` is computed: a size that is found out only after
+   that (a reshape by values) is none yet. */
+static bool is_sized_before(const Lower *l, ValueId v, ValueId in) {
+    DimTable *t = &l->g->dims;
+    const Dim elements = shape_elements(t, &lower_value(l, v)->shape);
+    return lower_known_at_bind(l, elements) || dim_equal(elements, shape_elements(t, &lower_value(l, in)->shape));
+}
+
 bool lower_place(Lower *l, ValueId v, uint32_t buffer) {
     if (!is_placeable(l, v)) return false;
     NodeId def = lower_value(l, v)->def;
     const Node *n = lower_node(l, def);
     if (n->op == OP_RESHAPE && is_single(l, def)) {
         const Value *in = lower_value(l, n->inputs[0]);
-        if (is_placeable(l, n->inputs[0])) {
+        if (is_placeable(l, n->inputs[0]) && is_sized_before(l, v, n->inputs[0])) {
             uint32_t view = lower_view_of(l, buffer, 0, in->dtype, &in->shape, in->name);
             if (!lower_place(l, n->inputs[0], view)) return false;
             l->buffer_of[v.i] = buffer;
