@@ -100,9 +100,10 @@ static bool is_splat_not_negative(const Graph *g, ValueId v) {
 bool is_never_negative(const Graph *g, ValueId v, int depth) {
     static const OpId positive[] = {OP_SIGMOID, OP_EXP, OP_SOFTPLUS, OP_ABS, OP_SQRT, OP_SOFTMAX};
     const Node *n;
+    if (is_splat_not_negative(g, v)) return true;
+    if (!dtype_is_float(value_at(g, v)->dtype)) return false; /* integers wrap */
     for (size_t i = 0; i < ARRAY_LEN(positive); i++)
         if (match(g, v, positive[i])) return true;
-    if (is_splat_not_negative(g, v)) return true;
     if (depth >= 4) return false;
     if ((n = match(g, v, OP_MAX)))
         return is_never_negative(g, n->inputs[0], depth + 1) || is_never_negative(g, n->inputs[1], depth + 1);
@@ -173,7 +174,10 @@ ValueId rule_double_negation(Rewriter *w, NodeId id) {
     const Node *n = node_at(w->g, id), *inner;
     if ((n->op == OP_NEG || n->op == OP_NOT) && (inner = match(w->g, n->inputs[0], n->op))) return inner->inputs[0];
     if (n->op == OP_ABS && match(w->g, n->inputs[0], OP_ABS)) return n->inputs[0];
-    if (n->op == OP_ABS && (inner = match(w->g, n->inputs[0], OP_NEG)))
+    /* Not of unsigned numbers: there -x is another one. */
+    if (n->op == OP_ABS &&
+        (dtype_is_float(value_at(w->g, n->inputs[0])->dtype) || dtype_is_signed(value_at(w->g, n->inputs[0])->dtype)) &&
+        (inner = match(w->g, n->inputs[0], OP_NEG)))
         return insert_unary(w, OP_ABS, inner->inputs[0], n->name);
     return (ValueId){0};
 }
