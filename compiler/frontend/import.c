@@ -544,6 +544,7 @@ static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *
     s->n_overrides = inputs.len;
     ok = run_init_nodes(im, s);
     for (uint32_t i = 0; i < outputs.len; i++) ok = add_output(im, s, &outputs.data[i]) && ok;
+    ok = ok && import_tables_are_filled(im);
     if (!ok && d->n_errors == errors) BUG("import failed without a message");
     if (ok && d->n_errors == errors) {
         add_output_dims(im);

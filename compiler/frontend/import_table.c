@@ -223,3 +223,31 @@ bool import_table_from_file(Import *c) {
     return import_table_types(c, &key, &value) && import_read_table_file(c, key, value, &keys, &values) &&
            import_fill_table(c, c->in[0], &keys, &values);
 }
+
+/* Tables that can only be initialised, not written to. */
+static bool is_fixed_table(const char *op) {
+    return op &&
+           (strcmp(op, "HashTable") == 0 || strcmp(op, "HashTableV2") == 0 || strcmp(op, "AnonymousHashTable") == 0);
+}
+
+bool import_tables_are_filled(Importer *im) {
+    const Graph *g = im->g;
+    bool ok = true;
+    for (uint32_t i = 1; i < g->nodes.len; i++) {
+        const Node *table = &g->nodes.data[i];
+        if (table->dead || table->op != OP_HOST || !is_fixed_table(table->tf_op) || table->n_outputs != 1) continue;
+        bool filled = false;
+        for (uint32_t k = 1; k < g->nodes.len && !filled; k++) {
+            const Node *n = &g->nodes.data[k];
+            filled = n->op == OP_HOST && n->host && n->n_inputs > 0 && n->inputs[0].i == table->outputs[0].i &&
+                     (strstr(n->host->name, "Import") || strstr(n->host->name, "Initialize"));
+        }
+        if (!filled)
+            ok = diag_error(
+                im->d, table->name, table->tf_op,
+                "nothing fills this table, whose initialiser is not part of the graph; give what it holds by "
+                "--table %s=FILE",
+                table->name);
+    }
+    return ok;
+}

@@ -322,6 +322,8 @@ bool import_custom(Import *c, const HostOp *host);
 #define TABLE_FILLED_ONCE "_filled_once"
 bool import_table_types(Import *c, DType *key, DType *value);
 bool import_fill_table(Import *c, ValueId table, const Tensor *keys, const Tensor *values);
+/* Once everything is imported: false, and each is named, where a table that must be initialised never is. */
+bool import_tables_are_filled(Importer *im);
 /* The contents that the attributes of InitializeTableFromTextFile say, from the asset that its input names. */
 bool import_read_table_file(Import *c, DType key, DType value, Tensor *out_keys, Tensor *out_values);
 /* ---- import_outputs.c */
