@@ -36,6 +36,10 @@ TfoptStatus tfopt_open(const char *path, TfoptModel **out) {
     char *why = core_open_error();
     *out = NULL;
     char *with_folder = NULL;
+    if (!path) {
+        snprintf(why, ERROR_TEXT, "there is no path");
+        return TFOPT_INVALID_ARGUMENT;
+    }
     if (!is_whole(path)) {
         snprintf(why, ERROR_TEXT, "%.200s is cut short", path);
         return TFOPT_CANNOT_LOAD;

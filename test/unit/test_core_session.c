@@ -284,6 +284,13 @@ static void test_host_sizes(void **state) {
     tfopt_close(m);
 }
 
+static void test_open_nothing(void **state) {
+    (void)state;
+    TfoptModel *m;
+    assert_int_equal(tfopt_open(NULL, &m), TFOPT_INVALID_ARGUMENT);
+    assert_null(m);
+}
+
 /* A failing kernel names its node; wrong magic, version and processor are told apart. */
 static void test_errors(void **state) {
     (void)state;
@@ -410,6 +417,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_symbolic_chain), cmocka_unit_test(test_loop_swaps),
         cmocka_unit_test(test_host_sizes),     cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_plan),           cmocka_unit_test(test_denormals_are_flushed)};
+        cmocka_unit_test(test_plan),           cmocka_unit_test(test_denormals_are_flushed),
+        cmocka_unit_test(test_open_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
