@@ -173,9 +173,15 @@ bool import_popcount(Import *c) {
     return give(c, make_cast(c, n, DTYPE_U8));
 }
 
-/* AddN, AccumulateNV2: from left to right, as TensorFlow's kernel. */
+/* AddN, AccumulateNV2: from left to right, as TensorFlow's kernel; nothing is broadcast. */
 bool import_add_n(Import *c) {
     if (c->n_in == 0) return bad(c, "has no inputs");
+    for (uint32_t i = 1; i < c->n_in; i++) {
+        const Shape first = value_at(c->g, c->in[0])->shape, other = value_at(c->g, c->in[i])->shape;
+        if (first.rank != other.rank) return bad(c, "its inputs have %d and %d dimensions", first.rank, other.rank);
+        for (int d = 0; d < first.rank; d++)
+            if (!make_require(c, "equal", first.dims[d], other.dims[d])) return false;
+    }
     if (needs_host(c)) return import_host_generic(c);
     ValueId sum = c->in[0];
     for (uint32_t i = 1; i < c->n_in; i++) sum = make_binary(c, OP_ADD, sum, c->in[i]);
