@@ -254,14 +254,15 @@ static uint32_t output_of(const char *tensor) {
     return colon ? (uint32_t)strtoul(colon + 1, NULL, 10) : 0;
 }
 
-/* An output whose rank only running tells: its elements get their dims. */
-static void give_dims(Exporter *e, const Region *root, uint32_t i) {
+/* Name of an output; the elements of one whose rank only running tells get their dims (outputs of the same elements may
+   have different ones). */
+static const char *output_name(Exporter *e, const Region *root, uint32_t i) {
     const uint32_t dims = e->g->outputs.data[i].dims;
-    if (!dims) return;
     const ValueId v = root->results.data[i];
+    if (!dims) return e->names[v.i];
     const char *inputs[] = {e->names[v.i], e->names[root->results.data[dims].i]};
-    e->names[v.i] =
-        export_typed(e, export_fresh(e, "dims"), "Reshape", value_at(e->g, v)->dtype, "Tshape", DTYPE_S64, 2, inputs);
+    const char *name = export_fresh(e, "dims");
+    return export_typed(e, name, "Reshape", value_at(e->g, v)->dtype, "Tshape", DTYPE_S64, 2, inputs);
 }
 
 /* Outputs keep their tensors' names: an Identity named like the node, or an IdentityN where the model names a later
@@ -270,7 +271,8 @@ static void export_outputs(Exporter *e, const Region *root) {
     Map done;
     map_init(&done, e->arena);
     for (uint32_t i = 0; i < root->params.len; i++) map_add(&done, e->names[root->params.data[i].i], 0);
-    for (uint32_t i = 0; i < e->g->outputs.len; i++) give_dims(e, root, i);
+    const char **names = NEW_ARRAY(e->arena, const char *, e->g->outputs.len + 1);
+    for (uint32_t i = 0; i < e->g->outputs.len; i++) names[i] = output_name(e, root, i);
     for (uint32_t i = 0; i < e->g->outputs.len; i++) {
         const char *tensor = e->g->outputs.data[i].tensor, *colon = strrchr(tensor, ':');
         const char *name = colon ? arena_strndup(e->arena, tensor, (size_t)(colon - tensor)) : tensor;
@@ -284,7 +286,7 @@ static void export_outputs(Exporter *e, const Region *root) {
             uint32_t at = output_of(other);
             if (strlen(name) != n || memcmp(name, other, n) != 0 || at > MAX_OUTPUT) continue;
             t = value_at(e->g, root->results.data[k])->dtype;
-            inputs[at] = e->names[root->results.data[k].i];
+            inputs[at] = names[k];
             types[at] = dtype_info(t)->tf;
             if ((int)at >= count) count = (int)at + 1;
         }

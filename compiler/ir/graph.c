@@ -184,7 +184,8 @@ static bool infer_node(Graph *g, NodeId id, Diag *d) {
     g->dims.too_complex = false;
     if (!done) return false;
     if (too_complex)
-        return infer_error(&c, "the symbolic sizes of its result are too complex; give the model fixed input shapes");
+        return infer_unsupported(&c,
+                                 "the symbolic sizes of its result are too complex; give the model fixed input shapes");
     for (uint32_t i = 0; i < n->n_outputs; i++) {
         const Value *v = infer_out(&c, i);
         int64_t low, high, bytes;
