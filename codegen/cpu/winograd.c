@@ -224,7 +224,7 @@ static void columns_body(Ctx *x, const Unit *u, const Columns *columns, void *da
 bool winograd_emit(Ctx *x, const Unit *u) {
     const Contraction *c = x->c;
     const ConvGeometry *g = &c->conv;
-    if (!c->b_packed || c->unit_n != 0 || c->a != c->acc || c->b != c->acc || g->channels % x->lanes != 0) return false;
+    if (!c->b_packed || c->a != c->acc || c->b != c->acc || g->channels % x->lanes != 0) return false;
     Winograd w = {.unit = u, .channels = g->channels};
     w.blocks_x = (g->out[1].value + OUT - 1) / OUT;
     w.blocks = c->unit_m > 0 && c->unit_m < c->m.value ? c->unit_m : c->m.value;

@@ -38,9 +38,13 @@ int64_t contraction_local_k(const Contraction *c);
 /* ---- winograd.c: whether a CONV that is filled in but for its schedule is better computed as WINOGRAD; then m and k
  * change as kern.h says. */
 bool winograd_pays(const Contraction *c, const Machine *m, int threads);
-int64_t winograd_blocks(const ConvGeometry *g);                                         /* of an image */
-int64_t winograd_unit(const Contraction *c, const Machine *m, int threads, int64_t nr); /* blocks of a unit */
-int64_t winograd_scratch(const Contraction *c);                                         /* elements for one unit */
+int64_t winograd_blocks(const ConvGeometry *g); /* of an image */
+typedef struct {
+    int64_t blocks, filters; /* of a unit */
+    double ns;               /* of an image on all threads */
+} WinogradUnit;
+WinogradUnit winograd_unit(const Contraction *c, const Machine *m, int threads);
+int64_t winograd_scratch(const Contraction *c); /* elements for one unit */
 void winograd_pack(const Contraction *c, const float *source, const MatrixLayout *layout, float *to);
 
 /* Elements of the packed form of a matrix; of depthwise weights (layout.k taps, layout.n channels). -1: too large. */

@@ -179,10 +179,11 @@ static void schedule_depthwise(const DimTable *dims, Contraction *c, const Machi
 }
 
 static void schedule_winograd(Contraction *c, const Machine *machine, int lanes, int threads) {
-    c->unit_m = winograd_unit(c, machine, threads, 3 * lanes);
-    c->unit_n = 0;
-    choose_tile(c, machine, lanes, c->unit_m, true, c->n.value, c->k.value);
+    WinogradUnit u = winograd_unit(c, machine, threads);
+    c->unit_m = u.blocks;
+    choose_tile(c, machine, lanes, c->unit_m, true, u.filters, c->k.value);
     c->packed = (PackedB){c->tile_n * lanes, 1};
+    c->unit_n = columns_per_unit(c->n.value, c->packed.nr, ceil_div(c->n.value, u.filters));
 }
 
 void contraction_schedule(const DimTable *dims, Kernel *k, const Machine *m, int threads) {

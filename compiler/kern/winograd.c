@@ -16,14 +16,36 @@ int64_t winograd_blocks(const ConvGeometry *g) {
     return ceil_div(g->out[0].value, OUT) * ceil_div(g->out[1].value, OUT);
 }
 
-/* Blocks that fit L2 with their transformed inputs and one panel of results; at least as many units as threads. */
-int64_t winograd_unit(const Contraction *c, const Machine *m, int threads, int64_t nr) {
-    int64_t blocks = winograd_blocks(&c->conv),
-            fit = (int64_t)m->l2_kib * 1024 / (PRODUCTS * 4 * (c->conv.channels + nr));
-    int64_t parts = ceil_div(blocks, fit < 1 ? 1 : fit);
-    int64_t images = dim_is_const(c->batch) && c->batch.value > 0 ? c->batch.value : 1;
-    if (parts * images < threads) parts = ceil_div(threads, images);
-    return ceil_div(blocks, parts);
+/* Time of an image, cut into units of `blocks` and `filters`: a unit transforms its blocks, streams the weights of its
+   filters and transforms back what it multiplied. Units that share blocks transform these each for itself. */
+static double unit_ns(const Contraction *c, const Machine *m, int lanes, int64_t blocks, int64_t filters) {
+    int64_t channels = c->conv.channels;
+    double ghz = m->gflops / (4 * (double)lanes), weights = (double)PRODUCTS * (double)channels * 4;
+    bool far = weights * (double)c->conv.filters / 1024 > m->l2_kib;
+    double multiply = PRODUCTS * cost_tile(m, lanes, blocks, true, filters, channels).cycles / ghz,
+           stream = far ? weights * (double)filters / m->l3_gbs : 0,
+           transforms = (double)blocks / (double)lanes * (double)(channels * 110 + filters * 90) / ghz;
+    return (multiply > stream ? multiply : stream) + transforms;
+}
+
+/* Blocks that fit L2 with their transformed inputs and one panel of results. */
+WinogradUnit winograd_unit(const Contraction *c, const Machine *m, int threads) {
+    const int lanes = m->vector_bits / 32;
+    int64_t blocks = winograd_blocks(&c->conv), filters = c->conv.filters, nr = 3 * lanes,
+            panels = ceil_div(filters, nr), images = dim_is_const(c->batch) && c->batch.value > 0 ? c->batch.value : 1,
+            workers = threads > 1 ? threads : 1,
+            fit = (int64_t)m->l2_kib * 1024 / (PRODUCTS * 4 * (c->conv.channels + nr)),
+            fewest = ceil_div(blocks, fit < 1 ? 1 : fit), most = fewest > workers ? fewest : workers;
+    WinogradUnit best = {0};
+    for (int64_t columns = 1; columns <= workers && columns <= panels; columns++)
+        for (int64_t rows = fewest; rows <= most && rows <= blocks; rows++) {
+            WinogradUnit u = {.blocks = ceil_div(blocks, rows),
+                              .filters = columns == 1 ? filters : ceil_div(panels, columns) * nr};
+            int64_t units = ceil_div(blocks, u.blocks) * ceil_div(filters, u.filters) * images;
+            u.ns = (double)ceil_div(units, workers) * unit_ns(c, m, lanes, u.blocks, u.filters) / (double)images;
+            if (best.blocks == 0 || u.ns < 0.999 * best.ns) best = u;
+        }
+    return best;
 }
 
 int64_t winograd_scratch(const Contraction *c) {
@@ -46,18 +68,9 @@ bool winograd_pays(const Contraction *c, const Machine *m, int threads) {
     /* The transforms hold 36 vectors, and stores past the edge need masks that cost nothing. */
     if (m->vector_bits < 512 || m->vector_registers < 32 || g->channels % lanes != 0 || g->channels > 1024)
         return false;
-    double blocks = (double)winograd_blocks(g), channels = (double)g->channels, filters = (double)g->filters;
-    double direct = 18 * channels * filters * (double)g->out[0].value * (double)g->out[1].value / (0.86 * m->gflops);
-    double multiply = 2 * PRODUCTS * blocks * channels * filters / (0.82 * m->gflops);
-    double weights = (double)PRODUCTS * channels * filters * 4,
-           units = ceil(blocks / (double)winograd_unit(c, m, threads, 3 * lanes));
-    double stream = weights / 1024 > m->l2_kib
-                        ? weights * (units > threads ? units / (threads > 1 ? threads : 1) : 1) / m->l3_gbs
-                        : 0;
-    if (stream > multiply) multiply = stream;
-    double ghz = m->gflops / (4 * (double)lanes), vectors = blocks / (double)lanes;
-    double transforms = vectors * (channels * 110 + filters * 90) / ghz;
-    return multiply + transforms < 0.85 * direct;
+    double direct = 18 * (double)g->channels * (double)g->filters * (double)g->out[0].value * (double)g->out[1].value /
+                    (0.86 * m->gflops * (threads > 1 ? threads : 1));
+    return winograd_unit(c, m, threads).ns < 0.85 * direct;
 }
 
 /* One line of the transform of three weights. */

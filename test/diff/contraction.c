@@ -130,6 +130,9 @@ static const Case cases[] = {
     {.name = "winograd_asymmetric",
      CONV(.rank = 2, .in = {3, 21}, .kernel = {3, 3}, .before = {1, 0}, .after = {0, 1}, .channels = 16, .filters = 20,
           .winograd = true, .epilogue = EPILOGUE_BIAS)},
+    {.name = "winograd_shared_filters",
+     CONV(.rank = 2, .in = {7, 8}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 32, .filters = 300,
+          .threads = 3, .winograd = true, .epilogue = EPILOGUE_BIAS)},
     /* depthwise */
     {.name = "depthwise",
      DEPTHWISE(.rank = 2, .in = {14, 17}, .kernel = {3, 3}, .before = {1, 1}, .after = {1, 1}, .channels = 40,

@@ -114,8 +114,28 @@ static void test_winograd_weights(void **state) {
     arena_free(a);
 }
 
+/* Small images leave few blocks to share out, and each share of them would stream all weights: filters are shared out
+   instead. Large images are cut into blocks, which need no input transformed twice. */
+static void test_winograd_units(void **state) {
+    (void)state;
+    Arena *a = arena_new();
+    const Machine *machine = machine_find("sapphirerapids", "x86-64-v4");
+    Contraction *c = new_kernel(a, CONTRACT_WINOGRAD, 1, 1, 1)->contraction;
+    c->batch = dim_const(1);
+    c->conv = (ConvGeometry){.rank = 2, .channels = 256, .filters = 256, .out = {dim_const(14), dim_const(14)}};
+    WinogradUnit one = winograd_unit(c, machine, 1), two = winograd_unit(c, machine, 2);
+    assert_true(one.blocks == 16 && one.filters == 256);
+    assert_true(two.blocks == 16 && two.filters < 256 && two.filters >= 128);
+    assert_true(two.ns < one.ns);
+    c->conv = (ConvGeometry){.rank = 2, .channels = 64, .filters = 64, .out = {dim_const(56), dim_const(56)}};
+    two = winograd_unit(c, machine, 2);
+    assert_true(two.blocks == 98 && two.filters == 64);
+    arena_free(a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_panels), cmocka_unit_test(test_depthwise_weights),
-                                       cmocka_unit_test(test_schedules), cmocka_unit_test(test_winograd_weights)};
+                                       cmocka_unit_test(test_schedules), cmocka_unit_test(test_winograd_weights),
+                                       cmocka_unit_test(test_winograd_units)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
