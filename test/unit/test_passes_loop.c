@@ -14,7 +14,7 @@ static const char text[] =
     "  %4 = add %1, %3 : f32[2]\n  %5 = exp %1 : f32[2]\n  return %4\n}\n";
 
 /* Runs the passes over the text; what they write to their stream is returned, and live nodes are counted. */
-static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors) {
+static char *run_on(const char *graph, PassOptions options, uint32_t *out_nodes, uint32_t *out_errors) {
     Arena *arena = arena_new();
     Diag d;
     diag_init(&d, arena, NULL);
@@ -22,7 +22,7 @@ static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors)
     size_t size = 0;
     options.dump = open_memstream(&written, &size);
     options.fold_limit = 1000;
-    Unit u = {.g = graph_parse(arena, text, &d),
+    Unit u = {.g = graph_parse(arena, graph, &d),
               .machine = machine_find("", "x86-64-v3"),
               .options = &options,
               .arena = arena,
@@ -36,6 +36,10 @@ static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors)
     arena_free(u.scratch);
     arena_free(arena);
     return written;
+}
+
+static char *run(PassOptions options, uint32_t *out_nodes, uint32_t *out_errors) {
+    return run_on(text, options, out_nodes, out_errors);
 }
 
 static void levels_lists_and_ends(void **state) {
@@ -69,6 +73,26 @@ static void dumps_and_times_go_to_the_stream(void **state) {
     free(written);
 }
 
+/* Of the branch that is known to be taken the pool makes sizes below 0: the branch stays one, whose size the run
+ * checks.
+ */
+static void a_branch_that_does_not_fit_stays(void **state) {
+    (void)state;
+    static const char branch[] = "graph \"t\" {\n  dim s0 2..9 computed\n  %1 = param : f32[1,9,3,1]\n"
+                                 "  %2 = const {1} : bool[]\n  %3 = if %2, %1 : f32[1,s0,3,1]\n  {\n"
+                                 "    %4 = param : f32[1,9,3,1]\n"
+                                 "    %5 = slice %4 {begin=[0,0,0,0], size=[1,2,3,1], strides=[1,1,1,1]} : "
+                                 "f32[1,2,3,1]\n    return %5\n  }\n  {\n    %6 = param : f32[1,9,3,1]\n"
+                                 "    return %6\n  }\n  %7 = pool %3 {kind=\"max\", window=[4,1], strides=[1,1], "
+                                 "before=[0,0], after=[0,0], dilations=[1,1]} : f32[1,s0-3,3,1]\n"
+                                 "  return %7\n}\n";
+    uint32_t nodes, errors;
+    char *written = run_on(branch, (PassOptions){.level = 3, .dump_after = "all"}, &nodes, &errors);
+    assert_int_equal(errors, 0);
+    assert_int_equal(nodes, 3);
+    free(written);
+}
+
 static void unknown_names_are_reported(void **state) {
     (void)state;
     uint32_t nodes, errors;
@@ -97,6 +121,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(levels_lists_and_ends),
         cmocka_unit_test(dumps_and_times_go_to_the_stream),
+        cmocka_unit_test(a_branch_that_does_not_fit_stays),
         cmocka_unit_test(unknown_names_are_reported),
         cmocka_unit_test(the_table_is_consistent),
     };
