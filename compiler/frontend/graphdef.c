@@ -221,7 +221,7 @@ bool read_body(GraphReader *r, size_t n, Pb__NodeDef *const *nodes, const Map *a
     }
     for (uint32_t i = 0; i < n; i++) ok &= read_attrs(r, nodes[i], &out->nodes[i]);
     for (uint32_t i = 0; i < n; i++) ok &= read_inputs(r, nodes[i], out, args, &out->nodes[i]);
-    return ok;
+    return ok && read_cycles(r, out);
 }
 
 bool read_graph(GraphReader *r, const Pb__GraphDef *m) {

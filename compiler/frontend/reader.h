@@ -24,6 +24,10 @@ bool read_shape(const Pb__TensorShapeProto *m, TfShape *out);
 /* Name of a node for messages: "function/node" inside a function. */
 const char *reader_where(const GraphReader *r, const char *node);
 
+/* ---- graphdef_cycle.c ---- */
+/* False after a message that names nodes which wait for each other. */
+bool read_cycles(const GraphReader *r, const TfBody *body);
+
 /* ---- graphdef_tensor.c ---- */
 /* Decodes a TensorProto; tensor_content stays in place. False after a message that names node and attribute. */
 bool read_tensor(GraphReader *r, const char *node, const char *op, const char *attr, const Pb__TensorProto *m,

@@ -333,6 +333,21 @@ static void test_a_node_that_waits_for_itself(void **state) {
     arena_free(w.arena);
 }
 
+static void test_nodes_that_wait_for_each_other(void **state) {
+    (void)state;
+    World w = begin();
+    placeholder(&w, "x", "DT_FLOAT", "3");
+    node(&w, "a", "Relu", "x ^c", FLOAT);
+    node(&w, "b", "Neg", "a", FLOAT);
+    node(&w, "c", "NoOp", "^b", "");
+    node(&w, "y", "Relu", "x", FLOAT); /* needs none of them: TensorFlow refuses the graph all the same */
+    assert_null(import(&w, "y"));
+    assert_true(says(&w, "is part of a cycle through"));
+    assert_true(says(&w, "'b'"));
+    assert_int_equal(diag_exit_code(&w.d), 1);
+    arena_free(w.arena);
+}
+
 /* ---- functions */
 
 static void function(World *w, const char *name, const char *args, const char *results, const char *nodes,
@@ -524,6 +539,7 @@ int main(void) {
         cmocka_unit_test(test_variables_do_not_change),
         cmocka_unit_test(test_inputs_that_contradict_their_node),
         cmocka_unit_test(test_a_node_that_waits_for_itself),
+        cmocka_unit_test(test_nodes_that_wait_for_each_other),
         cmocka_unit_test(test_rest_of_nothing),
         cmocka_unit_test(test_element_types_that_do_not_exist),
         cmocka_unit_test(test_recursion_is_refused),
