@@ -220,6 +220,7 @@ static const struct {
     {"All", 1, -1, false},
     {"Any", 1, -1, false},
     {"EuclideanNorm", 1, -1, false},
+    {"ReduceJoin", 1, -1, false},
     {"ReverseV2", 1, -1, false},
     {"Tile", 1, 0, false},
     {"Slice", 1, 0, false},

@@ -44,10 +44,11 @@ static const AxisOperand axis_operands[] = {
     {"ReverseV2", 1, 0, SET},
     {"Transpose", 1, 0, PERMUTATION},
     {"ConjugateTranspose", 1, 0, PERMUTATION},
+    {"ReduceJoin", 1, 0, PERMUTATION},
     {"Roll", 2, 0, AXES},
 };
 
-static bool is_known(const Import *c, ValueId v) {
+bool import_axes_are_known(const Import *c, ValueId v) {
     const Value *value = value_at(c->g, v);
     int64_t n = shape_count(&value->shape);
     if (value_const(c->g, v) || n == 0) return true;
@@ -101,8 +102,7 @@ static ValueId weigh(Import *c, ValueId digits, int64_t n, int64_t step) {
     return make_reduce(c, weighted, "sum", 1, &axis, false);
 }
 
-/* How often each axis is named, at most once: a vector of `base` elements. All that is named must be an axis. */
-static ValueId count_axes(Import *c, ValueId axes, int64_t base) {
+ValueId import_count_axes(Import *c, ValueId axes, int64_t base) {
     Dim n = dim_of(c, axes, 0);
     Dim counts[MAX_RANK];
     Dim total = dim_const(0);
@@ -122,6 +122,14 @@ static ValueId count_axes(Import *c, ValueId axes, int64_t base) {
     return make_require(c, "equal", total, n) ? count : (ValueId){0};
 }
 
+ValueId import_count_from_end(Import *c, ValueId axes, int64_t base) {
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId size = make_scalar_int(c, DTYPE_S64, base);
+    ValueId negative = make_binary(c, OP_LT, axes, zero);
+    ValueId wrapped = make_binary(c, OP_ADD, axes, size);
+    return make_select(c, negative, wrapped, axes);
+}
+
 /* Which branch is to run: the number of the operand's value, looked up in a table with -1 for what is not allowed. */
 static ValueId selector(Import *c, ValueId axes, const Numbering *m, const Tensor *table) {
     ValueId none = {0};
@@ -129,15 +137,11 @@ static ValueId selector(Import *c, ValueId axes, const Numbering *m, const Tenso
     ValueId digits = make_cast(c, axes, DTYPE_S64);
     digits = make_reshape(c, digits, &flat);
     if (m->meaning != FLAGS) {
-        ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
-        ValueId size = make_scalar_int(c, DTYPE_S64, m->base);
-        ValueId negative = make_binary(c, OP_LT, digits, zero);
-        ValueId wrapped = make_binary(c, OP_ADD, digits, size);
-        digits = make_select(c, negative, wrapped, digits);
+        digits = import_count_from_end(c, digits, m->base);
         if (failed(digits)) return none;
     }
     if (m->meaning == SET) {
-        digits = count_axes(c, digits, m->base);
+        digits = import_count_axes(c, digits, m->base);
     } else if (m->meaning != FLAGS) {
         Dim checked[MAX_RANK];
         int n_checked = 0;
@@ -198,6 +202,9 @@ static bool number_values(const Import *c, const AxisOperand *row, uint32_t oper
     /* of how many axes is known where the result keeps its rank anyway */
     bool keeps_rank = strcmp(row->op, "ReverseV2") == 0 || attr_i(c, "keep_dims", 0);
     if (out->n < 1 && (row->meaning != SET || !keeps_rank)) return false;
+    int64_t arrangements = 1;
+    for (int64_t i = 0; out->meaning == PERMUTATION && i < out->n; i++) arrangements *= out->base - i;
+    if (arrangements > MAX_CASES) return false;
     int64_t digits = by_bits(out) ? out->base : out->n;
     int64_t step = by_bits(out) ? 2 : out->base;
     for (int64_t i = 0; i < digits && out->codes <= MAX_CODES; i++) out->codes *= step;
@@ -212,7 +219,7 @@ bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done) {
     if (!row || c->n_in < 2 || row->of >= (int)c->n_in) return true;
     uint32_t operand = row->operand < 0 ? c->n_in - 1 : (uint32_t)row->operand;
     Numbering m;
-    if (operand >= c->n_in || is_known(c, c->in[operand]) || !number_values(c, row, operand, &m))
+    if (operand >= c->n_in || import_axes_are_known(c, c->in[operand]) || !number_values(c, row, operand, &m))
         return true; /* the import function says what is wrong */
     int64_t *table = NEW_ARRAY(c->im->arena, int64_t, m.codes);
     RegionId regions[MAX_CASES];

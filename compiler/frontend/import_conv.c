@@ -207,10 +207,18 @@ bool import_conv_transpose(Import *c) {
     } else if (!load_content(c, c->in[0], 0, sizes, &n, 5, "input_sizes")) {
         return false;
     }
-    if (!filter_sizes(c, filter, spatial, kernel)) return false;
     if (n != spatial && n != spatial + 2) return bad(c, "input_sizes has %d entries, needs %d", n, spatial + 2);
     const Dim *image = n == spatial ? sizes : sizes + (w.channels_first ? 2 : 1);
     Dim channels = sizes[w.channels_first ? 1 : spatial + 1];
+    Shape f = shape_copy(c, filter);
+    if (f.rank == spatial + 2 && !shape_is_const(&f)) {
+        if (n != spatial && (!make_require(c, "equal", sizes[0], dim_of(c, dy, 0)) ||
+                             !make_require(c, "equal", channels, f.dims[spatial])))
+            return false;
+        ValueId y = run_time_transposed_convolution(c, &w, dy, filter, image, depthwise);
+        return give(c, conv_end(c, &w, y));
+    }
+    if (!filter_sizes(c, filter, spatial, kernel)) return false;
     int64_t groups = 1;
     if (depthwise) {
         groups = dim_of(c, filter, 2).value;

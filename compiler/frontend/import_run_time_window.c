@@ -91,6 +91,32 @@ ValueId run_time_max_pool(Import *c, Window *w, ValueId x, const RunTimeWindow *
     return make_reduce(c, windows, "max", w->spatial, axes, false);
 }
 
+/* [pixels, taps, channels] of windows by a filter [taps, group, filters] for each of as many groups as there are:
+   [pixels, filters]. parts: pixels, taps, channels, channels of a group. */
+static ValueId product_by_groups(Import *c, ValueId windows, ValueId filter, const Shape *parts, Dim filters) {
+    static const int64_t group_first[] = {2, 0, 1, 3};
+    static const int64_t group_between[] = {1, 0, 2};
+    const Dim *p = parts->dims;
+    DimTable *t = &c->g->dims;
+    if (!make_require(c, "at_most", dim_const(1), p[3])) return (ValueId){0};
+    Dim groups = dim_floordiv(t, p[2], p[3]);
+    Dim some = dim_max(t, groups, dim_const(1));
+    Dim share = dim_floordiv(t, filters, some);
+    if (!make_require(c, "equal", d_mul(c, groups, p[3]), p[2]) ||
+        !make_require(c, "equal", d_mul(c, share, groups), filters))
+        return (ValueId){0};
+    Dim depth = d_mul(c, p[1], p[3]);
+    Shape split = {.rank = 4, .dims = {p[0], p[1], groups, p[3]}};
+    Shape rows = {.rank = 3, .dims = {groups, p[0], depth}};
+    Shape columns = {.rank = 3, .dims = {depth, groups, share}};
+    Shape out = {.rank = 2, .dims = {p[0], filters}};
+    windows = make_transpose(c, make_reshape(c, windows, &split), group_first);
+    windows = make_reshape(c, windows, &rows);
+    filter = make_transpose(c, make_reshape(c, filter, &columns), group_between);
+    ValueId product = make_transpose(c, make_matmul(c, windows, filter, false, false), group_between);
+    return make_reshape(c, product, &out);
+}
+
 ValueId run_time_convolution(Import *c, Window *w, ValueId x, ValueId filter, bool depthwise) {
     Shape f = shape_copy(c, filter);
     int n = w->spatial;
@@ -108,7 +134,7 @@ ValueId run_time_convolution(Import *c, Window *w, ValueId x, ValueId filter, bo
         taps = d_mul(c, taps, f.dims[i]);
         if (!make_require(c, "at_most", dim_const(1), f.dims[i])) return none;
     }
-    if (!make_require(c, "equal", channels, f.dims[n])) return none;
+    if (depthwise && !make_require(c, "equal", channels, f.dims[n])) return none;
     ValueId windows = gather_windows(c, w, x, &r, make_like(c, x, 0));
     windows = taps_last(c, w, windows);
     if (failed(windows)) return none;
@@ -129,12 +155,101 @@ ValueId run_time_convolution(Import *c, Window *w, ValueId x, ValueId filter, bo
         out.dims[n + 1] = d_mul(c, channels, f.dims[n + 1]);
         return make_reshape(c, make_reduce(c, product, "sum", 1, &axis, false), &out);
     }
+    out.dims[n + 1] = f.dims[n + 1];
+    if (!dim_equal(channels, f.dims[n])) {
+        Shape parts = {.rank = 4, .dims = {pixels, taps, channels, f.dims[n]}};
+        return make_reshape(c, product_by_groups(c, windows, filter, &parts, f.dims[n + 1]), &out);
+    }
     Shape rows = {.rank = 2, .dims = {pixels, d_mul(c, taps, channels)}};
     Shape columns = {.rank = 2, .dims = {d_mul(c, taps, channels), f.dims[n + 1]}};
     windows = make_reshape(c, windows, &rows);
     filter = make_reshape(c, filter, &columns);
-    out.dims[n + 1] = f.dims[n + 1];
     return make_reshape(c, make_matmul(c, windows, filter, false, false), &out);
+}
+
+/* [N, S…, F] → [N, O1, K1, O2, K2 …, F]: what stands at a distance of each tap from each pixel of the larger image; 0
+   where nothing does. */
+static ValueId gather_sources(Import *c, const Window *w, ValueId dy, const Shape *filter, const Dim *image) {
+    Dim before[MAX_RANK] = {{0, 0}};
+    Dim after[MAX_RANK] = {{0, 0}};
+    for (int i = 0; i < w->spatial; i++) before[i + 1] = dim_const(1); /* place 0: nothing */
+    Shape s = shape_copy(c, dy);
+    dy = make_pad(c, dy, make_like(c, dy, 0), before, after, "constant");
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    ValueId one = make_scalar_int(c, DTYPE_S64, 1);
+    for (int i = 0; i < w->spatial; i++) {
+        Shape plane = {.rank = 2, .dims = {image[i], filter->dims[i]}};
+        ValueId pixel = make_iota(c, &plane, 0, DTYPE_S64);
+        ValueId tap = make_iota(c, &plane, 1, DTYPE_S64);
+        ValueId first = make_dims(c, DTYPE_S64, 0, 1, &w->before[i]);
+        ValueId size = make_dims(c, DTYPE_S64, 0, 1, &s.dims[i + 1]);
+        ValueId dilation = make_scalar_int(c, DTYPE_S64, w->dilations[i]);
+        ValueId stride = make_scalar_int(c, DTYPE_S64, w->strides[i]);
+        tap = make_binary(c, OP_MUL, tap, dilation);
+        ValueId from = make_binary(c, OP_ADD, pixel, first);
+        from = make_binary(c, OP_SUB, from, tap);
+        ValueId place = make_binary(c, OP_FLOORDIV, from, stride);
+        ValueId between = make_binary(c, OP_FLOORMOD, from, stride);
+        ValueId hits = make_binary(c, OP_EQ, between, zero);
+        ValueId begins = make_binary(c, OP_GE, place, zero);
+        ValueId ends = make_binary(c, OP_LT, place, size);
+        hits = make_binary(c, OP_AND, hits, begins);
+        hits = make_binary(c, OP_AND, hits, ends);
+        place = make_binary(c, OP_ADD, place, one);
+        place = make_select(c, hits, place, zero);
+        dy = make_gather(c, dy, place, 1 + 2 * i, 0, false);
+        if (failed(dy)) return dy;
+    }
+    return dy;
+}
+
+ValueId run_time_transposed_convolution(Import *c, Window *w, ValueId dy, ValueId filter, const Dim *image,
+                                        bool depthwise) {
+    Shape f = shape_copy(c, filter);
+    Shape s = shape_copy(c, dy);
+    int n = w->spatial;
+    ValueId none = {0};
+    RunTimeWindow r;
+    Dim count[3];
+    Dim taps = dim_const(1);
+    Dim filters = depthwise ? d_mul(c, f.dims[n], f.dims[n + 1]) : f.dims[n + 1];
+    for (int i = 0; i < n; i++) {
+        r.kernel[i] = f.dims[i];
+        r.stride[i] = dim_const(w->strides[i]);
+        taps = d_mul(c, taps, f.dims[i]);
+        if (!make_require(c, "at_most", dim_const(1), f.dims[i])) return none;
+    }
+    if (!make_require(c, "equal", s.dims[n + 1], filters) || !place_windows(c, w, image, &r, count)) return none;
+    for (int i = 0; i < n; i++)
+        if (!make_require(c, "equal", count[i], s.dims[i + 1])) return none;
+    ValueId sources = taps_last(c, w, gather_sources(c, w, dy, &f, image));
+    if (failed(sources)) return none;
+    Shape out = {.rank = n + 2, .dims = {s.dims[0]}};
+    Dim pixels = s.dims[0];
+    for (int i = 0; i < n; i++) {
+        out.dims[i + 1] = image[i];
+        pixels = d_mul(c, pixels, image[i]);
+    }
+    out.dims[n + 1] = f.dims[n];
+    if (depthwise) { /* [pixels, taps, C, M] * [taps, C, M], summed over taps and M */
+        Shape parts = {.rank = 4, .dims = {pixels, taps, f.dims[n], f.dims[n + 1]}};
+        Shape weights = {.rank = 3, .dims = {taps, f.dims[n], f.dims[n + 1]}};
+        int64_t axes[] = {1, 3};
+        sources = make_reshape(c, sources, &parts);
+        filter = make_reshape(c, filter, &weights);
+        ValueId product = make_binary(c, OP_MUL, sources, filter);
+        return make_reshape(c, make_reduce(c, product, "sum", 2, axes, false), &out);
+    }
+    int64_t perm[MAX_RANK]; /* [K…, C, F] → [K…, F, C] */
+    for (int i = 0; i < n; i++) perm[i] = i;
+    perm[n] = n + 1;
+    perm[n + 1] = n;
+    filter = make_transpose(c, filter, perm);
+    Shape rows = {.rank = 2, .dims = {pixels, d_mul(c, taps, f.dims[n + 1])}};
+    Shape columns = {.rank = 2, .dims = {d_mul(c, taps, f.dims[n + 1]), f.dims[n]}};
+    sources = make_reshape(c, sources, &rows);
+    filter = make_reshape(c, filter, &columns);
+    return make_reshape(c, make_matmul(c, sources, filter, false, false), &out);
 }
 
 /* ---- blocks over dims 1.. of x */

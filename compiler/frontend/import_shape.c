@@ -55,9 +55,26 @@ static Dim product_of_some(Import *c, const Shape *s, int skip) {
     return product;
 }
 
+/* Whether some size in d is known only while running. */
+static bool is_computed(const Import *c, Dim d) {
+    const DimTable *t = &c->g->dims;
+    for (uint32_t i = 0; i < t->symbols.len; i++)
+        if (t->symbols.data[i].definer && dim_uses(t, d, i)) return true;
+    return false;
+}
+
+/* Whether sizes of which one may be 0 with the others are to be followed exactly. Where they are those of the model's
+   inputs, and the rest goes on to be a size of images or series, that is not worth its price: the same size would no
+   longer be the same expression everywhere. */
+static bool follows_zeros(const Import *c, const Shape *from, const Shape *to, Dim known, Dim rest) {
+    bool is_one = false;
+    for (int i = 0; i < from->rank; i++) is_one = is_one || dim_equal(from->dims[i], rest);
+    return is_computed(c, known) || is_computed(c, rest) || (to->rank <= 2 && !is_one);
+}
+
 /* What is left for dim `skip` of `to`: elements by the other sizes; where one of these is 0, sizes of 0 do not count on
-   either side, as in TensorFlow's Reshape. */
-static Dim rest_of(Import *c, const Shape *from, const Shape *to, int skip) {
+   either side, as in TensorFlow's Reshape. False after a message. */
+static bool rest_of(Import *c, const Shape *from, const Shape *to, int skip, Dim *out) {
     DimTable *t = &c->g->dims;
     int64_t min;
     int64_t max;
@@ -66,15 +83,27 @@ static Dim rest_of(Import *c, const Shape *from, const Shape *to, int skip) {
     for (int i = 0; i < to->rank; i++)
         if (i != skip) known = dim_mul(t, known, to->dims[i]);
     dim_range(t, known, &min, &max);
-    if (min > 0) return dim_floordiv(t, total, known);
+    if (min > 0) {
+        *out = dim_floordiv(t, total, known);
+        return true;
+    }
     Dim of_some = dim_floordiv(t, product_of_some(c, from, -1), product_of_some(c, to, skip));
-    if (max <= 0) return of_some;
+    *out = of_some;
+    if (max <= 0) return true;
     Dim rest = dim_floordiv(t, total, known);
-    if (dim_equal(dim_mul(t, rest, known), total)) return rest; /* the same but where both sides have more zeros */
-    Dim positive = dim_max(t, known, dim_const(1));
+    if (dim_equal(of_some, rest)) return true;
     Dim is_some = dim_max(t, dim_sub(t, dim_const(1), known), dim_const(0)); /* 1 where known is 0, else 0 */
+    if (dim_equal(dim_mul(t, rest, known), total)) { /* of_some is more only where sizes left for the rest are 0, too */
+        *out = rest;
+        if (!follows_zeros(c, from, to, known, rest))
+            return make_require(c, "at_most", dim_const(1), dim_add(t, known, rest));
+        *out = dim_max(t, rest, dim_mul(t, is_some, of_some));
+        return true;
+    }
+    Dim positive = dim_max(t, known, dim_const(1));
     Dim usual = dim_mul(t, dim_sub(t, dim_const(1), is_some), dim_floordiv(t, total, positive));
-    return dim_add(t, usual, dim_mul(t, is_some, of_some));
+    *out = dim_add(t, usual, dim_mul(t, is_some, of_some));
+    return true;
 }
 
 ValueId make_resolved_shape(Import *c, ValueId shape, ValueId dims) {
@@ -123,8 +152,7 @@ bool import_reshape(Import *c) {
     }
     if (n_rest > 1) return bad(c, "the new shape has more than one -1");
     if (n_rest == 1) {
-        to.dims[at] = rest_of(c, &from, &to, at);
-        return give(c, make_reshape(c, c->in[0], &to));
+        return rest_of(c, &from, &to, at, &to.dims[at]) && give(c, make_reshape(c, c->in[0], &to));
     }
     Dim rests = dim_const(0); /* -1 for each that is the rest */
     int may_be = 0;
@@ -138,7 +166,9 @@ bool import_reshape(Import *c) {
                give(c, make_reshape(c, c->in[0], &to));
     for (int i = 0; i < to.rank; i++) {
         if (dim_is_const(to.dims[i]) || !may_be_rest(c, to.dims[i])) continue;
-        to.dims[i] = resolve_rest(c, to.dims[i], rest_of(c, &from, &to, i));
+        Dim rest;
+        if (!rest_of(c, &from, &to, i, &rest)) return false;
+        to.dims[i] = resolve_rest(c, to.dims[i], rest);
     }
     return give(c, make_reshape(c, c->in[0], &to));
 }

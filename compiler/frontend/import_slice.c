@@ -1,5 +1,5 @@
 /* import_slice: taking tensors apart and putting them together: StridedSlice with all its masks, Slice, Split, Pack,
-   Unpack, Concat, Pad, transposes, reversals, Roll. */
+   Unpack, Concat, Pad, reversals, Roll. */
 #include "frontend/importer.h"
 
 #include <string.h>
@@ -199,6 +199,23 @@ static bool only_indices(const int64_t *masks, int n) {
     return true;
 }
 
+/* In a loop or branch, where indices go on being gathered: what is looked up there is what such bodies are made of. */
+static bool is_inside(const Import *c) {
+    return c->r.i != c->g->root.i;
+}
+
+/* Whether it is known that there is something: a gather of nothing looks at no index, TensorFlow refuses those outside.
+ */
+static bool has_elements(const Import *c, const Shape *s) {
+    int64_t min;
+    int64_t max;
+    for (int i = 0; i < s->rank; i++) {
+        dim_range(&c->g->dims, s->dims[i], &min, &max);
+        if (min < 1) return false;
+    }
+    return true;
+}
+
 /* The strides that are known; element by element, as they may be packed from known and unknown ones. */
 static bool read_strides(Import *c, int64_t *strides, int *n) {
     int64_t count = shape_count(&value_at(c->g, c->in[3])->shape);
@@ -227,7 +244,7 @@ bool import_strided_slice(Import *c) {
     int n_end = 0;
     read_masks(c, masks);
     if (!read_strides(c, strides, &n)) return false;
-    bool lazy = only_indices(masks, n) && !elements_known(c, c->in[1]);
+    bool lazy = only_indices(masks, n) && !elements_known(c, c->in[1]) && (is_inside(c) || has_elements(c, &s));
     if (!lazy && (!load_content(c, c->in[1], INT32_MIN, begin, &n_begin, 31, "begin") ||
                   !load_content(c, c->in[2], INT32_MIN, end, &n_end, 31, "end")))
         return false;
@@ -484,36 +501,6 @@ bool import_concat(Import *c) {
 }
 
 /* ---- order */
-
-static bool permutation(Import *c, int64_t *perm) {
-    int n = 0;
-    int rank = rank_of(c, c->in[0]);
-    bool seen[MAX_RANK] = {false};
-    if (!import_const_ints(c, 1, perm, &n, MAX_RANK)) return false;
-    if (n != rank) return bad(c, "the permutation has %d entries for a value of rank %d", n, rank);
-    for (int i = 0; i < n; i++) {
-        int axis = 0;
-        if (!normalise_axis(c, perm[i], rank, &axis)) return false;
-        if (seen[axis]) return bad(c, "the permutation names axis %d twice", axis);
-        seen[axis] = true;
-        perm[i] = axis;
-    }
-    return true;
-}
-
-bool import_transpose(Import *c) {
-    int64_t perm[MAX_RANK];
-    return permutation(c, perm) && give(c, make_transpose(c, c->in[0], perm));
-}
-
-bool import_conjugate_transpose(Import *c) {
-    int64_t perm[MAX_RANK];
-    if (!permutation(c, perm)) return false;
-    ValueId x = make_transpose(c, c->in[0], perm);
-    if (!failed(x) && dtype_info(dtype_of(c, x))->class_ == CLASS_COMPLEX) x = import_host(c, "Conj", 1, &x, 1);
-    c->n_out = 1;
-    return give(c, x);
-}
 
 static ValueId reverse(Import *c, ValueId x, int n, const int64_t *axes) {
     Attr attrs[] = {attr_ints(c->g->arena, "axes", (size_t)n, axes)};

@@ -26,8 +26,11 @@ typedef struct {
 
 /* Channels-last images; pads of w are set. */
 ValueId run_time_max_pool(Import *c, Window *w, ValueId x, const RunTimeWindow *r);
-/* One group, or depthwise: filter [K…, C, M]. */
+/* As many groups as the channels make, or depthwise: filter [K…, C, M]. */
 ValueId run_time_convolution(Import *c, Window *w, ValueId x, ValueId filter, bool depthwise);
+/* To an image of these sizes; one group, or depthwise. */
+ValueId run_time_transposed_convolution(Import *c, Window *w, ValueId dy, ValueId filter, const Dim *image,
+                                        bool depthwise);
 /* n blocks over dims 1.., with cells before and after each that are added or cropped. */
 ValueId run_time_space_to_batch(Import *c, ValueId x, int n, const Dim *block, const Dim *pads);
 ValueId run_time_batch_to_space(Import *c, ValueId x, int n, const Dim *block, const Dim *crops);

@@ -169,6 +169,12 @@ bool import_any_rank(Import *c, ImportFn *import, bool *out_done);
 /* ---- import_cases.c: an op whose axes are computed at run time, as a Case over them; *out_done: it was such an op and
  * is imported */
 bool import_run_time_axes(Import *c, ImportFn *import, bool *out_done);
+/* Whether an operand that holds axes is a constant. */
+bool import_axes_are_known(const Import *c, ValueId axes);
+/* Axes (s64) of a value of rank `base`, negative ones counted from the end. */
+ValueId import_count_from_end(Import *c, ValueId axes, int64_t base);
+/* How often each axis is named, at most once: a vector of `base` elements. All that is named must be an axis. */
+ValueId import_count_axes(Import *c, ValueId axes, int64_t base);
 
 /* ---- import_lengths.c: sizes of operands that the op itself settles become constants, which the run checks */
 bool import_settle_lengths(Import *c);

@@ -55,8 +55,10 @@ bool hostinfer_complex_reduce(Infer *c) {
     const Tensor *axes = value_const(c->g, c->n->inputs[1]);
     const bool keep = node_int(c->n, "keep_dims", 0) != 0;
     bool reduced[MAX_RANK] = {false};
-    if (!axes) return infer_unsupported(c, "its axes are computed at run time; only constants are compiled here");
-    for (int64_t i = 0, n = tensor_count(axes); i < n; i++) {
+    const bool none = shape_count(host_shape(c, 1)) == 0;
+    if (!axes && !none)
+        return infer_unsupported(c, "its axes are computed at run time; only constants are compiled here");
+    for (int64_t i = 0, n = none ? 0 : tensor_count(axes); i < n; i++) {
         const int axis = host_axis(c, tensor_get_i64(axes, i), x->rank);
         if (axis < 0) return false;
         reduced[axis] = true;
