@@ -3,6 +3,7 @@
 #include "codegen/llvm/llvm.h"
 #include <llvm-c/Analysis.h>
 #include <llvm-c/Core.h>
+#include <llvm-c/ErrorHandling.h>
 #include <llvm-c/Linker.h>
 #include <llvm-c/Target.h>
 #include <llvm-c/TargetMachine.h>
@@ -17,6 +18,38 @@ struct LlvmUnit {
     LLVMTargetDataRef layout;
     const char *triple;
 };
+
+/* Without memory LLVM and the C++ library end in abort(), which leaves temporary files. There is no C interface to tell
+   them otherwise; weak, so that another LLVM than the one that was tried still links. */
+typedef void BadAllocHandler(void *user, const char *reason, bool make_crash_report);
+typedef void NewHandler(void);
+__attribute__((weak)) void
+llvm_install_bad_alloc_handler(BadAllocHandler *handler,
+                               void *user) __asm__("_ZN4llvm31install_bad_alloc_error_handlerEPFvPvPKcbES0_");
+__attribute__((weak)) NewHandler *cxx_set_new_handler(NewHandler *handler) __asm__("_ZSt15set_new_handlerPFvvE");
+
+static void no_memory(void) {
+    arena_out_of_memory("while code is generated");
+}
+
+static void no_memory_in_llvm(void *user, const char *reason, bool make_crash_report) {
+    (void)user, (void)reason, (void)make_crash_report;
+    no_memory();
+}
+
+/* What LLVM's streams cannot write they say only so. */
+static void fatal_error(const char *reason) {
+    if (!strstr(reason, "IO failure")) BUG("LLVM: %s", reason);
+    fprintf(stderr, "tfoptc: cannot write code: %s\n", reason);
+    exit(EXIT_INPUT);
+}
+
+void llvm_handle_errors(void) {
+    LLVMResetFatalErrorHandler(); /* a second one would be refused */
+    LLVMInstallFatalErrorHandler(fatal_error);
+    if (cxx_set_new_handler) cxx_set_new_handler(no_memory);
+    if (llvm_install_bad_alloc_handler) llvm_install_bad_alloc_handler(no_memory_in_llvm, NULL);
+}
 
 /* The targets that code is emitted for: the rest of LLVM stays asleep. Repeating it does no harm. */
 static void initialise_targets(void) {

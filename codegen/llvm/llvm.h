@@ -6,6 +6,9 @@
 
 typedef struct LlvmUnit LlvmUnit; /* one output object: a context and a growing module */
 
+/* Once, before anything else: what LLVM cannot do ends the program by exit(), as what we cannot do does, not by
+   abort(). */
+void llvm_handle_errors(void);
 /* `pic` code for triple; functions carry their own cpu and features, `baseline` is that of everything else. */
 LlvmUnit *llvm_unit_new(Arena *arena, const char *triple, const IsaRow *baseline, Diag *d);
 void llvm_unit_free(LlvmUnit *u);

@@ -18,9 +18,15 @@ struct Arena {
 
 enum { HEADER = 64, FIRST_BLOCK = 64 << 10, LARGEST_BLOCK = 64 << 20 };
 
-static void out_of_memory(size_t size) {
-    fprintf(stderr, "tfoptc: out of memory (asked for %zu bytes)\n", size);
+void arena_out_of_memory(const char *what) {
+    fprintf(stderr, "tfoptc: out of memory %s\n", what);
     exit(1);
+}
+
+static _Noreturn void out_of_memory(size_t size) {
+    char what[64];
+    snprintf(what, sizeof what, "(asked for %zu bytes)", size);
+    arena_out_of_memory(what);
 }
 
 static Block *block_new(size_t size, Block *next) {

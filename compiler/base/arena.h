@@ -10,6 +10,8 @@ typedef struct Arena Arena;
 /* A new empty arena; ends the process with a message when memory runs out (all arena calls do: nobody checks for NULL).
  */
 Arena *arena_new(void);
+/* How it ends: "tfoptc: out of memory WHAT", exit 1. */
+_Noreturn void arena_out_of_memory(const char *what);
 /* Frees the arena and all that was allocated in it. */
 void arena_free(Arena *a);
 /* Forgets all allocations but keeps one block, for scratch arenas. */

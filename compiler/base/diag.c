@@ -83,7 +83,7 @@ static bool names_file(const char *text, const char *file) {
     return false;
 }
 
-void diag_print(const Diag *d, FILE *out, bool notes) {
+void diag_print(const Diag *d, FILE *out, DiagLevel least) {
     static const char *const colors[] = {"\33[1;31m", "\33[1;33m", "\33[1;36m"};
     const char *bold = d->color ? "\33[1m" : "", *plain = d->color ? "\33[0m" : "";
     Arena *scratch = arena_new();
@@ -92,7 +92,7 @@ void diag_print(const Diag *d, FILE *out, bool notes) {
     int lines = 0;
     for (uint32_t i = 0; i < n; i++) {
         const DiagEntry *e = groups[i].entry;
-        if (e->level != DIAG_ERROR && !notes) continue;
+        if (e->level > least) continue;
         if (++lines > MAX_LINES) continue;
         const char *file = d->file && !names_file(e->message, d->file) ? d->file : NULL;
         fprintf(out, "%stfoptc:%s %s%s%s%s", d->color ? colors[e->level] : "", plain, bold, file ? file : "",

@@ -55,9 +55,9 @@ typedef struct {
 } DiagGroup;
 uint32_t diag_groups(const Diag *d, Arena *arena, DiagGroup **out);
 const char *diag_level_name(DiagLevel level); /* "error" */
-/* Prints what was recorded, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200 lines, then a count.
-   With d->color where it is in bold and the level in its colour (ANSI). */
-void diag_print(const Diag *d, FILE *out, bool notes);
+/* Prints what was recorded of `least` or worse, grouped: `tfoptc: model.pb: node 'a/b' (Conv2D): message`. At most 200
+   lines, then a count. With d->color where it is in bold and the level in its colour (ANSI). */
+void diag_print(const Diag *d, FILE *out, DiagLevel least);
 /* The exit code of the worst error, EXIT_OK without errors. */
 ExitCode diag_exit_code(const Diag *d);
 

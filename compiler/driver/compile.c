@@ -105,6 +105,7 @@ static bool import(Compilation *c, const CompileOptions *o, Clock *clock, Diag *
     }
     if (!c->tf) return false;
     begin_stage(clock, "importing", 0.05);
+    if (!import_open_functions(c->arena, c->tf, &o->import, d)) return false;
     c->original = import_graph(c->arena, c->tf, &o->import, d);
     if (c->original) c->n_outputs = c->original->outputs.len;
     if (c->original && o->layers) add_layers(c->original, c->arena);

@@ -107,7 +107,7 @@ bool read_functions(GraphReader *r, const Pb__FunctionDefLibrary *m) {
                    has_variable_length(signature->n_output_arg, signature->output_arg)) {
             /* Only a caller's attributes say how many there are. A node that calls it will be refused as an unknown
              * function. */
-            diag_warning(r->d, signature->name, NULL, "function with a variable number of arguments, left out");
+            diag_note(r->d, signature->name, NULL, "function with a variable number of arguments, left out");
         } else if (!map_add(&tf->function_index, signature->name, tf->n_functions)) {
             ok = diag_error(r->d, signature->name, NULL, "two functions have this name");
         } else {

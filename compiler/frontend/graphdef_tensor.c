@@ -173,8 +173,8 @@ bool read_tensor(GraphReader *r, const char *node, const char *op, const char *a
     if (m->dtype == 0) return wrong(&w, "a tensor without a type");
     if (out->dtype == DTYPE_NONE || dtype_info(out->dtype)->class_ == CLASS_HANDLE) {
         /* Only the nodes that need it should fail: the importer reports a constant without a value. */
-        diag_warning(r->d, reader_where(r, node), op, "attribute '%s': a tensor of TensorFlow type %d cannot be read",
-                     attr, (int)m->dtype);
+        diag_note(r->d, reader_where(r, node), op, "attribute '%s': a tensor of TensorFlow type %d cannot be read",
+                  attr, (int)m->dtype);
         out->dtype = DTYPE_NONE;
         return true;
     }

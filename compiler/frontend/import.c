@@ -140,8 +140,8 @@ static bool run_init_nodes(Importer *im, Scope *s) {
 }
 
 /* `share`: first dims may be one batch. used_bounds[i]: bound i has found its dim. */
-static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *options, bool share, bool *used_bounds,
-                          Diag *d) {
+static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *options, bool share,
+                          const SizeFacts *facts, bool *used_bounds, Diag *d) {
     Importer *im = NEW(arena, Importer);
     uint32_t errors = d->n_errors;
     *im = (Importer){
@@ -167,7 +167,7 @@ static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *
     TensorInput *overrides = NEW_ARRAY(arena, TensorInput, inputs.len + 1);
     TfInput *fed = NEW_ARRAY(arena, TfInput, inputs.len + 1);
     for (uint32_t i = 0; i < inputs.len; i++) fed[i] = inputs.data[i].tensor;
-    if (!import_add_inputs(im, &inputs, from_signature, share, used_bounds, overrides)) {
+    if (!import_add_inputs(im, &inputs, from_signature, share, facts, used_bounds, overrides)) {
         import_report_refused(im, wanted, outputs.len, fed, inputs.len);
         return NULL;
     }
@@ -195,21 +195,27 @@ static bool is_bounded(const ImportOptions *o, const char *dim) {
 }
 
 /* First dims that never meet (the queries and the documents of a product) are no batch: where the graph can be had with
-   dims apart and nothing asks whether they are equal, they stay apart. */
+   dims apart and nothing asks whether they are equal, they stay apart. Then what the graph proves of sizes is used. */
 Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d) {
-    bool *used = NEW_ARRAY(arena, bool, options->n_bounds + 1);
-    Graph *g = import_with(arena, tf, options, true, used, d);
+    const SizeFacts none = {0};
+    SizeFacts facts = {0};
+    Diag quiet;
+    bool *used = NEW_ARRAY(arena, bool, options->n_bounds + 1), share = true;
+    diag_init(&quiet, arena, d->file);
+    Graph *g = import_with(arena, tf, options, true, &none, used, d);
     if (g && import_shares_batch(g) && !is_bounded(options, "batch")) {
-        Diag quiet;
-        diag_init(&quiet, arena, d->file);
         bool *used_apart = NEW_ARRAY(arena, bool, options->n_bounds + 1);
-        Graph *apart = import_with(arena, tf, options, false, used_apart, &quiet);
+        Graph *apart = import_with(arena, tf, options, false, &none, used_apart, &quiet);
         if (apart && !import_unequal_batches_meet(apart)) {
             g = apart;
             used = used_apart;
+            share = false;
         }
     }
     if (!import_check_given_tables(tf, options, arena, d) || !g) return NULL;
+    if (!import_find_sizes(g, arena, &facts, d)) return NULL;
+    Graph *known = facts.len ? import_with(arena, tf, options, share, &facts, used, &quiet) : NULL;
+    if (known) g = known;
     if (!import_check_bounds(g, options, used, arena, d)) return NULL;
     graph_find_index_limits(g);
     return g;

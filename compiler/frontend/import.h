@@ -41,6 +41,10 @@ typedef struct {
     uint32_t n_tables;
 } ImportOptions;
 
+/* Where --input and --output name nodes inside of functions, the calls that lead there are written out into tf's main
+   graph, and the names mean these nodes; to be done once, before import_graph. False after a message where that cannot
+   be. */
+bool import_open_functions(Arena *arena, TfGraph *tf, const ImportOptions *options, Diag *d);
 /* The graph that computes the outputs: dead nodes dropped, functions inlined or made regions, frames raised, variables
    frozen. NULL after reporting every unsupported op (with count and first node) and every mistake. */
 Graph *import_graph(Arena *arena, const TfGraph *tf, const ImportOptions *options, Diag *d);

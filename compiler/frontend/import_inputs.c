@@ -92,6 +92,9 @@ const char *import_name_hint(const Importer *im, const char *word, uint32_t n, c
     nearest_init(&near, word);
     for (uint32_t i = 0; i < n; i++) nearest_try(&near, names[i]);
     for (uint32_t i = 0; i < im->tf->main.n_nodes; i++) nearest_try(&near, im->tf->main.nodes[i].name);
+    for (uint32_t i = 0; i < im->tf->n_functions; i++)
+        for (uint32_t k = 0; k < im->tf->functions[i].body.n_nodes; k++)
+            nearest_try(&near, im->tf->functions[i].body.nodes[k].name);
     if (near.best || n == 0) return nearest_hint(&near, im->arena);
     str_init(&list, im->arena);
     for (uint32_t i = 0; i < n && i < MOST; i++) str_printf(&list, "%s'%s'", i ? ", " : "", names[i]);
@@ -275,7 +278,15 @@ typedef struct {
     Map named;  /* name → expression; "name=": a constant */
     uint32_t n; /* that are made, or would be if they were not constants: the number in the next one's name */
     bool *used;
+    const SizeFacts *facts;
+    Shape *shapes; /* of the inputs, as far as they are known */
 } Symbols;
+
+static const SizeFact *find_fact(const Symbols *s, uint32_t input, int axis) {
+    for (uint32_t i = 0; i < s->facts->len; i++)
+        if (s->facts->data[i].input == input && s->facts->data[i].axis == axis) return &s->facts->data[i];
+    return NULL;
+}
 
 static const DimBound *find_bound(const Symbols *s, const char *dim) {
     const ImportOptions *o = s->im->options;
@@ -289,7 +300,7 @@ static const DimBound *find_bound(const Symbols *s, const char *dim) {
 
 /* The symbol of an unknown dim: one that exists when its name was used before. Dims without a name are called by their
    number; a first one has the bounds of --batch though it need not equal the others. */
-static Dim find_symbol(Symbols *s, const char *name, bool is_first) {
+static Dim find_symbol(Symbols *s, const char *name, uint32_t input, int axis) {
     Importer *im = s->im;
     MapEntry *e = name ? map_find(&s->named, name) : NULL;
     if (e) return (Dim){(uint32_t)e->value, 0};
@@ -297,8 +308,15 @@ static Dim find_symbol(Symbols *s, const char *name, bool is_first) {
         return dim_const((int64_t)map_get(&s->named, arena_printf(im->arena, "%s=", name), 0));
     const char *shown = name ? name : arena_printf(im->arena, "s%u", s->n);
     const DimBound *bound = find_bound(s, shown);
-    if (!bound && is_first) bound = find_bound(s, "batch");
+    if (!bound && axis == 0) bound = find_bound(s, "batch");
     s->n++;
+    const SizeFact *fact = find_fact(s, input, axis);
+    if (fact) {
+        Dim d = fact->value >= 0 ? dim_const(fact->value) : s->shapes[fact->same_input].dims[fact->same_axis];
+        if (name && dim_is_const(d)) map_add(&s->named, arena_printf(im->arena, "%s=", name), (uint64_t)d.value);
+        if (name && !dim_is_const(d)) map_add(&s->named, name, d.expr);
+        return d;
+    }
     if (bound && bound->min == bound->max) { /* --batch 8: not unknown any more */
         map_add(&s->named, arena_printf(im->arena, "%s=", shown), (uint64_t)bound->min);
         return dim_const(bound->min);
@@ -387,8 +405,8 @@ static bool may_share_batch(const TfGraph *tf, const ModelInputs *inputs, bool f
     return (only_batches || (from_signature && unknown == with_dims)) && has_products(tf);
 }
 
-static Shape input_shape(Importer *im, const ModelInput *in, bool batch, Symbols *symbols) {
-    Shape shape = {0};
+static void input_shape(Importer *im, const ModelInput *in, uint32_t number, bool batch, Symbols *symbols) {
+    Shape *shape = &symbols->shapes[number];
     TfShape s = in->shape;
     const InputOption *o = in->option;
     if (o && o->has_shape) {
@@ -398,12 +416,11 @@ static Shape input_shape(Importer *im, const ModelInput *in, bool batch, Symbols
                           (long long)s.dims[i], (long long)o->shape.dims[i]);
         s = o->shape;
     }
-    shape.rank = s.rank;
+    shape->rank = s.rank;
     for (int i = 0; i < s.rank; i++) {
         const char *name = o && o->dim_names[i] ? o->dim_names[i] : i == 0 && batch ? "batch" : NULL;
-        shape.dims[i] = s.dims[i] >= 0 ? dim_const(s.dims[i]) : find_symbol(symbols, name, i == 0);
+        shape->dims[i] = s.dims[i] >= 0 ? dim_const(s.dims[i]) : find_symbol(symbols, name, number, i);
     }
-    return shape;
 }
 
 /* The unknown sizes of a graph's inputs: "batch (x), s1 (y)". */
@@ -440,7 +457,7 @@ bool import_check_bounds(const Graph *g, const ImportOptions *o, const bool *use
         }
         const char *names = symbols_text(g, arena);
         if (strcmp(b->dim, "batch") != 0)
-            ok = diag_usage(d,
+            ok = diag_error(d, NULL, NULL,
                             "--dim %s: no unknown dimension of an input has this name%s%s; --input NAME=-1,%s,… gives "
                             "it",
                             b->dim, *names ? "; the unknown ones are " : "", names, b->dim);
@@ -455,11 +472,12 @@ bool import_check_bounds(const Graph *g, const ImportOptions *o, const bool *use
     return ok;
 }
 
-bool import_add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, bool share, bool *used_bounds,
-                       TensorInput *overrides) {
+bool import_add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, bool share, const SizeFacts *facts,
+                       bool *used_bounds, TensorInput *overrides) {
     Graph *g = im->g;
     const TfGraph *tf = im->tf;
-    Symbols symbols = {.im = im, .used = used_bounds};
+    Symbols symbols = {
+        .im = im, .used = used_bounds, .facts = facts, .shapes = NEW_ARRAY(im->arena, Shape, inputs->len + 1)};
     map_init(&symbols.named, im->arena);
     bool ok = true;
     for (uint32_t i = 0; i < inputs->len; i++) {
@@ -478,10 +496,11 @@ bool import_add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, b
                 diag_error(im->d, n->name, n->op, "the type of input '%s' is not known; say it with --input", in->name);
             continue;
         }
-        Shape shape = input_shape(im, in, batch, &symbols);
+        input_shape(im, in, i, batch, &symbols);
         const char *tensor = arena_printf(g->arena, "%s:%u", n->name, in->tensor.output);
         overrides[i].tensor = in->tensor;
-        overrides[i].value = graph_add_param(g, g->root, in->dtype, &shape, in->tensor.output ? tensor : n->name);
+        overrides[i].value =
+            graph_add_param(g, g->root, in->dtype, &symbols.shapes[i], in->tensor.output ? tensor : n->name);
         vec_push(g->arena, &g->inputs, (Port){arena_strdup(g->arena, in->name), tensor, in->dtype, 0, 0});
     }
     return ok;

@@ -14,6 +14,16 @@ typedef struct {
     bool rank_is_guessed;
 } ModelInput;
 typedef VEC(ModelInput) ModelInputs;
+
+/* What an unknown size of an input is known to be: a number, or another input's size that stands earlier. */
+typedef struct {
+    uint32_t input;
+    int axis;
+    int64_t value; /* -1: that of same_input */
+    uint32_t same_input;
+    int same_axis;
+} SizeFact;
+typedef VEC(SizeFact) SizeFacts;
 /* The tensor that a name means; its node is UINT32_MAX where there is none. */
 TfInput import_find_tensor(const TfGraph *tf, Arena *arena, const char *name);
 const TfPort *import_find_port(const TfPort *ports, uint32_t n, const char *key);
@@ -25,8 +35,10 @@ bool import_choose_inputs(Importer *im, const TfInput *wanted, uint32_t n_wanted
                           bool *from_signature);
 /* Makes them parameters of the graph; overrides[i]: the value of inputs[i]. `share`: their first dims may be one batch.
    used_bounds[i]: --dim or --batch number i found its dim. */
-bool import_add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, bool share, bool *used_bounds,
-                       TensorInput *overrides);
+bool import_add_inputs(Importer *im, ModelInputs *inputs, bool from_signature, bool share, const SizeFacts *facts,
+                       bool *used_bounds, TensorInput *overrides);
+/* Appends what the graph proves of unknown sizes of its inputs; false when the command line says otherwise. */
+bool import_find_sizes(Graph *g, Arena *arena, SizeFacts *facts, Diag *d);
 /* All inputs whose rank is unknown, in one message that says what to write; true where there are none. */
 bool import_report_ranks(Importer *im, const ModelInputs *inputs, bool guessed_too);
 /* Bounds of dims that no input has are mistakes; a batch that the graph fixes must be the one asked for. */

@@ -44,7 +44,7 @@ int main(int argc, char **argv) {
     diag_init(&d, arena, NULL);
     const IsaRow *isa = isa_find(arena, argc > 1 ? argv[1] : "native", llvm_default_triple(arena), &d);
     if (isa == NULL) {
-        diag_print(&d, stderr, true);
+        diag_print(&d, stderr, DIAG_NOTE);
         return 2;
     }
     Ceilings c = measure_ceilings(isa->vector_bits);

@@ -125,7 +125,7 @@ int main(int argc, char **argv) {
     const char *triple = llvm_default_triple(arena);
     const IsaRow *isa = isa_find(arena, argc > 2 ? argv[2] : "native", triple, &d);
     if (isa == NULL) {
-        diag_print(&d, stderr, true);
+        diag_print(&d, stderr, DIAG_NOTE);
         return 2;
     }
     const Machine *machine = machine_find(isa->tune ? isa->tune : isa->cpu, isa->level);

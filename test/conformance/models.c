@@ -178,7 +178,7 @@ static bool run_model(const char *directory, const Settings *s) {
         ok = run_case(&x, arena_printf(arena, "%s/%s", name, json_string_value(json_object_get(c, "name"))), directory,
                       json_object_get(c, "inputs"), json_object_get(c, "outputs"), s, arena, &d);
     }
-    diag_print(&d, stdout, false);
+    diag_print(&d, stdout, DIAG_ERROR);
     return ok;
 }
 

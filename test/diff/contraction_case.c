@@ -345,7 +345,7 @@ bool cases_load(Arena *arena, const IsaRow *isa, int n, CaseKernel **kernels) {
     for (int i = 0; i < n && handle; i++)
         *(void **)&kernels[i]->run = dlsym(handle, arena_printf(arena, "entry_%d", i));
     file_remove_tree(folder);
-    diag_print(&d, stderr, true);
+    diag_print(&d, stderr, DIAG_NOTE);
     return handle != NULL;
 }
 
@@ -397,7 +397,7 @@ bool cases_run_under(Arena *arena, const IsaRow *isa, const char *triple, const 
         ok = fread((void *)(uintptr_t)kernels[i]->out.data, tensor_bytes(&kernels[i]->out), 1, in) == 1;
     if (in != NULL) fclose(in);
     file_remove_tree(folder);
-    diag_print(&d, stderr, true);
+    diag_print(&d, stderr, DIAG_NOTE);
     return ok && in != NULL;
 }
 

@@ -234,7 +234,7 @@ static bool run_on(const char *file, const char *text, const IsaRow *isa, const 
     }
     if (m.handle) dlclose(m.handle);
 done:
-    diag_print(&d, stderr, false);
+    diag_print(&d, stderr, DIAG_ERROR);
     arena_free(arena);
     return ok;
 }

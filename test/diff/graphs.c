@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         file_unmap(&file);
         run_graph(argv[i], text, &o, &done, &wrong);
     }
-    diag_print(&d, stderr, false);
+    diag_print(&d, stderr, DIAG_ERROR);
     printf("%d of %d right\n", done - wrong, done);
     bool ok = !wrong && done && !d.n_errors;
     arena_free(arena);

@@ -283,7 +283,7 @@ int main(int argc, char **argv) {
         if (verbose) fprintf(stderr, "build %s\n", cases.data[i].name);
         diag_init(&d, a, cases.data[i].name);
         built[i] = build(a, &cases.data[i], isa, triple, unit, folder, (int)i, &d);
-        if (!built[i]) failures++, printf("%-40s REFUSED\n", cases.data[i].name), diag_print(&d, stdout, true);
+        if (!built[i]) failures++, printf("%-40s REFUSED\n", cases.data[i].name), diag_print(&d, stdout, DIAG_NOTE);
         if (verbose && built[i]) {
             Str s;
             str_init(&s, a);

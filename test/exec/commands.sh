@@ -62,22 +62,56 @@ applies) # options that say nothing about the kind of model are mistakes, not ig
     [ ! -e "$work/x.o" ] || fail "something is written"
     accepts compile "$model" --batch 4 -o "$work/four.so"
     refuses 2 "inputs of fixed sizes" run "$work/four.so" --batch 8
-    refuses 2 "no unknown size of that name" run "$work/d.so" --dim nosuch=8
+    refuses 1 "no unknown size of that name" run "$work/d.so" --dim nosuch=8
     # what does apply
     accepts run "$work/d.so" --batch 3 --seed 2 --threads 2 --repeat 2
     grep -q 'float32\[3,10\]' "$work/out" || fail "--batch of a compiled model: $(cat "$work/out")"
-    accepts run "$work/d.so" --input "image=$images" --image-size 8x8
+    accepts run "$work/d.so" --input "image=$digits/images/5_3.png" --image-size 8x8
+    for words in "--image-size 8x8" "--image-mean 1" "--image-scale 2"; do
+        for of in "$model" "$work/d.so"; do
+            # shellcheck disable=SC2086
+            refuses 2 "no input is given as a picture" run "$of" $words
+            # shellcheck disable=SC2086
+            refuses 2 "no input is given as a picture" run "$of" --input "image=$images" $words
+        done
+    done
     accepts compile "$model" --emit=graph --stop-after fold
     # short options, several in a word, response files, the way compilers of C take -MF
     refuses 2 "'-x' is no option" compile "$model" -vx -o "$work/x.o"
     printf '%s -o "%s/r s.so"\n--threads 0' "$model" "$work" >"$work/response"
-    for words in "@$work/response" "compile @$work/response -v -MF$work/r.d"; do
+    (printf 'compile ' && cat "$work/response") >"$work/all"
+    for words in "@$work/response" "@$work/all" "@$work/all -q" "compile @$work/response -v -MF$work/r.d"; do
         rm -f "$work/r s.so"
         # shellcheck disable=SC2086
         accepts $words
         [ -e "$work/r s.so" ] || fail "$words"
     done
     [ -s "$work/r.d" ] || fail "no dependencies"
+    refuses 2 "cannot open $work/none" run "@$work/none"
+    : >"$work/nothing"
+    "$tfoptc" "@$work/nothing" 2>/dev/null
+    [ $? -eq 2 ] || fail "no words at all"
+    # optimize makes graphs, and its help says nothing else
+    for suffix in so o a s h; do refuses 2 "writes a GraphDef: -o OUT.pb" optimize "$model" -o "$work/x.$suffix"; done
+    [ ! -e "$work/x.so" ] || fail "a graph is called x.so"
+    accepts optimize "$model" -o "$work/graph"
+    for command in inspect run verify benchmark explain optimize; do
+        "$tfoptc" $command --help | grep -e '--emit' -e 'executable$' && fail "$command --help says what only compile takes"
+    done
+    # each option that a command's help names is taken, every other one is not
+    "$tfoptc" --man | sed -n 's/^\.B[R]* .*\\-\\-\([a-z-]*\)$/\1/p' | sort -u >"$work/options"
+    [ "$(wc -l <"$work/options")" -gt 40 ] || fail "options of the man page"
+    for command in compile inspect run verify benchmark explain optimize; do
+        "$tfoptc" $command --help >"$work/help"
+        while read -r option; do
+            "$tfoptc" $command "--$option=" >"$work/out" 2>"$work/err"
+            if grep -q -e "--$option\b" "$work/help"; then
+                grep -q "is no option" "$work/err" && fail "$command --$option is not taken"
+            else
+                grep -q "is no option of $command" "$work/err" || fail "$command --$option is taken: $(cat "$work/err")"
+            fi
+        done <"$work/options"
+    done
     "$tfoptc" --man | grep -q '^\.BR .*-o ", " .*output-file' || fail "no short options in the man page"
     ;;
 numbers) # numbers and ranges are read to their end
@@ -220,10 +254,6 @@ stopped) # a signal in the middle leaves nothing: neither where the output goes 
         (ulimit -v $kib; TMPDIR=$work/tmp timeout 60 "$tfoptc" run "$model" --batch 3000 >/dev/null 2>"$work/err")
         got=$?
         [ $got -ne 124 ] || fail "$kib KiB: no end: $(cat "$work/err")"
-        if grep -q "LLVM ERROR: out of memory" "$work/err"; then # which aborts the process
-            rm -rf "$work/tmp"/*
-            continue
-        fi
         [ $got -le 1 ] || [ $got -eq 127 ] || fail "$kib KiB: exit $got: $(cat "$work/err")"
         [ -z "$(ls "$work/tmp")" ] || fail "$kib KiB leaves $(ls "$work/tmp")"
     done
@@ -258,8 +288,10 @@ names) # mistyped ones; files of other kinds; versions of a SavedModel; the proc
     refuses 2 "no command 'inspct'; did you mean 'inspect'" inspct "$model"
     refuses 2 "did you mean '--threads'" compile "$model" -o "$work/x.o" --treads=3
     refuses 1 "no input, node or tensor 'imag'; did you mean 'image'" compile "$model" -o "$work/x.o" --input imag=1,8,8,1
+    accepts compile "$model" -o "$work/d.so" --batch 1-8
+    refuses 1 "no input of that name; did you mean 'image'" run "$work/d.so" --input imag=1,8,8,1
     refuses 1 "no output, node or tensor 'Identitty'; did you mean 'Identity'" inspect "$model" --output Identitty
-    refuses 2 "no output of that name; did you mean 'Identity'" verify "$model" --expect "identity=$images"
+    refuses 1 "no output of that name; did you mean 'Identity'" verify "$model" --expect "identity=$images"
     refuses 1 "no signature 'serving_defalt'; there are: serving_default" inspect "$digits/saved_model" --signature serving_defalt
     refuses 1 "no graph has the tags 'train'; there are: serve" inspect "$digits/saved_model" --tags train
     printf '\034\000\000\000TFL3\000\000\000\000' >"$work/lite.tflite"
@@ -389,6 +421,143 @@ GRAPH
     accepts inspect "$work/long.so" --json
     $python -c "import json; assert json.load(open('$work/out'))['inputs'][0]['shape'] == ['batch']" || fail "names of sizes: $(cat "$work/out")"
     ;;
+inside) # nodes inside of functions, by the names that are printed; of loops, branches and ambiguous ones none
+    cat >"$work/g.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } } } } }
+node { name: 'yes' op: 'Placeholder' attr { key: 'dtype' value { type: DT_BOOL } } attr { key: 'shape' value { shape { } } } }
+node { name: 'call' op: 'StatefulPartitionedCall' input: 'x' attr { key: 'f' value { func { name: 'outer' } } } attr { key: 'Tin' value { list { type: DT_FLOAT } } } attr { key: 'Tout' value { list { type: DT_FLOAT } } } }
+node { name: 'twice' op: 'other' input: 'call' attr { key: 'T' value { type: DT_FLOAT } } }
+node { name: 'again' op: 'other' input: 'twice' attr { key: 'T' value { type: DT_FLOAT } } }
+node { name: 'branch' op: 'StatelessIf' input: 'yes' input: 'again' attr { key: 'Tcond' value { type: DT_BOOL } } attr { key: 'Tin' value { list { type: DT_FLOAT } } } attr { key: 'Tout' value { list { type: DT_FLOAT } } } attr { key: 'then_branch' value { func { name: 'half' } } } attr { key: 'else_branch' value { func { name: 'other' } } } }
+library {
+  function { signature { name: 'outer' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'r' type: DT_FLOAT } }
+    node_def { name: 'scope/exp' op: 'Exp' input: 'a' attr { key: 'T' value { type: DT_FLOAT } } }
+    node_def { name: 'in' op: 'PartitionedCall' input: 'scope/exp:y:0' attr { key: 'f' value { func { name: 'inner' } } } attr { key: 'Tin' value { list { type: DT_FLOAT } } } attr { key: 'Tout' value { list { type: DT_FLOAT } } } }
+    node_def { name: 'end' op: 'Neg' input: 'in:output:0' attr { key: 'T' value { type: DT_FLOAT } } }
+    ret { key: 'r' value: 'end:y:0' } }
+  function { signature { name: 'inner' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'r' type: DT_FLOAT } }
+    node_def { name: 'deep' op: 'Square' input: 'a' attr { key: 'T' value { type: DT_FLOAT } } }
+    node_def { name: 'same' op: 'Abs' input: 'deep:y:0' attr { key: 'T' value { type: DT_FLOAT } } }
+    ret { key: 'r' value: 'same:y:0' } }
+  function { signature { name: 'other' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'r' type: DT_FLOAT } }
+    node_def { name: 'same' op: 'Neg' input: 'a' attr { key: 'T' value { type: DT_FLOAT } } }
+    ret { key: 'r' value: 'same:y:0' } }
+  function { signature { name: 'half' input_arg { name: 'a' type: DT_FLOAT } output_arg { name: 'r' type: DT_FLOAT } }
+    node_def { name: 'only' op: 'Sqrt' input: 'a' attr { key: 'T' value { type: DT_FLOAT } } }
+    ret { key: 'r' value: 'only:y:0' } }
+}
+GRAPH
+    echo '[1, 0]' >"$work/x.json"
+    echo '[3, 2]' >"$work/three.json"
+    for how in "" --reference; do
+        # shellcheck disable=SC2086
+        accepts run "$work/g.pbtxt" $how --input "x=$work/x.json" --input yes=scalar --output call --output deep --output outer/scope/exp --output inner/same:0
+        [ "$(cut -d. -f1 "$work/out")" = "$(printf 'call float32[2] -7\ndeep float32[2] 7\nouter/scope/exp float32[2] 2\ninner/same:0 float32[2] 7\n')" ] || fail "outputs $how: $(cat "$work/out")"
+        # shellcheck disable=SC2086
+        accepts run "$work/g.pbtxt" $how --input "deep=$work/three.json" --output twice --output call
+        [ "$(cat "$work/out")" = "$(printf 'twice float32[2] 3 2\ncall float32[2] -3 -2')" ] || fail "an input $how: $(cat "$work/out")"
+    done
+    accepts compile "$work/g.pbtxt" -o "$work/g.so" --input deep=-1 --output call
+    accepts run "$work/g.so" --input "deep=$work/three.json"
+    accepts optimize "$work/g.pbtxt" -o "$work/g.pb" --input deep=-1 --output call
+    accepts verify "$work/g.pbtxt" --output deep --layers
+    refuses 1 "'same' is in several functions: write 'other/same' or 'inner/same'" run "$work/g.pbtxt" --output same
+    refuses 1 "'other/same' is not one tensor: function 'other' is called several times" run "$work/g.pbtxt" --output other/same
+    refuses 1 "'only' is inside of function 'half', a loop, a branch" run "$work/g.pbtxt" --output only
+    refuses 1 "'only' is inside of function 'half', a loop, a branch" run "$work/g.pbtxt" --input only=2
+    refuses 1 "no output, node or tensor 'scope/exq'; did you mean 'scope/exp'" run "$work/g.pbtxt" --output scope/exq
+    accepts verify "$digits/saved_model" --layers
+    name=$(sed -n '2s/ .*//p' "$work/out")
+    accepts verify "$digits/saved_model" --output "$name"
+    ;;
+follow) # sizes that the graph proves: a batch that is said for one input, joined with another
+    cat >"$work/g.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'picture' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } dim { size: -1 } } } } }
+node { name: 'meta' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 3 } } } } }
+node { name: 'free' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 6 } } } } }
+node { name: 'w' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape { dim { size: 4 } dim { size: 3 } } float_val: 5 } } } }
+node { name: 'one' op: 'Const' attr { key: 'dtype' value { type: DT_INT32 } } attr { key: 'value' value { tensor { dtype: DT_INT32 tensor_shape { } int_val: 1 } } } }
+node { name: 'p' op: 'MatMul' input: 'picture' input: 'w' attr { key: 'T' value { type: DT_FLOAT } } }
+node { name: 'both' op: 'ConcatV2' input: 'p' input: 'meta' input: 'one' attr { key: 'T' value { type: DT_FLOAT } } attr { key: 'N' value { i: 2 } } }
+node { name: 'sum' op: 'AddV2' input: 'both' input: 'free' attr { key: 'T' value { type: DT_FLOAT } } }
+GRAPH
+    shapes() { # TEXT: the shapes of the inputs
+        [ "$(sed -n 's/.*float32/float32/p' "$work/out" | head -3 | tr '\n' ' ')" = "$1" ] || fail "$1: $(cat "$work/out")"
+    }
+    accepts inspect "$work/g.pbtxt"
+    shapes "float32[s0,4] float32[s0,3] float32[s3,6] "
+    accepts inspect "$work/g.pbtxt" --input picture=2,-1
+    shapes "float32[2,4] float32[2,3] float32[s2,6] " # what may broadcast stays free
+    accepts inspect "$work/g.pbtxt" --input meta=n,3
+    shapes "float32[s0,4] float32[n,3] float32[s3,6] " # named sizes keep their names
+    accepts inspect "$work/g.pbtxt" --input picture=2,4 -v
+    grep -q "node 'both': dimension 0 of input 'meta' must be 2" "$work/err" || fail "no note: $(cat "$work/err")"
+    for how in "" --reference; do
+        # shellcheck disable=SC2086
+        accepts run "$work/g.pbtxt" $how
+        # shellcheck disable=SC2086
+        accepts run "$work/g.pbtxt" $how --input picture=2,4
+        grep -q '^sum float32\[2,6\]' "$work/out" || fail "run: $(cat "$work/out")"
+    done
+    accepts verify "$work/g.pbtxt" --input picture=2,4
+    accepts compile "$work/g.pbtxt" -o "$work/g.so" --input meta=3,3
+    accepts run "$work/g.so"
+    accepts inspect "$work/g.pbtxt" --input picture=2,4 --batch 2
+    refuses 1 "dimension 0 of input 'meta' .* must be 2 here, other sizes than that are asked for" run "$work/g.pbtxt" --input picture=2,4 --batch 1-8
+    refuses 1 "must be 4 here" run "$work/g.pbtxt" --dim s1=3-5
+    # of a compiled model: what is wrong is said of what was given
+    accepts compile "$work/g.pbtxt" -o "$work/g.so"
+    printf '[[1, 2, 3], [4, 5, 6]]' >"$work/meta.json"
+    refuses 2 "dimension 0 of input 'meta' is 2 in $work/meta.json" run "$work/g.so" --input "meta=$work/meta.json" --batch 4
+    grep -q "'picture'" "$work/err" && fail "an input that was not given: $(cat "$work/err")"
+    true
+    ;;
+made) # run says which values it made up, and verify where files are the measure; nowhere else
+    accepts compile "$model" -o "$work/d.so"
+    for of in "$model" "$work/d.so"; do
+        for how in "" "--batch 2" "--json" "--save $work/saved"; do
+            # shellcheck disable=SC2086
+            accepts run "$of" $how
+            grep -q "warning: values are made up for what is not given: 'image' float32\[[12],8,8,1\]; give them with --input NAME=FILE" "$work/err" || fail "run $how: $(cat "$work/err")"
+        done
+        grep -q . "$work/out" && fail "run --save prints: $(cat "$work/out")"
+        accepts run "$of" --json
+        grep -q '"level": "warning"' "$work/out" || fail "--json: $(cat "$work/out")"
+        for how in -q "--seed 3" "--input image=2,8,8,1" "--input image=$images"; do
+            # shellcheck disable=SC2086
+            accepts run "$of" $how
+            [ ! -s "$work/err" ] || fail "run $how says: $(cat "$work/err")"
+        done
+        accepts benchmark "$of" --seconds 0.01
+        [ ! -s "$work/err" ] || fail "benchmark says: $(cat "$work/err")"
+    done
+    accepts verify "$model" --expect "Identity=$work/saved/out_0.npy"
+    grep -q "values are made up" "$work/err" || fail "verify --expect: $(cat "$work/err")"
+    accepts verify "$model"
+    [ ! -s "$work/err" ] || fail "verify says: $(cat "$work/err")"
+    ;;
+memory) # no memory left, wherever that is: an end like others, nothing left
+    mkdir "$work/tmp" "$work/out.d"
+    ended=0
+    for kib in 385000 390000 395000 400000 405000 410000 420000 440000 470000 500000; do
+        (ulimit -v $kib; TMPDIR=$work/tmp timeout 60 "$tfoptc" compile "$digits/saved_model" -o "$work/out.d/d.o" --json >"$work/out" 2>"$work/err")
+        got=$?
+        grep -q "pthread_create failed\|shared libraries" "$work/err" && continue # before our first word
+        [ $got -le 1 ] || fail "$kib KiB: exit $got: $(cat "$work/err")"
+        [ -z "$(ls -A "$work/tmp")" ] || fail "$kib KiB leaves $(ls -A "$work/tmp")"
+        if [ $got -eq 1 ]; then
+            ended=$((ended + 1))
+            grep -q "tfoptc: out of memory\|annot allocate\|no memory" "$work/err" || fail "$kib KiB says: $(cat "$work/err")"
+            [ "$(wc -l <"$work/err")" -lt 5 ] || fail "$kib KiB says a lot: $(head "$work/err")"
+            grep -q '"exit": 1' "$work/out" || fail "$kib KiB, --json: $(cat "$work/out")"
+            [ -z "$(ls -A "$work/out.d")" ] || fail "$kib KiB leaves $(ls -A "$work/out.d")"
+        fi
+        rm -f "$work/out.d"/*
+    done
+    echo "$ended times without memory"
+    ;;
 sizes) # what is asked of unknown sizes, by the names that inspect shows; ids stay inside their table
     cat >"$work/g.pbtxt" <<'GRAPH'
 versions { producer: 1000 }
@@ -405,7 +574,7 @@ GRAPH
     grep -q 'float32\[s1,s2\]' "$work/out" || fail "names: $(cat "$work/out")"
     accepts inspect "$work/g.pbtxt" --dim s0=4 --dim s2=7
     grep -q ' x .*float32\[4,3\]' "$work/out" && grep -q ' y .*float32\[s1,7\]' "$work/out" || fail "--dim: $(cat "$work/out")"
-    refuses 2 "no unknown dimension of an input has this name; the unknown ones are s0 of 'x', s1 of 'y'" inspect "$work/g.pbtxt" --dim nosuch=4
+    refuses 1 "no unknown dimension of an input has this name; the unknown ones are s0 of 'x', s1 of 'y'" inspect "$work/g.pbtxt" --dim nosuch=4
     accepts run "$work/g.pbtxt" --batch 5
     grep -q '^a float32\[5,3\]' "$work/out" && grep -q '^b float32\[5,1\]' "$work/out" || fail "--batch: $(cat "$work/out")"
     accepts compile "$work/g.pbtxt" -o "$work/g.so" --dim s1=2-8
@@ -420,7 +589,7 @@ GRAPH
         refuses 2 "write NAME=MIN-MAX" run "$of" --dim s0
         refuses 2 "write NAME=MIN-MAX" run "$of" --dim =3
         refuses 2 "another --dim for this size" run "$of" --dim s0=3 --dim s0=4
-        refuses 2 "nosuch: .* s0.* s1" run "$of" --dim nosuch=4
+        refuses 1 "nosuch: .* s0.* s1" run "$of" --dim nosuch=4
         refuses 2 "given twice" run "$of" --input x=3,3 --input x=4,3
         refuses 2 "one file for all inputs" run "$of" --input "$images" --input "$images"
     done

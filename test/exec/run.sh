@@ -184,7 +184,7 @@ GRAPH
     cmp -s "$model" "$work/copy.pb" || fail "the model is changed"
     refuses 2 "threads wants a whole number" "$model" -o "$work/x.o" --threads -3
     refuses 2 "at least one member" "$model" -o "$work/x.o" --batch 0
-    refuses 2 "no unknown dimension" "$model" -o "$work/x.o" --dim nosuch=1-4
+    refuses 1 "no unknown dimension" "$model" -o "$work/x.o" --dim nosuch=1-4
     refuses 2 "fixed first dimension 2" "$model" -o "$work/x.o" --input image=2,8,8,1 --batch 4
     refuses 2 "is no range" "$model" -o "$work/x.o" --batch abc
     refuses 2 "unknown CPU 'pentium'" "$model" -o "$work/x.o" --cpu pentium
@@ -196,7 +196,7 @@ GRAPH
     refuses 3 "does not exist yet" "$model" -o "$work/x.o" --precision int8
     refuses 2 "is no option of compile" "$model" -o "$work/x.o" --frobnicate
     refuses 1 "is no .npy file" run "$model" --input "image=$source/README.md"
-    refuses 2 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
+    refuses 1 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
     ;;
 python) # the loader and its sample, from the build tree and installed
     python=python3

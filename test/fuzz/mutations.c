@@ -111,7 +111,7 @@ int main(int argc, char **argv) {
     s.tfoptc = argv[1];
     s.count = strtoull(argv[2], NULL, 10);
     const char *directory = file_make_temp_dir(arena, &d);
-    if (!directory) return diag_print(&d, stderr, false), 1;
+    if (!directory) return diag_print(&d, stderr, DIAG_ERROR), 1;
     const char *out = arena_printf(arena, "%s/x.o", directory);
     unsigned long counts[4] = {0}, failures = 0;
     for (unsigned long long k = 0; k < s.count; k++) {
@@ -123,7 +123,7 @@ int main(int argc, char **argv) {
         const char *ending = folder ? "" : strrchr(model, '.') ? strrchr(model, '.') : "";
         const char *mutant = arena_printf(scratch, "%s/mutant-%llu%s", directory, s.seed + k, ending);
         if (!(folder ? mutate_folder : mutate_file)(s.seed + k, model, mutant, scratch, &d))
-            return diag_print(&d, stderr, false), 1;
+            return diag_print(&d, stderr, DIAG_ERROR), 1;
         int status = compile(&s, mutant, out);
         if (status >= 0 && status <= 3 && status != 2) {
             counts[status]++;

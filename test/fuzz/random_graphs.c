@@ -63,7 +63,7 @@ static void write_file(const char *folder, const char *kind, uint64_t seed, cons
     Diag d;
     diag_init(&d, arena, NULL);
     const char *path = arena_printf(arena, "%s/seed-%llu%s", folder, (unsigned long long)seed, kind);
-    if (!file_write(arena, path, str_text(text), text->len, &d)) diag_print(&d, stderr, false);
+    if (!file_write(arena, path, str_text(text), text->len, &d)) diag_print(&d, stderr, DIAG_ERROR);
 }
 
 /* The graph, and beside it inputs, answers and what they may be off, as constants. */

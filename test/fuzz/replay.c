@@ -17,7 +17,7 @@ static unsigned long run_file(const char *path, unsigned mutants) {
     FileMap file;
     diag_init(&d, arena, NULL);
     if (!file_map(&file, arena, path, &d)) {
-        diag_print(&d, stderr, false);
+        diag_print(&d, stderr, DIAG_ERROR);
         exit(1);
     }
     LLVMFuzzerTestOneInput(file.data, file.size);

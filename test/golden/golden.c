@@ -138,7 +138,7 @@ static bool run_case(const char *path, bool update) {
             ok = false;
         }
     }
-    diag_print(&d, stdout, true);
+    diag_print(&d, stdout, DIAG_NOTE);
     if (!ok) printf("FAILED %s\n", path);
     arena_free(c.arena);
     return ok;

@@ -16,7 +16,7 @@ static bool good(const char *body) {
     const char *text = arena_printf(arena, "graph \"\" {\n dim n 1..\n dim m 0..100\n%s\n return\n}", body);
     Graph *g = graph_parse(arena, text, &d);
     if (g) graph_verify(g, STAGE_SHAPED);
-    if (!g) diag_print(&d, stderr, true);
+    if (!g) diag_print(&d, stderr, DIAG_NOTE);
     bool ok = g != NULL;
     arena_free(arena);
     return ok;
@@ -31,7 +31,7 @@ static bool bad(const char *body) {
     const char *text = arena_printf(arena, "graph \"\" {\n dim n 1..\n dim m 0..100\n%s\n return\n}", body);
     bool refused =
         graph_parse(arena, text, &d) == NULL && d.entries.len == 2 && strstr(d.entries.data[1].message, " is wrong");
-    if (!refused) diag_print(&d, stderr, true);
+    if (!refused) diag_print(&d, stderr, DIAG_NOTE);
     arena_free(arena);
     return refused;
 }

@@ -20,12 +20,12 @@ static void round_trip(const char *text) {
     Diag d;
     diag_init(&d, arena, NULL);
     Graph *g = graph_parse(arena, text, &d);
-    if (!g) diag_print(&d, stderr, true);
+    if (!g) diag_print(&d, stderr, DIAG_NOTE);
     assert_non_null(g);
     graph_verify(g, STAGE_SHAPED);
     const char *printed = print(arena, g, true);
     Graph *again = graph_parse(arena, printed, &d);
-    if (!again) diag_print(&d, stderr, true);
+    if (!again) diag_print(&d, stderr, DIAG_NOTE);
     assert_non_null(again);
     assert_string_equal(print(arena, again, true), printed);
     assert_string_equal(printed, text);

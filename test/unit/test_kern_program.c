@@ -12,7 +12,7 @@
 
 static Program *build(Arena *a, const char *text, Diag *d, int64_t max_memory) {
     Graph *g = graph_parse(a, text, d);
-    if (!g) diag_print(d, stderr, true);
+    if (!g) diag_print(d, stderr, DIAG_NOTE);
     assert_non_null(g);
     LowerOptions options = {.threads = 1, .max_memory = max_memory};
     return program_build(a, g, machine_find(NULL, "x86-64-v3"), NULL, &options, d);

@@ -142,7 +142,7 @@ static void test_shared_object(void **state) {
     for (int i = 0; i < 2; i++) {
         dirs[i] = file_make_temp_dir(f->arena, &f->d);
         paths[i] = object_link(f->arena, ARTEFACT_SHARED, make_object(f), &f->model, dirs[i], &f->d);
-        diag_print(&f->d, stderr, false);
+        diag_print(&f->d, stderr, DIAG_ERROR);
         assert_non_null(paths[i]);
     }
     assert_same_files(f, paths[0], paths[1]);

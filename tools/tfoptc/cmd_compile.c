@@ -29,10 +29,15 @@ static const KindRow kinds[] = {
     {"header", EMIT_KIND_HEADER, ".h", true, false, false},
 };
 
+/* ".so"; NULL: it has none. */
+static const char *suffix_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return strrchr(slash ? slash : path, '.');
+}
+
 /* By --emit, else by the output's suffix; NULL and a message. */
 static const KindRow *find_kind(const Options *o, Diag *d) {
-    const char *slash = o->out ? strrchr(o->out, '/') : NULL,
-               *dot = o->out ? strrchr(slash ? slash : o->out, '.') : NULL;
+    const char *dot = o->out ? suffix_of(o->out) : NULL;
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
         const char *word = o->emit ? o->emit : dot, *want = o->emit ? kinds[i].name : kinds[i].suffix;
         if (word ? want && strcmp(word, want) == 0 : kinds[i].kind == EMIT_KIND_EXECUTABLE) return &kinds[i];
@@ -126,5 +131,7 @@ ExitCode command_optimize(const Options *o, json_t *report, Arena *arena, Diag *
         diag_usage(d, "is compiled already; give the model that it was made from");
     else if (!o->out)
         diag_usage(d, "where to? -o OUT.pb");
+    else if (suffix_of(o->out) && strcmp(suffix_of(o->out), ".pb") != 0)
+        diag_usage(d, "optimize writes a GraphDef: -o OUT.pb, not %s (compile makes code)", o->out);
     return d->n_errors ? EXIT_USAGE : compile_as(o, &graphdef, o->out, report, arena, d);
 }

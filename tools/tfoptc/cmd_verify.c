@@ -33,7 +33,7 @@ static bool expected_files(Tensor *want, bool *given, const InputPort *out, uint
             Nearest near;
             nearest_init(&near, arena_strndup(arena, text, (size_t)(equals - text)));
             for (uint32_t k = 0; k < n; k++) nearest_try(&near, out[k].name);
-            return diag_usage(d, "--expect %s: the model has no output of that name%s", text,
+            return diag_error(d, NULL, NULL, "--expect %s: the model has no output of that name%s", text,
                               nearest_hint(&near, arena));
         }
     }

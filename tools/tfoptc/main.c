@@ -3,14 +3,12 @@
 
 #include "base/file.h"
 #include "base/nearest.h"
+#include "codegen/llvm/llvm.h"
+#include "temporary.h"
 #include <errno.h>
 #include <jansson.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #define TFOPTC_COMMANDS(X)                                                                                             \
@@ -59,95 +57,9 @@ static int end_output(int code) {
     return EXIT_INPUT;
 }
 
-/* Signals that end the program. Those that it was started without (nohup) are left alone. */
-static void ending_signals(sigset_t *out) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    sigemptyset(out);
-    for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-        struct sigaction now;
-        if (sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_DFL) sigaddset(out, signals[i]);
-    }
-}
-
-/* The folder of temporary files, and who writes them; lives as long as the program. */
-typedef struct {
-    char *folder;
-    pthread_t writer;
-    sigset_t signals; /* that end the program */
-} Temporary;
-
-/* In a thread that a library started before main (OpenBLAS does): from now on it leaves the signal to the one that
-   waits for it. */
-static void pass_on(int number, siginfo_t *info, void *context) {
-    (void)info;
-    sigaddset(&((ucontext_t *)context)->uc_sigmask, number);
-    kill(getpid(), number);
-}
-
-static void stand_still(int number) {
-    (void)number;
-    for (;;) pause();
-}
-
-/* A thread that waits for such a signal, has the writer stop, removes the folder and lets the signal do its work. */
-static void *clean_up_on_signal(void *argument) {
-    enum { TRIES = 200 };
-    const Temporary *t = argument;
-    const struct timespec moment = {.tv_nsec = 1000000};
-    int number;
-    while (sigwait(&t->signals, &number) != 0) continue;
-    sigaction(SIGUSR2, &(struct sigaction){.sa_handler = stand_still}, NULL);
-    pthread_kill(t->writer, SIGUSR2);
-    for (int i = 0; i < TRIES && file_exists(t->folder); i++) { /* a last file may just be coming into being */
-        file_remove_tree(t->folder);
-        nanosleep(&moment, NULL);
-    }
-    sigaction(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
-    pthread_sigmask(SIG_UNBLOCK, &t->signals, NULL);
-    raise(number);
-    return NULL;
-}
-
-/* Who ends the program by exit() leaves no temporary files either. OpenBLAS's own handler is not waited for: under a
-   limit on memory its threads try for ever to get some. */
-static void clean_up_on_exit(int status, void *temporary) {
-    file_remove_tree(((const Temporary *)temporary)->folder);
-    fflush(NULL);
-    _exit(status);
-}
-
-/* A reader that went away (tfoptc … | head) ends this process, too, but not before the folder is removed. */
-static void change_pipe_signal(int how) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGPIPE);
-    pthread_sigmask(how, &set, NULL);
-}
-
-/* All temporary files of this process, and of the tools that it calls, lie in one folder; NULL where none can be made,
-   which matters only to those who need it and then say so. */
-static char *make_temporary_folder(Arena *arena) {
-    Diag quiet;
-    pthread_t thread;
-    diag_init(&quiet, arena, NULL);
-    char *folder = file_make_temp_dir(arena, &quiet);
-    if (!folder || setenv("TMPDIR", folder, 1) != 0) return folder;
-    Temporary *t = malloc(sizeof *t);
-    if (!t || !(t->folder = strdup(folder))) return folder;
-    t->writer = pthread_self();
-    on_exit(clean_up_on_exit, t);
-    change_pipe_signal(SIG_BLOCK);
-    ending_signals(&t->signals);
-    pthread_sigmask(SIG_BLOCK, &t->signals, NULL);
-    if (pthread_create(&thread, NULL, clean_up_on_signal, t) != 0) {
-        pthread_sigmask(SIG_UNBLOCK, &t->signals, NULL);
-        return folder;
-    }
-    pthread_detach(thread);
-    for (int i = 1; i < NSIG; i++)
-        if (sigismember(&t->signals, i) == 1)
-            sigaction(i, &(struct sigaction){.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART}, NULL);
-    return folder;
+/* What is worth saying: -v everything, -q errors. */
+static DiagLevel least_level(const Options *o) {
+    return o->verbose ? DIAG_NOTE : o->quiet ? DIAG_ERROR : DIAG_WARNING;
 }
 
 static void print_report(json_t *report, const Options *o, const Diag *d, Arena *arena) {
@@ -156,7 +68,7 @@ static void print_report(json_t *report, const Options *o, const Diag *d, Arena 
     json_t *messages = json_array();
     for (uint32_t i = 0; i < n; i++) {
         const DiagEntry *e = groups[i].entry;
-        if (e->level != DIAG_ERROR && !o->verbose) continue;
+        if (e->level > least_level(o)) continue;
         json_t *m = json_pack("{s:s, s:o, s:I}", "level", diag_level_name(e->level), "message", json_text(e->message),
                               "count", (json_int_t)groups[i].count);
         if (e->level == DIAG_ERROR) json_object_set_new(m, "exit", json_integer((json_int_t)e->code));
@@ -175,11 +87,50 @@ static ExitCode run_command(const Command *command, const Options *o, json_t *re
     OptionPlace place = common_is_compiled(o->model) ? ARTEFACT : o->reference ? REFERENCE : CODE;
     d->file = o->model;
     if (command->mask & places && !options_apply(o, place, d)) return EXIT_USAGE;
-    char *temporary = make_temporary_folder(arena);
+    llvm_handle_errors();
+    Temporary *temporary = temporary_begin(report != NULL, arena);
     ExitCode code = command->run(o, report, arena, d);
-    if (temporary) file_remove_tree(temporary);
-    change_pipe_signal(SIG_UNBLOCK);
+    temporary_end(temporary);
     return d->n_errors && code == EXIT_OK ? diag_exit_code(d) : code;
+}
+
+/* The first word names a command, or else a model to compile: *first is the number of the word behind it. NULL: it is
+   neither. */
+static const Command *find_command(const TextList *words, uint32_t *first, Arena *arena) {
+    const char *word = words->data[0];
+    Nearest near;
+    *first = 1;
+    for (int i = 0; i < n_commands; i++)
+        if (strcmp(word, commands[i].name) == 0) return &commands[i];
+    *first = 0;
+    if (words->len < 2 || *word == '-' || file_exists(word) || strpbrk(word, "./")) return &commands[0];
+    nearest_init(&near, word);
+    for (int i = 0; i < n_commands; i++) nearest_try(&near, commands[i].name);
+    fprintf(stderr, "tfoptc: there is no command '%s'%s\n", word,
+            near.best ? nearest_hint(&near, arena) : "; tfoptc --help lists the commands");
+    return NULL;
+}
+
+static int run_words(const TextList *words, Arena *arena, Diag *d) {
+    uint32_t first;
+    const Command *command = find_command(words, &first, arena);
+    if (!command) return EXIT_USAGE;
+    Options o = {0};
+    ExitCode code = EXIT_USAGE;
+    bool parsed = options_parse(&o, command, arena, words, first, d);
+    json_t *report = o.json && !o.help ? json_object() : NULL;
+    if (parsed && o.help) {
+        options_help(command, stdout);
+        code = EXIT_OK;
+    } else if (parsed) {
+        code = run_command(command, &o, report, arena, d);
+    }
+    if (report) print_report(report, &o, d, arena);
+    json_decref(report);
+    int status = end_output((int)code);
+    d->color = wants_color(&o);
+    diag_print(d, stderr, least_level(&o));
+    return status;
 }
 
 int main(int argc, char **argv) {
@@ -192,39 +143,17 @@ int main(int argc, char **argv) {
     if (strcmp(word, "--ops") == 0) return ops_doc(stdout), end_output(EXIT_OK);
     if (strcmp(word, "--completion") == 0) return options_completion(stdout), end_output(EXIT_OK);
 
-    const Command *command = &commands[0];
-    int first = 1;
-    for (int i = 0; i < n_commands; i++) {
-        if (strcmp(word, commands[i].name) != 0) continue;
-        command = &commands[i];
-        first = 2;
-    }
     Arena *arena = arena_new();
+    TextList words = {0};
     Diag d;
+    int status;
     diag_init(&d, arena, NULL);
-    if (first == 1 && argc > 2 && *word != '-' && *word != '@' && !file_exists(word) && !strpbrk(word, "./")) {
-        Nearest near; /* neither a command nor a model */
-        nearest_init(&near, word);
-        for (int i = 0; i < n_commands; i++) nearest_try(&near, commands[i].name);
-        fprintf(stderr, "tfoptc: there is no command '%s'%s\n", word,
-                near.best ? nearest_hint(&near, arena) : "; tfoptc --help lists the commands");
-        return EXIT_USAGE;
+    if (!options_expand(&words, arena, argc - 1, argv + 1, &d)) {
+        diag_print(&d, stderr, DIAG_WARNING);
+        status = EXIT_USAGE;
+    } else {
+        status = words.len ? run_words(&words, arena, &d) : usage(stderr, EXIT_USAGE);
     }
-    Options o = {0};
-    ExitCode code = EXIT_USAGE;
-    bool parsed = options_parse(&o, command, arena, argc - first, argv + first, &d);
-    json_t *report = o.json && !o.help ? json_object() : NULL;
-    if (parsed && o.help) {
-        options_help(command, stdout);
-        code = EXIT_OK;
-    } else if (parsed) {
-        code = run_command(command, &o, report, arena, &d);
-    }
-    if (report) print_report(report, &o, &d, arena);
-    json_decref(report);
-    int status = end_output((int)code);
-    d.color = wants_color(&o);
-    diag_print(&d, stderr, o.verbose);
     arena_free(arena);
     return status;
 }

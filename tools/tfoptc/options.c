@@ -106,7 +106,18 @@ static bool expand_response(Arena *arena, TextList *out, const char *path, Diag 
     return true;
 }
 
-bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char **words, Diag *d) {
+bool options_expand(TextList *out, Arena *arena, int n_words, char **words, Diag *d) {
+    bool ok = true;
+    for (int i = 0; i < n_words; i++) {
+        if (words[i][0] == '@' && words[i][1])
+            ok = expand_response(arena, out, words[i] + 1, d) && ok;
+        else
+            vec_push(arena, out, words[i]);
+    }
+    return ok;
+}
+
+bool options_parse(Options *o, const Command *c, Arena *arena, const TextList *words, uint32_t first, Diag *d) {
     struct option longs[ARRAY_LEN(rows) + 1] = {0};
     char letters[3 * ARRAY_LEN(rows) + 2] = ":", *l = letters + 1;
     int n = 0, index_of[ARRAY_LEN(rows)];
@@ -121,15 +132,11 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     }
     TextList argv = {0};
     vec_push(arena, &argv, "tfoptc");
-    for (int i = 0; i < n_words; i++) {
-        if (words[i][0] == '@' && words[i][1]) {
-            if (!expand_response(arena, &argv, words[i] + 1, d)) return false;
-        } else if (strncmp(words[i], "-MF", 3) == 0) { /* as compilers of C take it */
-            vec_push(arena, &argv, "--depfile");
-            if (words[i][3]) vec_push(arena, &argv, words[i] + 3);
-        } else {
-            vec_push(arena, &argv, words[i]);
-        }
+    for (uint32_t i = first; i < words->len; i++) {
+        const char *word = words->data[i];
+        const bool is_depfile = strncmp(word, "-MF", 3) == 0; /* as compilers of C take it */
+        if (is_depfile) vec_push(arena, &argv, "--depfile");
+        if (!is_depfile || word[3]) vec_push(arena, &argv, is_depfile ? word + 3 : word);
     }
     int argc = (int)argv.len;
     vec_push(arena, &argv, NULL);
@@ -167,6 +174,12 @@ bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char
     if (ok && o->model && !*o->model) ok = diag_usage(d, "the model's name is empty");
     if (ok && !o->model && !o->help) ok = diag_usage(d, "no model; usage: tfoptc %s", c->usage);
     return ok;
+}
+
+bool options_given(const Options *o, const char *name) {
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (strcmp(rows[i].name, name) == 0) return o->given >> i & 1;
+    return false;
 }
 
 void options_help(const Command *c, FILE *out) {

@@ -38,10 +38,14 @@ typedef struct Command {
 extern const Command commands[];
 extern const int n_commands;
 
-/* Parses the words after the subcommand (response files @FILE expanded). false and messages on mistakes. */
-bool options_parse(Options *o, const Command *c, Arena *arena, int n_words, char **words, Diag *d);
+/* The words of the command line with response files (@FILE) replaced by the words in them. */
+bool options_expand(TextList *out, Arena *arena, int n_words, char **words, Diag *d);
+/* Parses the words from `first`, those after the subcommand. false and messages on mistakes. */
+bool options_parse(Options *o, const Command *c, Arena *arena, const TextList *words, uint32_t first, Diag *d);
 /* Whether all options that were given say something in this place; false and messages where not. */
 bool options_apply(const Options *o, OptionPlace place, Diag *d);
+/* Whether the option of that name was on the command line. */
+bool options_given(const Options *o, const char *name);
 void options_help(const Command *c, FILE *out);
 /* All option names of the table as a man page section and as a bash completion script. */
 void options_man(FILE *out);

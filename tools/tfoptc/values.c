@@ -160,13 +160,20 @@ static bool read_words(const InputPort *ports, uint32_t n, const char **files, I
             Nearest near;
             nearest_init(&near, word.name);
             for (uint32_t i = 0; i < n; i++) nearest_try(&near, ports[i].name);
-            ok = diag_usage(d, "--input %s: the model has no input of that name%s%s%s", word.name,
+            ok = diag_error(d, NULL, NULL, "--input %s: the model has no input of that name%s%s%s", word.name,
                             near.best ? "" : "; its inputs are ", near.best ? "" : str_text(&names),
                             nearest_hint(&near, arena));
         }
     }
     for (uint32_t i = 0; i < n && whole; i++)
         if (!files[i]) files[i] = whole;
+    bool any_picture = false;
+    for (uint32_t i = 0; i < n; i++) any_picture = any_picture || (files[i] && image_is_file(files[i]));
+    if (ok && !any_picture && (o->image_size || o->image_mean || o->image_scale))
+        ok = diag_usage(d, "--image-%s: no input is given as a picture",
+                        o->image_size   ? "size"
+                        : o->image_mean ? "mean"
+                                        : "scale");
     return ok;
 }
 
@@ -192,7 +199,7 @@ static const char *sizes_text(const InputPort *ports, uint32_t n, Arena *arena) 
 /* One size that is asked of a compiled model: it must have been compiled for that, and the values that are given must
    have it. (Of a graph, the importer and the compiled code see to that.) */
 static bool check_bound(const DimBound *b, const InputPort *ports, uint32_t n, const Tensor *values,
-                        const char *const *files, Arena *arena, Diag *d) {
+                        const char *const *files, const InputOption *asked, Arena *arena, Diag *d) {
     const bool is_batch = strcmp(b->dim, "batch") == 0;
     const char *option = is_batch ? "--batch" : arena_printf(arena, "--dim %s", b->dim);
     bool ok = true, known = false;
@@ -203,7 +210,8 @@ static bool check_bound(const DimBound *b, const InputPort *ports, uint32_t n, c
             known = true;
             if (b->min < least || (b->max > most && most > 0))
                 return diag_usage(d, "%s: the model was compiled for %" PRId64 " to %" PRId64, option, least, most);
-            if (values[i].dims[k] < b->min || values[i].dims[k] > b->max)
+            const bool is_said = files[i] || asked[i].has_shape; /* else another input's value says it */
+            if (is_said && (values[i].dims[k] < b->min || values[i].dims[k] > b->max))
                 ok = diag_usage(d, "%s: dimension %d of input '%s' is %" PRId64 " in %s", option, k, ports[i].name,
                                 values[i].dims[k], files[i] ? files[i] : "--input");
         }
@@ -212,17 +220,37 @@ static bool check_bound(const DimBound *b, const InputPort *ports, uint32_t n, c
     if (!known && !*names) return diag_usage(d, "%s: the compiled model has inputs of fixed sizes", option);
     if (!known && is_batch) return diag_usage(d, "--batch: the compiled model has inputs of fixed first sizes");
     if (!known)
-        return diag_usage(d, "%s: the compiled model has no unknown size of that name; it has %s", option, names);
+        return diag_error(d, NULL, NULL, "%s: the compiled model has no unknown size of that name; it has %s", option,
+                          names);
     return ok;
 }
 
 static bool check_bounds(const InputPort *ports, uint32_t n, const Tensor *values, const char *const *files,
-                         const Options *o, Arena *arena, Diag *d) {
+                         const InputOption *asked, const Options *o, Arena *arena, Diag *d) {
     const DimBound *bounds;
     uint32_t n_bounds;
     bool ok = common_bounds(&bounds, &n_bounds, o, arena, d);
-    for (uint32_t i = 0; ok && i < n_bounds; i++) ok = check_bound(&bounds[i], ports, n, values, files, arena, d);
+    for (uint32_t i = 0; ok && i < n_bounds; i++)
+        ok = check_bound(&bounds[i], ports, n, values, files, asked, arena, d);
     return ok;
+}
+
+/* Answers to values that nobody gave may be taken for answers of the model: run says which these are. */
+static void say_made_up(const Tensor *values, const InputPort *ports, uint32_t n, const char *const *files,
+                        const InputOption *asked, const Options *o, Arena *arena, Diag *d) {
+    Str text;
+    uint32_t made = 0;
+    str_init(&text, arena);
+    if (!(o->command & RUN) && !o->expect.len) return;
+    for (uint32_t i = 0; i < n; i++) {
+        if (files[i] || asked[i].has_shape) continue;
+        str_printf(&text, "%s'%s' %s[", made++ ? ", " : "", ports[i].name, dtype_info(ports[i].dtype)->tf_name);
+        for (int k = 0; k < values[i].rank; k++) str_printf(&text, "%s%" PRId64, k ? "," : "", values[i].dims[k]);
+        str_add(&text, "]");
+    }
+    if (made && !options_given(o, "seed"))
+        diag_warning(d, NULL, NULL, "values are made up for what is not given: %s; give them with --input NAME=FILE",
+                     str_text(&text));
 }
 
 bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const Options *o, Arena *arena, Diag *d) {
@@ -234,8 +262,9 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const Options 
         if (files[i] && !read_value(&out[i], &ports[i], files[i], o, arena, d)) ok = false;
     for (uint32_t i = 0; ok && i < n; i++)
         if (!files[i]) choose_sizes(&out[i], &ports[i], &asked[i], out, ports, n, files, o);
-    if (ok && common_is_compiled(o->model)) ok = check_bounds(ports, n, out, files, o, arena, d);
+    if (ok && common_is_compiled(o->model)) ok = check_bounds(ports, n, out, files, asked, o, arena, d);
     for (uint32_t i = 0; ok && i < n; i++)
         if (!files[i]) ok = check_shape(&out[i], &ports[i], "--input", d) && fill(&out[i], &ports[i], &state, arena, d);
+    if (ok) say_made_up(out, ports, n, files, asked, o, arena, d);
     return ok;
 }
