@@ -190,7 +190,7 @@ static bool fill_any(Import *c) {
 /* ---- ops that are imported for every rank */
 
 /* Vectors whose length decides the rank of the result, and indices of which the last size does; `like`: operand whose
-   rank the length has to be, -1: none. */
+   rank the length has to be, or, where that is one of these vectors, whose length; -1: none. */
 static const struct {
     const char *op;
     int operand, like;
@@ -225,6 +225,9 @@ static const struct {
     {"Tile", 1, 0, false},
     {"Slice", 1, 0, false},
     {"Slice", 2, 0, false},
+    {"StridedSlice", 1, -1, false},
+    {"StridedSlice", 2, 1, false},
+    {"StridedSlice", 3, 1, false},
     {"Transpose", 1, 0, false},
     {"ConjugateTranspose", 1, 0, false},
     {"Pad", 1, 0, false},
@@ -257,6 +260,16 @@ static uint32_t possible_lengths(const Import *c, Dim length) {
     return ranks;
 }
 
+/* The one length that a vector has to have because of an operand that is not open: its rank, or its length where that
+   is such a vector, too. */
+static uint32_t ranks_like(const Import *c, uint32_t operand) {
+    int64_t n = rank_of(c, c->in[operand]);
+    for (size_t k = 0; k < ARRAY_LEN(lengths); k++)
+        if (lengths[k].operand == (int)operand && strcmp(lengths[k].op, c->n->op) == 0)
+            n = shape_count(&value_at(c->g, c->in[operand])->shape);
+    return n >= 0 && ANY_RANK_ALL >> n ? 1u << n : 0;
+}
+
 static bool find_open(Import *c, Open *open, uint32_t *out_n) {
     *out_n = 0;
     for (uint32_t i = 0; i < c->n_in; i++) {
@@ -274,9 +287,10 @@ static bool find_open(Import *c, Open *open, uint32_t *out_n) {
             if (dim_is_const(found.actual)) continue;
             found.ranks = possible_lengths(c, found.actual);
             int like = lengths[k].like;
-            if (like >= 0 && !any_rank_find(c->im, c->in[like])) found.ranks = 1u << rank_of(c, c->in[like]);
             for (uint32_t m = 0; like >= 0 && m < *out_n; m++)
                 if (open[m].operand == (uint32_t)like) found.like = (int)m;
+            if (like >= 0 && found.like < 0) found.ranks &= ranks_like(c, (uint32_t)like);
+            if (!found.ranks) return bad(c, "its operands have lengths that do not fit");
         }
         if (!found.ranks) continue;
         if (*out_n == MAX_OPEN) return unsupported(c, "more than %d operands have a run-time rank", MAX_OPEN);
@@ -342,8 +356,9 @@ static void bound_cases(Open *open, uint32_t n) {
         int cases = 1;
         uint32_t widest = 0;
         for (uint32_t i = 0; i < n; i++) {
+            if (open[i].like >= 0) continue; /* no choice of its own */
             cases *= __builtin_popcount(open[i].ranks);
-            if (open[i].ranks > open[widest].ranks) widest = i;
+            if (open[i].ranks > open[widest].ranks || open[widest].like >= 0) widest = i;
         }
         if (cases <= MAX_CASES) return;
         open[widest].ranks &= ~(1u << (31 - __builtin_clz(open[widest].ranks)));

@@ -25,15 +25,17 @@ bool import_list_reserve(Import *c) {
     int n_n = 0;
     bool empty = import_row(c)->arg == 1; /* EmptyTensorList: its second operand is only a limit */
     if (!empty && !load_content(c, c->in[1], 0, n, &n_n, 1, "the number of elements")) return false;
-    TfShape element = list_stated_element(c, c->in[0]);
-    return give(c, list_start(c, n[0], attr_t(c, "element_dtype", DTYPE_F32), &element));
+    ListStated stated = list_stated_by(c, c->in[0]);
+    ValueId list = list_start(c, n[0], attr_t(c, "element_dtype", DTYPE_F32), &stated.element);
+    list_state(c->im, list, &stated);
+    return give(c, list);
 }
 
 bool import_list_from_tensor(Import *c) {
     if (rank_of(c, c->in[0]) < 1) return bad(c, "a scalar cannot be a list");
     if (c->n_in > 1) {
-        TfShape element = list_stated_element(c, c->in[1]);
-        list_state(c->im, c->in[0], &element);
+        ListStated stated = list_stated_by(c, c->in[1]);
+        list_state(c->im, c->in[0], &stated);
     }
     return give(c, c->in[0]);
 }
@@ -59,25 +61,16 @@ bool import_list_get(Import *c) {
     return give(c, list_get(c, c->in[0], index, &stated));
 }
 
-/* What was said of the elements of operand 0 when that list was made is said of the list that comes of it too. */
-typedef struct {
-    TfShape element;
-    bool known;
-} Stated;
-static Stated stated_of_list(const Import *c) {
-    const ListInfo *info = list_find(c->im, c->in[0]);
-    const TfShape *element = info ? &info->element : list_stated(c->im, c->in[0]);
-    return element ? (Stated){*element, true} : (Stated){{.rank = -1}, false};
-}
-static ValueId state_again(Import *c, ValueId list, const Stated *stated) {
-    list_state(c->im, list, stated->known ? &stated->element : NULL);
+/* What was said of the elements of a list when it was made is said of the list that comes of it too. */
+static ValueId state_again(Import *c, ValueId list, const ListStated *stated) {
+    list_state(c->im, list, stated);
     return list;
 }
 
 bool import_list_set(Import *c) {
     if (!open_lists(c, 1)) return false;
     ValueId item = item_of(c, 2);
-    Stated stated = stated_of_list(c);
+    ListStated stated = list_stated(c->im, c->in[0]);
     ValueId list = list_set(c, c->in[0], c->in[1], item, attr_i(c, "resize_if_index_out_of_bounds", 0) != 0);
     return give(c, state_again(c, list, &stated));
 }
@@ -100,7 +93,7 @@ ValueId list_push(Import *c, ValueId list, ValueId new) {
 
 bool import_list_push(Import *c) {
     if (!open_lists(c, 1)) return false;
-    Stated stated = stated_of_list(c);
+    ListStated stated = list_stated(c->im, c->in[0]);
     ValueId item = item_of(c, 1);
     return give(c, state_again(c, list_push(c, c->in[0], item), &stated));
 }
@@ -129,7 +122,7 @@ ValueId list_pop(Import *c, ValueId list, const TfShape *stated, ValueId *out_it
 bool import_list_pop(Import *c) {
     TfShape stated = list_stated_element(c, c->in[1]);
     if (!open_lists(c, 1)) return false;
-    Stated all = stated_of_list(c);
+    ListStated all = list_stated(c->im, c->in[0]);
     c->n_out = 2;
     c->out[0] = list_pop(c, c->in[0], &stated, &c->out[1]);
     state_again(c, c->out[0], &all);
@@ -145,9 +138,12 @@ bool import_list_length(Import *c) {
 bool import_list_element_shape(Import *c) {
     if (!open_lists(c, 1)) return false;
     DType dtype = attr_t(c, "shape_type", DTYPE_S32);
-    Stated stated = stated_of_list(c);
+    ListStated stated = list_stated(c->im, c->in[0]);
     Shape s = shape_copy(c, c->in[0]);
     if (!stated.known) return give(c, make_dims(c, dtype, 1, s.rank - 1, &s.dims[1]));
+    if (stated.said.i && value_at(c->g, stated.said)->region.i != c->r.i)
+        return unsupported(c, "the element shape of a list is computed outside of this loop or branch");
+    if (stated.said.i) return give(c, make_cast(c, stated.said, dtype));
     if (stated.element.rank < 0) return give(c, make_scalar_int(c, dtype, -1));
     Tensor t = tensor_ints(c->g->arena, dtype, stated.element.rank, stated.element.dims);
     return give(c, make_const(c, &t));
@@ -162,7 +158,7 @@ bool import_list_resize(Import *c) {
     if (info && info->parts) info = list_find(c->im, ragged_of(c, c->in[0], 0));
     if (info && info->meta.i) return give(c, ragged_resize(c, (ValueId){info->value}, n[0]));
     if (info) return give(c, list_new(c, n[0], info->dtype, &info->element));
-    Stated stated = stated_of_list(c);
+    ListStated stated = list_stated(c->im, c->in[0]);
     ValueId longer = list_grow(c, c->in[0], n[0]);
     ValueId list = failed(longer) ? longer : make_slice_axis(c, longer, 0, dim_const(0), n[0]);
     return give(c, state_again(c, list, &stated));
@@ -191,13 +187,13 @@ bool import_list_scatter(Import *c) {
     }
     TfShape element = {.rank = -1};
     ValueId list = list_new(c, grows ? dim_const(0) : n[0], dtype_of(c, c->in[0]), &element);
-    Stated stated = {list_stated_element(c, c->in[2]), true};
+    ListStated stated = list_stated_by(c, c->in[2]);
     return give(c, state_again(c, list_scatter(c, list, c->in[1], c->in[0], grows), &stated));
 }
 
 bool import_list_scatter_into(Import *c) {
     if (!open_lists(c, 1)) return false;
-    Stated stated = stated_of_list(c);
+    ListStated stated = list_stated(c->im, c->in[0]);
     return give(c, state_again(c, list_scatter(c, c->in[0], c->in[2], c->in[1], true), &stated));
 }
 
@@ -214,7 +210,7 @@ bool import_list_concat(Import *c) {
 }
 
 bool import_list_split(Import *c) {
-    Stated stated = {list_stated_element(c, c->in[1]), true};
+    ListStated stated = list_stated_by(c, c->in[1]);
     return give(c, state_again(c, list_split(c, c->in[0], c->in[2]), &stated));
 }
 

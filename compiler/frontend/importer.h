@@ -16,6 +16,7 @@ typedef struct {
     Dim count;
     DType dtype;
     TfShape element;      /* as far as known */
+    ValueId said;         /* the operand that says the element shape while running; {0}: `element` says it all */
     bool dynamic;         /* may grow when written beyond its end (TensorArray's dynamic_size) */
     bool handle;          /* a TensorArray's handle: no data of its own, the flow has it */
     const ValueId *parts; /* of a list whose elements differ in shape: one value for each; NULL otherwise */
@@ -25,6 +26,7 @@ typedef struct {
 typedef struct {
     uint32_t value;
     TfShape element;
+    ValueId said; /* as in ListInfo */
 } StatedShape;
 
 /* A value whose rank only running tells (import_any_rank.c): it is the elements in a row, beside it go its dims. */
@@ -183,9 +185,14 @@ bool import_settle_lengths(Import *c);
 bool import_agree(Import *c);
 
 /* ---- list_value.c: lists as tensors */
-/* What was said of the element shape when the list was made (-1 unknown); NULL when nothing is known. */
-const TfShape *list_stated(const Importer *im, ValueId v);
-void list_state(Importer *im, ValueId v, const TfShape *element);
+/* What was said of the element shape when the list was made (-1 unknown). */
+typedef struct {
+    TfShape element;
+    ValueId said; /* as in ListInfo */
+    bool known;
+} ListStated;
+ListStated list_stated(const Importer *im, ValueId v);
+void list_state(Importer *im, ValueId v, const ListStated *stated);
 ListInfo *list_find(const Importer *im, ValueId v);
 /* A list value with yet unknown elements; all elements are zeros. */
 ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element);
@@ -195,6 +202,7 @@ ValueId list_materialise_in(Importer *im, RegionId r, const char *name, ValueId 
 
 /* The element shape that an operand states, as far as it is known without running anything. */
 TfShape list_stated_element(const Import *c, ValueId v);
+ListStated list_stated_by(const Import *c, ValueId v);
 /* Item (or a stack of them: leading 1) with the shape of the list's elements, which it must have. */
 bool list_fits(const Import *c, ValueId list, ValueId item);
 ValueId list_fit_item(Import *c, ValueId list, ValueId item, int leading);

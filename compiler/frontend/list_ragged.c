@@ -93,10 +93,8 @@ ValueId ragged_of(Import *c, ValueId list, int rank) {
     const ListInfo *info = list_find(c->im, list);
     if (failed(list) || (info && info->meta.i)) return list;
     if (info && info->parts) return ragged_of_parts(c, info);
-    TfShape unknown = {.rank = -1};
     if (!info) {
-        const TfShape *stated = list_stated(c->im, list);
-        unknown = stated ? *stated : unknown;
+        TfShape unknown = list_stated(c->im, list).element;
         return ragged_of_tensor(c, list, &unknown);
     }
     TfShape element = info->element;

@@ -20,14 +20,22 @@ ListInfo *list_find(const Importer *im, ValueId v) {
     return low < im->lists.len && im->lists.data[low].value == v.i ? &im->lists.data[low] : NULL;
 }
 
-const TfShape *list_stated(const Importer *im, ValueId v) {
+ListStated list_stated(const Importer *im, ValueId v) {
+    const ListInfo *info = list_find(im, v);
+    if (info) return (ListStated){info->element, info->said, true};
     for (uint32_t i = im->stated.len; i > 0 && i + 64 > im->stated.len; i--)
-        if (im->stated.data[i - 1].value == v.i) return &im->stated.data[i - 1].element;
-    return NULL;
+        if (im->stated.data[i - 1].value == v.i)
+            return (ListStated){im->stated.data[i - 1].element, im->stated.data[i - 1].said, true};
+    return (ListStated){.element = {.rank = -1}};
 }
 
-void list_state(Importer *im, ValueId v, const TfShape *element) {
-    if (element && !failed(v) && !list_find(im, v)) vec_push(im->arena, &im->stated, (StatedShape){v.i, *element});
+void list_state(Importer *im, ValueId v, const ListStated *stated) {
+    ListInfo *info = list_find(im, v);
+    if (failed(v) || !stated->known) return;
+    if (info)
+        info->said = stated->said;
+    else
+        vec_push(im->arena, &im->stated, (StatedShape){v.i, stated->element, stated->said});
 }
 
 ValueId list_new(Import *c, Dim count, DType dtype, const TfShape *element) {
@@ -76,6 +84,19 @@ TfShape list_stated_element(const Import *c, ValueId v) {
             s.dims[i] = value->content[i].value;
     }
     return s;
+}
+
+ListStated list_stated_by(const Import *c, ValueId v) {
+    ListStated out = {.element = list_stated_element(c, v), .known = true};
+    bool all = value_const(c->g, v) != NULL;
+    const Value *value = value_at(c->g, v);
+    int64_t n = shape_count(&value->shape);
+    if (value->content && !value->may_wrap) {
+        all = true;
+        for (int64_t i = 0; i < n; i++) all = all && dim_is_const(value->content[i]);
+    }
+    if (!all && n != 0) out.said = v;
+    return out;
 }
 
 static bool fully_known(const TfShape *s, Shape *out) {

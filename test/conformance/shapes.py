@@ -109,3 +109,48 @@ for keep in (False, True):
     make("join_any_" + name, join, [texts, indices], [[words, ints(1, 0)], [words, ints(1)], [words, ints()]])
 for name, reduce in (("sum", tf.reduce_sum), ("norm", tf.math.reduce_euclidean_norm), ("deviation", tf.math.reduce_std)):
     make("reduce_" + name, lambda x, a: reduce(x / 24, a), [cube, indices], [[x3, ints(0, 2)], [x3, ints()], [x3, ints(1, 1)]])
+
+# ---- slices whose bounds are vectors of any length
+make(
+    "slice_any",
+    lambda x, b, e: tf.strided_slice(x, b, e),
+    [spec([None] * 4, f32), indices, indices],
+    [
+        [v(5, 4, 2, 3), ints(1, 0), ints(3, -1)],
+        [v(5, 4, 2, 3), ints(1), ints(3)],
+        [v(5, 4, 2, 3), ints(1, 1, 1, 1), ints(3, 3, 3, 3)],
+        [v(5, 4, 2, 3), ints(), ints()],
+        [v(5, 4, 2, 3), ints(1, 0), ints(3)],
+    ],
+)
+
+
+# ---- what was said of the elements of a list
+def new_list(shape):
+    return raw.EmptyTensorList(element_shape=shape, max_num_elements=-1, element_dtype=f32)
+
+
+def said(h):
+    return raw.TensorListElementShape(input_handle=h, shape_type=i32)
+
+
+make("said_fed", lambda s: said(new_list(s)), [pair], [[ints(2, 3)], [ints(-1, 3)]])
+make("said_any", lambda s: said(new_list(s)), [indices], [[ints(2, 3)], [ints(5)], [ints()]])
+make(
+    "said_pushed",
+    lambda s, x: said(raw.TensorListPushBack(input_handle=new_list(s), tensor=x)),
+    [pair, matrix],
+    [[ints(2, 3), v(2, 3)], [ints(-1, 3), v(2, 3)]],
+)
+make(
+    "said_reserved",
+    lambda n, s: said(raw.TensorListReserve(element_shape=s, num_elements=n, element_dtype=f32)),
+    [number, pair],
+    [[scalar(2), ints(-1, 3)]],
+)
+make(
+    "said_unstacked",
+    lambda x: said(raw.TensorListFromTensor(tensor=x, element_shape=tf.shape(x)[1:])),
+    [cube],
+    [[v(4, 2, 3)], [v(0, 2, 3)]],
+)
