@@ -14,6 +14,8 @@ bool file_map(FileMap *f, Arena *arena, const char *path, Diag *d);
 void file_unmap(FileMap *f);
 bool file_exists(const char *path);
 bool file_is_directory(const char *path);
+/* Whether it is a plain file, which can be read more than once (a pipe cannot). */
+bool file_is_plain(const char *path);
 /* Whether a rename may put a file there: nothing is there, or a file and no link, device or pipe. */
 bool file_is_replaceable(const char *path);
 

@@ -28,6 +28,7 @@ static const Magic magics[] = {
     {0, "\x89PNG", "this is a picture, not a model; --input NAME=FILE.png feeds it to one"},
     {0, "\xff\xd8\xff", "this is a picture, not a model; --input NAME=FILE.jpg feeds it to one"},
     {0, "!<arch>\n", "this is an archive of objects, to be linked into a program; -o MODEL.so makes what runs here"},
+    {0, "\x7f\x45LF", "this is machine code; a compiled model is read from a file, not from a pipe"},
     {0, "\x80\x02", "this is a Python pickle, not a TensorFlow model"},
     {0, "\x80\x04\x95", "this is a Python pickle, not a TensorFlow model"},
     {0, "\x80\x05\x95", "this is a Python pickle, not a TensorFlow model"},

@@ -323,9 +323,9 @@ static const char *graph_file(Arena *arena, const char *directory) {
     return NULL;
 }
 
-/* In a folder of versions (model/1, model/2, …) the one of the largest number, as TensorFlow Serving takes it; else
-   NULL. */
-static const char *newest_version(Arena *arena, const char *base, Diag *d) {
+/* In a folder of versions (model/1, model/2, …) the one of the largest number, as TensorFlow Serving takes it, that has
+   a graph, or any; NULL where there is none. */
+static const char *newest_version(Arena *arena, const char *base, bool with_graph) {
     DIR *folder = opendir(base);
     long long newest = -1;
     const char *found = NULL;
@@ -335,12 +335,11 @@ static const char *newest_version(Arena *arena, const char *base, Diag *d) {
         const long long number = strtoll(e->d_name, &end, 10);
         if (e->d_name[0] < '0' || e->d_name[0] > '9' || *end || errno || number <= newest) continue;
         const char *directory = arena_printf(arena, "%s/%s", base, e->d_name);
-        if (!graph_file(arena, directory)) continue;
+        if (with_graph ? !graph_file(arena, directory) : !file_is_directory(directory)) continue;
         newest = number;
         found = directory;
     }
     if (folder) closedir(folder);
-    if (found) diag_note(d, NULL, NULL, "holds versions; the newest is taken: %s", found);
     return found;
 }
 
@@ -350,10 +349,13 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
     while (directory[0] && directory[1] && directory[strlen(directory) - 1] == '/')
         directory = arena_strndup(arena, directory, strlen(directory) - 1);
     const char *path = graph_file(arena, directory);
-    const char *newest = path ? NULL : newest_version(arena, directory, d);
-    if (newest) directory = newest;
-    if (newest) path = graph_file(arena, newest);
-    if (!path) return no_saved_model(arena, directory, d);
+    if (!path) {
+        const char *newest = newest_version(arena, directory, true), *other = newest_version(arena, directory, false);
+        if (!newest) return no_saved_model(arena, other ? other : directory, d);
+        diag_note(d, NULL, NULL, "holds versions; the newest is taken: %s", newest);
+        directory = newest;
+        path = graph_file(arena, newest);
+    }
     tf->directory = directory;
     if (!file_map(&file, arena, path, d)) return false;
     const Pb__SavedModel *m =

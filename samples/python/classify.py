@@ -3,9 +3,13 @@
 import pathlib
 import sys
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+try:
+    import tfopt  # says so when numpy is missing
+except ImportError as reason:
+    sys.exit(f"{reason}" if "numpy" in str(reason) else f"{reason}: {__doc__}")
 import numpy as np
-
-import tfopt
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 data = ROOT / "test/models/digits"

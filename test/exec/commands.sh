@@ -201,6 +201,16 @@ output) # a full disk is an error of every command, and what is half-written goe
         [ $got -eq 1 ] || fail "'$words' exits $got on a full disk: $(cat "$work/err")"
         [ "$(grep -c "cannot write" "$work/err")" -eq 1 ] || fail "'$words' says: $(cat "$work/err")"
     done
+    # a closed standard output is one that cannot be written, and no other file gets its place
+    for words in --help "inspect $model" "run $model --json" "benchmark $model --seconds 0.01 --json" "compile $model --emit=asm" "compile $model -o $work/x.o --json"; do
+        # shellcheck disable=SC2086
+        "$tfoptc" $words >&- 2>"$work/err"
+        got=$?
+        [ $got -eq 1 ] && grep -q "cannot write to standard output" "$work/err" || fail "'$words' exits $got without standard output: $(cat "$work/err")"
+    done
+    "$tfoptc" compile "$model" -o "$work/x.so" -v <&- >&- 2>&- || fail "no standard files"
+    accepts inspect "$work/x.so"
+    refuses 1 "cannot read standard input" inspect - <&-
     # a limit on the size of files stands for a full disk
     for kind in so o a pb s; do
         rm -f "$work/x.$kind"
@@ -284,6 +294,25 @@ paths) # names with spaces, quotes, letters of other scripts; folders that canno
     refuses 1 "Permission denied" run "$model" --save "$folder/new"
     chmod 755 "$folder"
     ;;
+words) # inputs called like words of C and C++, like macros, or like nothing at all: the header is good C and C++
+    n=0
+    echo 'versions { producer: 1000 }' >"$work/g.pbtxt"
+    for name in int arena batch class a/b a_b 1x float printf EOF errno _Bool main NULL linux not true I SIZE_MAX int64_t export ü/é stdin assert dims inputs _ -; do
+        n=$((n + 1))
+        echo "node { name: '$name' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } dim { size: 3 } } } } }
+              node { name: 'o$n' op: 'Exp' input: '$name' attr { key: 'T' value { type: DT_FLOAT } } }" >>"$work/g.pbtxt"
+    done
+    accepts compile "$work/g.pbtxt" -o "$work/int.o" --input int=batch,3 --input class=int,3 --threads 0
+    printf '#include <errno.h>\n#include <stdio.h>\n#include <assert.h>\n#include "int.h"\nint main(void) { return int_model_data()->n_inputs != %d; }\n' $n >"$work/main.c"
+    (echo '#include <complex.h>' && cat "$work/main.c") >"$work/complex.c"
+    cp "$work/main.c" "$work/main.cpp"
+    flags="-Wall -Wextra -Wshadow -Werror -I$work -I$source/runtime/include"
+    # shellcheck disable=SC2086
+    ${CC:-cc} -std=gnu11 $flags "$work/complex.c" "$work/int.o" "$build/runtime/libtfopt.a" -lm -o "$work/program" && "$work/program" || fail "C"
+    command -v c++ >/dev/null || { echo "ok words, but for C++: no compiler"; exit 0; }
+    # shellcheck disable=SC2086
+    c++ -std=gnu++20 $flags "$work/main.cpp" "$work/int.o" "$build/runtime/libtfopt.a" -lm -o "$work/program" && "$work/program" || fail "C++"
+    ;;
 names) # mistyped ones; files of other kinds; versions of a SavedModel; the processor where only --target is given
     refuses 2 "no command 'inspct'; did you mean 'inspect'" inspct "$model"
     refuses 2 "did you mean '--threads'" compile "$model" -o "$work/x.o" --treads=3
@@ -302,6 +331,11 @@ names) # mistyped ones; files of other kinds; versions of a SavedModel; the proc
     refuses 1 "Keras HDF5" inspect "$work/m.h5"
     mkdir "$work/empty"
     refuses 1 "holds no saved_model.pb" inspect "$work/empty"
+    mkdir -p "$work/lite/00000123" "$work/bundle/00000123"
+    cp "$work/lite.tflite" "$work/lite/00000123/model.tflite"
+    : >"$work/bundle/00000123/export.meta"
+    refuses 1 "lite/00000123 holds no saved_model.pb: .*; it holds a TensorFlow Lite model" inspect "$work/lite"
+    refuses 1 "it holds a session bundle" inspect "$work/bundle"
     head -c 3000 "$model" >"$work/cut.pb"
     refuses 1 "not a valid GraphDef.*cut short" inspect "$work/cut.pb"
     refuses 1 "^tfoptc: cannot open $work/none.pb: No such file" inspect "$work/none.pb"
@@ -396,6 +430,39 @@ others) # files of other kinds are named; a model from standard input; names tha
         # shellcheck disable=SC2086
         cat "$model" | accepts $words - || exit 1
     done
+    # pipes with names: what they hold comes only once
+    accepts compile "$model" -o "$work/d.so"
+    mkfifo "$work/pipe"
+    for words in "inspect $work/pipe" "run $work/pipe --seed 1" "verify $work/pipe" "compile $work/pipe -o $work/p.so" "run $model --input image=$work/pipe" "run $work/d.so --input image=$work/pipe"; do
+        case $words in *image=*) cat "$images" >"$work/pipe" & ;; *) cat "$model" >"$work/pipe" & ;; esac
+        # shellcheck disable=SC2086
+        timeout 20 "$tfoptc" $words >"$work/out" 2>"$work/err" || fail "$words: $(cat "$work/err")"
+        wait
+    done
+    cat "$work/d.so" >"$work/pipe" &
+    refuses 1 "a compiled model is read from a file, not from a pipe" run "$work/pipe"
+    wait
+    # numbers: as large as they are; what JSON has no number for, and back
+    cat >"$work/u.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_INT64 } } attr { key: 'shape' value { shape { dim { size: -1 } } } } }
+node { name: 'f' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } } } } }
+node { name: 'u' op: 'Cast' input: 'x' attr { key: 'SrcT' value { type: DT_INT64 } } attr { key: 'DstT' value { type: DT_UINT64 } } }
+node { name: 'i' op: 'Identity' input: 'x' attr { key: 'T' value { type: DT_INT64 } } }
+node { name: 'g' op: 'Neg' input: 'f' attr { key: 'T' value { type: DT_FLOAT } } }
+GRAPH
+    echo '[-1, 9007199254740993]' >"$work/x.json"
+    echo '[-1, 9007199254740992]' >"$work/y.json"
+    echo '["NaN", 1, "-Infinity", "Infinity"]' >"$work/f.json"
+    accepts run "$work/u.pbtxt" --input "x=$work/x.json" --input "f=$work/f.json" --save "$work/u"
+    accepts run "$work/u.pbtxt" --input "x=$work/x.json" --input "f=$work/f.json"
+    [ "$(cat "$work/out")" = "$(printf 'u uint64[2] 18446744073709551615 9007199254740993\ni int64[2] -1 9007199254740993\ng float32[4] nan -1 inf -inf')" ] || fail "numbers: $(cat "$work/out")"
+    "$tfoptc" verify "$work/u.pbtxt" --input "x=$work/y.json" --input "f=$work/f.json" --expect "i=$work/u/out_1.npy" >"$work/out"
+    grep -q "at \[1\]: 9007199254740992, expected 9007199254740993" "$work/out" || fail "a difference of one: $(cat "$work/out")"
+    : >"$work/empty.json"
+    refuses 1 "empty.json is empty" run "$work/u.pbtxt" --input "x=$work/empty.json"
+    printf '\223NUMPY\011\000\000\000\000\000' >"$work/nine.npy"
+    refuses 1 "nine.npy is no .npy file" run "$work/u.pbtxt" --input "x=$work/nine.npy"
     # columns are as wide as the names are, by letters
     cat >"$work/long.pbtxt" <<'GRAPH'
 versions { producer: 1000 }

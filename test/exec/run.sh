@@ -199,6 +199,12 @@ GRAPH
     refuses 1 "has no output of that name" verify "$model" --expect "nosuch=$source/test/models/digits/test_images.npy"
     ;;
 python) # the loader and its sample, from the build tree and installed
+    for path in "$build/python" ""; do # -S: without what is installed beside Python
+        PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$path python3 -S "$source/samples/python/classify.py" "$work/digits.so" >"$work/out" 2>&1 && fail "no numpy"
+        [ "$(wc -l <"$work/out")" -eq 1 ] || fail "without numpy: $(cat "$work/out")"
+    done
+    PYTHONPATH=$build/python python3 -S "$source/samples/python/classify.py" x 2>&1 | grep -q "tfopt needs numpy, which .* lacks: .* -m pip install numpy" || fail "without numpy: $(cat "$work/out")"
+    python3 "$source/samples/python/classify.py" 2>&1 | grep -q usage || fail "no arguments"
     python=python3
     python3 -c "import numpy" 2>/dev/null || python=/usr/bin/python3 # where Debian's numpy is
     $python -c "import numpy" 2>/dev/null || { echo "no numpy"; exit 77; }

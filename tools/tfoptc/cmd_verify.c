@@ -85,9 +85,12 @@ static void print_comparison(const Outputs *a, uint32_t i, const Options *o, jso
     printf(" %s  max difference %.3g  allowed %.3g  largest %.3g  rounding %.3g", c->ok ? "ok  " : "FAIL",
            c->max_difference, c->limit, c->max_want, a->rounding[i]);
     if (c->as_set) printf("  (rows of equal score in another order)");
-    if (!c->ok && dtype_info(want->dtype)->class_ != CLASS_BYTES)
-        printf("  at [%" PRId64 "]: %.9g, expected %.9g", c->worst, tensor_get_f64(got, c->worst),
-               tensor_get_f64(want, c->worst));
+    if (!c->ok && dtype_info(want->dtype)->class_ != CLASS_BYTES) {
+        printf("  at [%" PRId64 "]: ", c->worst);
+        tensor_print_element(got, c->worst, 9, stdout);
+        printf(", expected ");
+        tensor_print_element(want, c->worst, 9, stdout);
+    }
     putchar('\n');
 }
 

@@ -81,7 +81,8 @@ bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, 
 const char *tensor_file_name(const Tensor *t, Arena *arena, const char *directory, uint32_t i);
 /* Writes all of them, or none; makes the folder. */
 bool tensors_save(const Tensor *tensors, uint32_t n, Arena *arena, const char *directory, Diag *d);
-void tensor_print(const Tensor *t, FILE *out); /* short: first elements, for people */
+void tensor_print_element(const Tensor *t, int64_t i, int digits, FILE *out); /* of numbers */
+void tensor_print(const Tensor *t, FILE *out);                                /* short: first elements, for people */
 
 /* ---- table_file.c: one --table */
 bool table_option(GivenTable *out, const char *text, Arena *arena, Diag *d);

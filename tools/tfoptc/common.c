@@ -14,7 +14,7 @@ enum { MOST_THREADS = 1024 };
 
 bool common_is_compiled(const char *path) {
     char magic[4] = {0};
-    FILE *f = strcmp(path, "-") == 0 || file_is_directory(path) ? NULL : fopen(path, "rb");
+    FILE *f = file_is_plain(path) ? fopen(path, "rb") : NULL;
     if (!f) return false;
     size_t n = fread(magic, 1, sizeof magic, f);
     fclose(f);
@@ -198,6 +198,7 @@ static bool is_identifier(const char *name) {
 
 /* The shape of the value that an input will be fed with; the file is read again, and complained of, when it is. */
 static void say_value(InputWord *w, const Options *o) {
+    if (!file_is_plain(w->file)) return;
     Arena *scratch = arena_new();
     Diag quiet;
     Tensor t;

@@ -6,6 +6,7 @@
 #include "codegen/llvm/llvm.h"
 #include "temporary.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,7 +134,14 @@ static int run_words(const TextList *words, Arena *arena, Diag *d) {
     return status;
 }
 
+/* A standard file that is closed stays unusable: no other file gets its number, or messages would go into outputs. */
+static void hold_standard_files(void) {
+    for (int i = 0; i < 3; i++)
+        if (fcntl(i, F_GETFD) < 0 && open("/dev/null", i == 0 ? O_WRONLY : O_RDONLY) != i) _exit(EXIT_INPUT);
+}
+
 int main(int argc, char **argv) {
+    hold_standard_files();
     if (argc < 2) return usage(stderr, EXIT_USAGE);
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)

@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,7 +52,8 @@ static void fortran_to_c(void *out, const void *in, int rank, const int64_t *dim
 static bool npy_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, Diag *d) {
     const uint8_t *p = f->data;
     size_t start = 10, length;
-    if (f->size < 12 || memcmp(p, "\x93NUMPY", 6) != 0) return diag_error(d, NULL, NULL, "%s is no .npy file", path);
+    if (f->size < 12 || memcmp(p, "\x93NUMPY", 6) != 0 || p[6] < 1 || p[6] > 3)
+        return diag_error(d, NULL, NULL, "%s is no .npy file", path);
     length = (size_t)p[8] | (size_t)p[9] << 8;
     if (p[6] >= 2) {
         length |= (size_t)p[10] << 16 | (size_t)p[11] << 24;
@@ -242,6 +244,30 @@ static void print_text(const StringElement *s, FILE *out) {
     fputs(n < s->size ? "…\"" : "\"", out);
 }
 
+/* The sign of a NaN says nothing. */
+static void print_real(double v, int digits, FILE *out) {
+    if (isnan(v))
+        fputs("nan", out);
+    else
+        fprintf(out, "%.*g", digits, v);
+}
+
+void tensor_print_element(const Tensor *t, int64_t i, int digits, FILE *out) {
+    const float *f32 = t->data;
+    const double *f64 = t->data;
+    const bool narrow = t->dtype == DTYPE_C64;
+    if (dtype_is_float(t->dtype)) {
+        print_real(tensor_get_f64(t, i), digits, out);
+    } else if (dtype_info(t->dtype)->class_ == CLASS_COMPLEX) {
+        print_real(narrow ? (double)f32[2 * i] : f64[2 * i], digits, out);
+        fprintf(out, "%+.*gi", digits, narrow ? (double)f32[2 * i + 1] : f64[2 * i + 1]);
+    } else if (t->dtype == DTYPE_U64) {
+        fprintf(out, "%" PRIu64, (uint64_t)tensor_get_i64(t, i));
+    } else {
+        fprintf(out, "%" PRId64, tensor_get_i64(t, i));
+    }
+}
+
 void tensor_print(const Tensor *t, FILE *out) {
     fprintf(out, "%s[", dtype_info(t->dtype)->tf_name);
     for (int i = 0; i < t->rank; i++) fprintf(out, "%s%" PRId64, i ? "," : "", t->dims[i]);
@@ -249,17 +275,12 @@ void tensor_print(const Tensor *t, FILE *out) {
     int64_t count = tensor_count(t), shown = count < 10 ? count : 10;
     for (int64_t i = 0; i < shown; i++) {
         const StringElement *s = (const StringElement *)t->data + i;
-        if (t->dtype == DTYPE_STRING)
+        if (t->dtype == DTYPE_STRING) {
             print_text(s, out);
-        else if (dtype_is_float(t->dtype))
-            fprintf(out, " %.6g", tensor_get_f64(t, i));
-        else if (dtype_info(t->dtype)->class_ == CLASS_COMPLEX)
-            fprintf(out, " %.6g%+.6gi",
-                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i] : ((const double *)t->data)[2 * i],
-                    t->dtype == DTYPE_C64 ? (double)((const float *)t->data)[2 * i + 1]
-                                          : ((const double *)t->data)[2 * i + 1]);
-        else
-            fprintf(out, " %" PRId64, tensor_get_i64(t, i));
+            continue;
+        }
+        fputc(' ', out);
+        tensor_print_element(t, i, 6, out);
     }
     fprintf(out, "%s\n", shown < count ? " …" : "");
 }

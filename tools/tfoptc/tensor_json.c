@@ -55,6 +55,17 @@ static bool json_string_element(const json_t *j, bool base64, StringElement *e, 
     return true;
 }
 
+/* What JSON has no number for is written as these words, and read again. */
+static bool is_word_for_float(const json_t *j, double *out) {
+    static const struct {
+        const char *word;
+        double value;
+    } words[] = {{"NaN", NAN}, {"Infinity", INFINITY}, {"-Infinity", -INFINITY}};
+    for (size_t i = 0; json_is_string(j) && i < ARRAY_LEN(words); i++)
+        if (strcmp(json_string_value(j), words[i].word) == 0) return *out = words[i].value, true;
+    return false;
+}
+
 /* Numbers take the dtype that is asked for, else int64, double or bool by what they look like. */
 static bool json_numbers(Tensor *out, Arena *arena, const JsonList *list, DType dtype) {
     bool bools = list->len > 0, ints = true;
@@ -68,9 +79,14 @@ static bool json_numbers(Tensor *out, Arena *arena, const JsonList *list, DType 
     *out = tensor_new(arena, dtype, out->rank, out->dims);
     for (uint32_t i = 0; i < list->len; i++) {
         const json_t *j = list->data[i];
+        double value = json_number_value(j);
+        if (dtype_is_float(dtype) && is_word_for_float(j, &value)) {
+            tensor_set_f64(out, i, value);
+            continue;
+        }
         if (dtype == DTYPE_BOOL ? !json_is_boolean(j) : !json_is_number(j)) return false;
         if (dtype_is_float(dtype)) {
-            tensor_set_f64(out, i, json_number_value(j));
+            tensor_set_f64(out, i, value);
         } else {
             int64_t v = json_is_boolean(j) ? json_is_true(j) : json_integer_value(j);
             if (!json_is_boolean(j) && !json_is_integer(j)) return false;
@@ -84,6 +100,7 @@ static bool json_numbers(Tensor *out, Arena *arena, const JsonList *list, DType 
 /* A tensor as nested lists: strings, {"b64": …}, numbers or booleans. */
 bool tensor_json_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, DType dtype, Diag *d) {
     json_error_t error;
+    if (!f->size) return diag_error(d, NULL, NULL, "%s is empty", path);
     json_t *j = json_loadb((const char *)f->data, f->size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     if (!j) return diag_error(d, NULL, NULL, "%s line %d: %s", path, error.line, error.text);
     const json_t *data = j, *wrapped = json_object_get(j, "data");
@@ -93,7 +110,9 @@ bool tensor_json_read(Tensor *out, Arena *arena, const char *path, const FileMap
     *out = (Tensor){.dtype = DTYPE_STRING};
     JsonList list = {0};
     bool ok = json_elements(data, 0, out, arena, &list);
-    bool numbers = list.len ? !json_is_string(list.data[0]) && !json_is_object(list.data[0])
+    double word;
+    bool numbers = list.len ? (!json_is_string(list.data[0]) && !json_is_object(list.data[0])) ||
+                                  (dtype_is_float(dtype) && is_word_for_float(list.data[0], &word))
                             : dtype != DTYPE_NONE && dtype != DTYPE_STRING;
     if (ok && numbers) {
         ok = json_numbers(out, arena, &list, dtype);

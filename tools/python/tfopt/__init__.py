@@ -8,9 +8,13 @@
 A Model may be shared by threads: each thread gets a session of its own.
 """
 import ctypes
+import sys
 import threading
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as missing:
+    raise ImportError(f"tfopt needs numpy, which {sys.executable} lacks: {sys.executable} -m pip install numpy, or use a Python that has it") from missing
 
 MAX_RANK = 12
 _DTYPES = {1: "float32", 2: "float64", 3: "float16", 4: "uint16", 5: "uint8", 6: "uint8", 7: "int8", 8: "int8", 9: "uint8", 10: "int16", 11: "uint16",
