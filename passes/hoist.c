@@ -188,7 +188,8 @@ static int growing_operand(const Graph *g, const Node *n) {
     return c->rank <= to->rank && is_finite(c, n->op == OP_MUL) ? 0 : -1;
 }
 
-/* max pool(f(x)) = f(max pool(x)), where f grows. What is cheap stays in the epilogue of a contraction. */
+/* max pool(f(x)) = f(max pool(x)), where f grows (of a window of nothing but NaN: f of the lowest number, not that
+   number). What is cheap stays in the epilogue of a contraction. */
 static ValueId rule_behind_pool(Rewriter *w, NodeId id) {
     const Node *pool = node_at(w->g, id);
     NodeId def = value_at(w->g, pool->inputs[0])->def;

@@ -131,25 +131,38 @@ EmitValue scalar_round_to(Emit *e, EmitValue x, DType t) {
     return scalar_from_memory(e, narrow, t);
 }
 
-/* As x86 does it for TensorFlow: through 32 or 64 signed bits, then the low ones. */
+/* What needs the last bit of an unsigned type is converted less half the range; what fits neither way becomes that
+   half, as x86 has it. */
+static EmitValue unsigned_from_float(Emit *e, EmitValue x, DType through) {
+    int bits = dtype_info(through)->bits;
+    EmitType t = emit_type(e, x);
+    EmitValue edge = emit_float(e, t, ldexp(1, bits - 1));
+    EmitValue end = emit_float(e, t, ldexp(1, bits));
+    EmitValue is_large = emit_compare(e, EMIT_FGE, x, edge), fits = emit_compare(e, EMIT_FLT, x, end);
+    is_large = emit_binary(e, EMIT_AND, is_large, fits);
+    EmitValue less = emit_binary(e, EMIT_SUB, x, edge);
+    EmitValue from = emit_select(e, is_large, less, x);
+    EmitValue low = emit_cast(e, EMIT_FPTOSI, from, through);
+    EmitValue top = emit_int(e, emit_type(e, low), bits == 32 ? INT32_MIN : INT64_MIN);
+    EmitValue high = emit_binary(e, EMIT_XOR, low, top);
+    return emit_select(e, is_large, high, low);
+}
+
+/* As TensorFlow's vectors do it on x86: through 32 or 64 signed bits, from where narrow types saturate. */
 static EmitValue int_from_float(Emit *e, EmitValue x, DType to) {
     int bits = dtype_info(to)->bits;
-    if (to == DTYPE_U64) {
-        EmitType t = emit_type(e, x);
-        EmitValue edge = emit_float(e, t, 0x1p63);
-        EmitValue end = emit_float(e, t, 0x1p64);
-        EmitValue is_large = emit_compare(e, EMIT_FGE, x, edge), fits = emit_compare(e, EMIT_FLT, x, end);
-        is_large = emit_binary(e, EMIT_AND, is_large, fits);
-        EmitValue less = emit_binary(e, EMIT_SUB, x, edge);
-        EmitValue from = emit_select(e, is_large, less, x);
-        EmitValue low = emit_cast(e, EMIT_FPTOSI, from, DTYPE_S64);
-        EmitValue top = emit_int(e, emit_type(e, low), INT64_MIN);
-        EmitValue high = emit_binary(e, EMIT_XOR, low, top);
-        return emit_select(e, is_large, high, low);
+    bool is_signed = dtype_is_signed(to);
+    if (bits >= 32 && !is_signed) return unsigned_from_float(e, x, bits == 32 ? DTYPE_S32 : DTYPE_S64);
+    EmitValue v = emit_cast(e, EMIT_FPTOSI, x, bits > 32 ? DTYPE_S64 : DTYPE_S32);
+    if (bits >= 32) return v;
+    if (bits >= 8) {
+        EmitType t = emit_type(e, v);
+        EmitValue least = emit_int(e, t, is_signed ? -(INT64_C(1) << (bits - 1)) : 0);
+        EmitValue most = emit_int(e, t, (INT64_C(1) << (is_signed ? bits - 1 : bits)) - 1);
+        v = emit_binary(e, EMIT_SMAX, v, least);
+        v = emit_binary(e, EMIT_SMIN, v, most);
     }
-    DType through = to == DTYPE_S64 || to == DTYPE_U32 ? DTYPE_S64 : DTYPE_S32;
-    EmitValue v = emit_cast(e, EMIT_FPTOSI, x, through);
-    return bits < dtype_info(through)->bits ? emit_cast(e, EMIT_ITRUNC, v, to) : v;
+    return emit_cast(e, EMIT_ITRUNC, v, to);
 }
 
 EmitValue scalar_cast(Emit *e, ScalarCall *c) {

@@ -79,7 +79,7 @@ static ValueId taps_last(Import *c, const Window *w, ValueId x) {
 }
 
 static ValueId lowest(Import *c, DType t) {
-    if (dtype_is_float(t)) return make_scalar(c, t, -INFINITY);
+    if (dtype_is_float(t)) return make_scalar(c, t, -dtype_highest_float(t));
     int bits = dtype_info(t)->bits;
     return make_scalar_int(c, t, dtype_is_signed(t) ? (int64_t)(~UINT64_C(0) << (bits - 1)) : 0);
 }
@@ -87,7 +87,12 @@ static ValueId lowest(Import *c, DType t) {
 ValueId run_time_max_pool(Import *c, Window *w, ValueId x, const RunTimeWindow *r) {
     int64_t axes[3];
     for (int i = 0; i < w->spatial; i++) axes[i] = 2 + 2 * i;
-    ValueId windows = gather_windows(c, w, x, r, lowest(c, dtype_of(c, x)));
+    ValueId least = lowest(c, dtype_of(c, x));
+    if (dtype_is_float(dtype_of(c, x))) { /* NaNs are passed over, and -inf is no maximum */
+        ValueId greater = make_binary(c, OP_GT, x, least);
+        x = make_select(c, greater, x, least);
+    }
+    ValueId windows = gather_windows(c, w, x, r, least);
     return make_reduce(c, windows, "max", w->spatial, axes, false);
 }
 

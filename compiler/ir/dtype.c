@@ -1,7 +1,9 @@
 /* DType: the table of element types, expanded from dtype.def, and the few questions that are not a column of it. */
 #include "ir/dtype.h"
 
+#include "base/diag.h"
 #include "tfopt_abi.h"
+#include <float.h>
 #include <string.h>
 
 #define DTYPE(id, text, bits, class_, tf, npy, tf_name)                                                                \
@@ -57,6 +59,25 @@ void dtype_limits(DType t, int64_t *out_least, int64_t *out_most) {
     bool is_signed = dtype_is_signed(t);
     *out_most = bits - is_signed >= 63 ? INT64_MAX - 1 : ((int64_t)1 << (bits - is_signed)) - 1;
     *out_least = is_signed ? -*out_most - (bits < 64) : 0;
+}
+
+double dtype_highest_float(DType t) {
+    switch (t) {
+    case DTYPE_F64:
+        return DBL_MAX;
+    case DTYPE_F32:
+        return (double)FLT_MAX;
+    case DTYPE_BF16:
+        return 0x1.fep127;
+    case DTYPE_F16:
+        return 65504;
+    case DTYPE_F8E5M2:
+        return 57344;
+    case DTYPE_F8E4M3:
+        return 448;
+    default:
+        BUG("%s is no float type", dtype_info(t)->text);
+    }
 }
 
 bool dtype_holds(DType to, DType from) {

@@ -47,6 +47,8 @@ bool dtype_is_signed(DType t);
 /* The least and the greatest value of an integer type or bool, but those that mean "unbounded" (ir/dim.h) and what 64
    bits with a sign do not hold. */
 void dtype_limits(DType t, int64_t *out_least, int64_t *out_most);
+/* The greatest finite number of a float type. */
+double dtype_highest_float(DType t);
 /* Whether every integer (or bool) of type `from` is one of type `to`. */
 bool dtype_holds(DType to, DType from);
 #endif

@@ -182,10 +182,11 @@ static bool reduce_node(Lower *l, NodeId n) {
     return !l->failed;
 }
 
-/* Where a search begins: the lowest (or highest) number that is not an infinity, as in TensorFlow. */
-static ExprId lowest_number(Body *b, DType t, bool lowest) {
+/* Where a search begins: the lowest (or highest) number of type `of` that is not an infinity, as in TensorFlow, in the
+   accumulator's type t. */
+static ExprId lowest_number(Body *b, DType t, DType of, bool lowest) {
     if (!dtype_is_float(t)) return expr_int(b->l->arena, b->k, t, t == DTYPE_BOOL ? !lowest : int_limit(t, lowest));
-    double highest = t == DTYPE_F64 ? DBL_MAX : (double)FLT_MAX;
+    double highest = dtype_highest_float(of);
     return expr_float(b->l->arena, b->k, t, lowest ? -highest : highest);
 }
 
@@ -206,7 +207,7 @@ static bool arg_reduce_node(Lower *l, NodeId n) {
     uint32_t best = body_acc(b, type), where = body_acc(b, DTYPE_S64);
     ExprId value = body_value(b, node->inputs[0], &r.in);
     value = body_cast(b, value, type);
-    ExprId first = lowest_number(b, type, max);
+    ExprId first = lowest_number(b, type, in->dtype, max);
     ExprId acc = expr_acc(l->arena, b->k, best), place = expr_acc(l->arena, b->k, where);
     ExprId better = expr_scalar(l->arena, b->k, max ? OP_GT : OP_LT, DTYPE_BOOL, value, acc, (ExprId){0});
     ExprId result = body_cast(b, place, out->dtype);

@@ -1,7 +1,7 @@
 /* lower_window: pooling and transposed convolution: loops over a window around every output pixel, lanes over channels.
  */
 #include "kern/lower.h"
-#include <float.h>
+#include <math.h>
 #include <string.h>
 
 typedef struct {
@@ -67,16 +67,18 @@ bool lower_pool(Lower *l, NodeId n) {
     ExprId value = body_value(b, node->inputs[0], &w.in);
     value = body_cast(b, value, type);
     ExprId neutral = body_number(b, type, 0);
-    if (max && dtype_is_float(type))
-        neutral = expr_float(l->arena, b->k, type,
-                             type == DTYPE_F64 ? -DBL_MAX : -(double)FLT_MAX); /* of a window in the padding, too */
-    if (max && !dtype_is_float(type)) {
+    /* The lowest number is the maximum of a window in the padding, too, and of one that holds nothing greater: NaNs are
+       passed over, as in TensorFlow. In volumes it finds -inf. */
+    bool numbers = max && dtype_is_float(type);
+    if (numbers) neutral = expr_float(l->arena, b->k, type, -dtype_highest_float(in->dtype));
+    if (max && !numbers) {
         int bits = dtype_info(type)->bits;
         neutral = expr_int(l->arena, b->k, type,
                            dtype_is_signed(type) ? (bits == 64 ? INT64_MIN : -(INT64_C(1) << (bits - 1))) : 0);
     }
     if (w.inside.i) value = expr_scalar(l->arena, b->k, OP_SELECT, type, w.inside, value, neutral);
     ExprId result = expr_acc(l->arena, b->k, acc);
+    ExprId greater = numbers ? body_scalar(b, OP_GT, DTYPE_BOOL, value, result, (ExprId){0}) : (ExprId){0};
     if (!max) {
         ExprId count = body_cast(b, w.taps_inside, type);
         result = body_scalar(b, OP_DIV, type, result, count, (ExprId){0});
@@ -90,8 +92,11 @@ bool lower_pool(Lower *l, NodeId n) {
     double kept = (double)lower_typical(l, shape_elements(&l->g->dims, &out->shape));
     Cost cost = body_cost(b, kept * (double)w.taps, lanes ? 1 : 8);
     cost.bytes = kept * 2 * (double)dtype_size(in->dtype);
-    Stmt *update = stmt_join(fails, stmt_update(b, acc, max ? OP_MAX : OP_ADD, value));
-    Stmt *inside = stmt_acc(b, acc, neutral);
+    Stmt *take = stmt_update(b, acc, numbers ? OP_SELECT : max ? OP_MAX : OP_ADD, value);
+    take->pred = greater;
+    Stmt *update = stmt_join(fails, take);
+    ExprId start = numbers && spatial == 3 ? expr_float(l->arena, b->k, type, -INFINITY) : neutral;
+    Stmt *inside = stmt_acc(b, acc, start);
     inside = stmt_join(inside, nest_reduced(b, &w.nest, n_kept, update, -1));
     inside = stmt_join(inside, stmt_fails(b));
     inside = stmt_join(inside, stmt_store(b, param, index, stored));

@@ -2,7 +2,6 @@
    products of an unfolded image (a bounded band of output rows at a time) with the weights; depthwise ones are plain
    loops over the channels. */
 #include "ref/ref_gemm.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -245,13 +244,18 @@ bool ref_pool(RefCall *c) {
     double *facc = NEW_ARRAY(c->arena, double, g.channels + 1);
     float *racc = (float *)(void *)facc;
     int64_t *iacc = (int64_t *)(void *)facc;
+    const double lowest = dtype_is_float(x->dtype) ? -dtype_highest_float(x->dtype) : 0;
     const int64_t sign_bit = x->dtype == DTYPE_U64 ? INT64_MIN : 0; /* compares as unsigned */
     int64_t at = 0;
-    const int64_t cells = x->dims[0] * ref_product(0, 3, g.out);
+    const int64_t cells = x->dims[0] * ref_product(0, 3, g.out), taps = ref_product(0, 3, g.kernel);
     for (int64_t cell = 0; cell < cells; cell++, at += g.channels) {
         const int64_t ox = cell % g.out[2], oh = cell / g.out[2] % g.out[1], od = cell / g.out[2] / g.out[1] % g.out[0];
         const int64_t n = cell / g.out[2] / g.out[1] / g.out[0];
         int64_t count = 0;
+        for (int64_t i = 0; i < g.channels && !average; i++) { /* NaNs are passed over */
+            if (w == WIDE_F32) racc[i] = -INFINITY;
+            if (w == WIDE_F64) facc[i] = -INFINITY;
+        }
         for (int64_t kd = 0; kd < g.kernel[0]; kd++) {
             for (int64_t kh = 0; kh < g.kernel[1]; kh++) {
                 for (int64_t kx = 0; kx < g.kernel[2]; kx++) {
@@ -266,14 +270,10 @@ bool ref_pool(RefCall *c) {
                         for (int64_t i = 0; i < g.channels; i++)
                             racc[i] = (first ? 0 : racc[i]) + f[i]; /* of -0 alone: 0 */
                     } else if (w == WIDE_F32) {
-                        for (int64_t i = 0; i < g.channels; i++)
-                            racc[i] = first || f[i] > racc[i] || f[i] != f[i] ? f[i] : racc[i];
+                        for (int64_t i = 0; i < g.channels; i++) racc[i] = f[i] > racc[i] ? f[i] : racc[i];
                     } else if (w == WIDE_F64) {
                         for (int64_t i = 0; i < g.channels; i++)
-                            facc[i] = average                          ? (first ? 0 : facc[i]) + d[i]
-                                      : first                          ? d[i]
-                                      : d[i] > facc[i] || d[i] != d[i] ? d[i]
-                                                                       : facc[i];
+                            facc[i] = average ? (first ? 0 : facc[i]) + d[i] : d[i] > facc[i] ? d[i] : facc[i];
                     } else {
                         for (int64_t i = 0; i < g.channels; i++)
                             iacc[i] = first                                      ? s[i]
@@ -284,17 +284,18 @@ bool ref_pool(RefCall *c) {
                 }
             }
         }
+        /* The padding holds the lowest number; in images (but not volumes) no maximum is below it. 0/0 for an average
+           of padding alone. */
+        const double least = x->rank == 5 && count == taps ? -INFINITY : lowest;
         for (int64_t i = 0; i < g.channels; i++) {
-            /* A window wholly in the padding: the lowest number for max (which is larger than -inf); 0/0 for an
-             * average. */
             if (w == WIDE_F32)
-                ((float *)result)[at + i] = average                          ? (count ? racc[i] : 0) / (float)count
-                                            : count && !(racc[i] < -FLT_MAX) ? racc[i]
-                                                                             : -FLT_MAX;
+                ((float *)result)[at + i] = average                  ? (count ? racc[i] : 0) / (float)count
+                                            : racc[i] < (float)least ? (float)least
+                                                                     : racc[i];
             else if (w == WIDE_F64)
-                ((double *)result)[at + i] = average                          ? (count ? facc[i] : 0) / (double)count
-                                             : count && !(facc[i] < -DBL_MAX) ? facc[i]
-                                                                              : -DBL_MAX;
+                ((double *)result)[at + i] = average           ? (count ? facc[i] : 0) / (double)count
+                                             : facc[i] < least ? least
+                                                               : facc[i];
             else
                 ((int64_t *)result)[at + i] = !count ? 0 : average ? iacc[i] / count : iacc[i];
         }

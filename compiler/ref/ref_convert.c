@@ -112,9 +112,6 @@ static int64_t f64_to_s64(double x) {
 static int64_t f64_to_s32(double x) {
     return x > -0x1p31 - 1 && x < 0x1p31 ? (int64_t)x : INT32_MIN;
 }
-static uint64_t f64_to_u64(double x) {
-    return x >= 0x1p63 && x < 0x1p64 ? (uint64_t)x : (uint64_t)f64_to_s64(x);
-}
 
 static double wide_f64(Wide w, const void *v, int64_t i) {
     switch (w) {
@@ -147,12 +144,20 @@ static bool wide_true(Wide w, const void *v, int64_t i) {
     return ((const uint64_t *)v)[i] != 0;
 }
 
-/* Bits of an integer result; for narrow ones floats go through 32 bits, as the processor's conversion does. */
+/* Bits of an integer result. Floats go by way of 32 or 64 signed bits; from there they saturate in narrow types, as
+   TensorFlow's vectors do. */
 static uint64_t wide_int(DType t, Wide w, const void *v, int64_t i) {
     if (w == WIDE_S64 || w == WIDE_U64) return ((const uint64_t *)v)[i];
     const double x = wide_f64(w, v, i);
-    if (t == DTYPE_U64) return f64_to_u64(x);
-    return (uint64_t)(t == DTYPE_S64 || t == DTYPE_U32 ? f64_to_s64(x) : f64_to_s32(x));
+    if (t == DTYPE_U64) return x >= 0x1p63 && x < 0x1p64 ? (uint64_t)x : (uint64_t)f64_to_s64(x);
+    if (t == DTYPE_S64) return (uint64_t)f64_to_s64(x);
+    if (t == DTYPE_U32 && x >= 0x1p31 && x < 0x1p32) return (uint64_t)x;
+    const int64_t number = f64_to_s32(x);
+    const int bits = dtype_info(t)->bits;
+    if (bits != 8 && bits != 16) return (uint64_t)number;
+    const int64_t least = dtype_is_signed(t) ? -(INT64_C(1) << (bits - 1)) : 0;
+    const int64_t most = least + (INT64_C(1) << bits) - 1;
+    return (uint64_t)(number < least ? least : number > most ? most : number);
 }
 
 void ref_store(DType t, void *data, int64_t first, int64_t n, Wide w, const void *v) {

@@ -1,7 +1,6 @@
 /* Reductions, scans, softmax and layer norm. Sums of floats accumulate in f64: this is the oracle, its error must not
  * count. */
 #include "ref/ref_internal.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -155,11 +154,12 @@ bool ref_arg_reduce(RefCall *c) {
                   inner = ref_product((int)axis + 1, in->rank, in->dims);
     if (size == 0) return ref_error(c, "dimension %lld to search is empty", (long long)axis);
     const void *data = ref_widen(c, in);
+    const double highest = dtype_is_float(in->dtype) ? dtype_highest_float(in->dtype) : 0;
     for (int64_t o = 0; o < outer; o++) {
         for (int64_t j = 0; j < inner; j++) {
             int64_t best = 0;
             /* As TensorFlow's: the search starts from the worst finite number, so a NaN is never found. */
-            double best_f = largest ? (w == WIDE_F32 ? -FLT_MAX : -DBL_MAX) : (w == WIDE_F32 ? FLT_MAX : DBL_MAX);
+            double best_f = largest ? -highest : highest;
             int64_t best_i = ((const int64_t *)data)[0];
             for (int64_t k = 0; k < size; k++) {
                 const int64_t at = (o * size + k) * inner + j;

@@ -1,5 +1,6 @@
 /* Histograms: the Bincount family and HistogramFixedWidth. */
 #include "hostops/host.h"
+#include <math.h>
 #include <string.h>
 
 /* out[at[i]] grows by the weight of element i, or 1; at < 0: no bin. */
@@ -106,7 +107,9 @@ int32_t tfopt_host_histogram_fixed_width(TfoptHostCall *call) {
     memset(out, 0, (size_t)bins * tfopt_dtype_bytes(call->outputs[0].dtype));
     const double step = (high - low) / (double)bins;
     for (int64_t i = 0; i < n; i++) {
-        double at = (tfopt_real_at(t, i) - low) / step;
+        const double v = tfopt_real_at(t, i);
+        if (isnan(v)) return tfopt_invalid(call, "values must not contain NaN");
+        double at = (v - low) / step;
         at = at > 0 ? at : 0;
         const int64_t b = at < (double)(bins - 1) ? (int64_t)at : bins - 1;
         tfopt_set_int(&call->outputs[0], b, tfopt_int_at(&call->outputs[0], b) + 1);

@@ -1,5 +1,6 @@
 /* Shared helpers of host functions (host.h). */
 #include "hostops/host.h"
+#include <float.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -101,6 +102,13 @@ static uint16_t float_to_bfloat(float f) {
     memcpy(&bits, &f, sizeof bits);
     if (isnan(f)) return (uint16_t)(bits >> 16 | 0x40u);
     return (uint16_t)((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
+}
+
+double tfopt_highest_float(int32_t dtype) {
+    return dtype == TFOPT_F64    ? DBL_MAX
+           : dtype == TFOPT_F16  ? 65504
+           : dtype == TFOPT_BF16 ? 0x1.fep127
+                                 : (double)FLT_MAX;
 }
 
 double tfopt_real_at(const TfoptTensor *t, int64_t i) {

@@ -25,6 +25,8 @@ void *tfopt_call_alloc(TfoptHostCall *call, int64_t count, uint64_t size);
 /* Zeroed. */
 void *tfopt_call_zeroed(TfoptHostCall *call, int64_t count, uint64_t size);
 uint64_t tfopt_dtype_bytes(int32_t dtype);
+/* The greatest finite number of f64, f32, f16 or bf16. */
+double tfopt_highest_float(int32_t dtype);
 /* Any numeric element as a number, and back (integers wrap, floats are rounded to nearest even once). */
 double tfopt_real_at(const TfoptTensor *t, int64_t i);
 int64_t tfopt_int_at(const TfoptTensor *t, int64_t i);

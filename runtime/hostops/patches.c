@@ -148,12 +148,13 @@ int32_t tfopt_host_dilation2d(TfoptHostCall *call) {
     const int64_t channels = t->dims[3], dims[4] = {t->dims[0], y.out, x.out, channels};
     if (!tfopt_host_output(call, 0, 4, dims)) return tfopt_no_memory(call);
     const bool reals = tfopt_is_float_type(t->dtype);
+    const double lowest = -tfopt_highest_float(t->dtype);
     int64_t to = 0;
     for (int64_t n = 0; n < dims[0]; n++) {
         for (int64_t cell = 0; cell < y.out * x.out; cell++) {
             const int64_t top = cell / x.out * y.stride - y.before, left = cell % x.out * x.stride - x.before;
             for (int64_t k = 0; k < channels; k++, to++) {
-                double best = -INFINITY;
+                double best = lowest; /* NaNs are passed over */
                 int64_t best_int = INT64_MIN;
                 for (int64_t i = 0; i < y.kernel; i++) {
                     for (int64_t j = 0; j < x.kernel; j++) {

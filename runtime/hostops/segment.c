@@ -1,7 +1,6 @@
 /* Segment reductions: sorted (Segment*), by any id (UnsortedSegment*), and of gathered rows (SparseSegment*). Floats
  * accumulate in f64. */
 #include "hostops/complex.h"
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -48,10 +47,7 @@ static int64_t join_int(SegmentKind k, bool is_unsigned, int64_t a, int64_t x) {
 static double empty_real(const TfoptTensor *t, SegmentKind k, bool unsorted) {
     if (k == SEGMENT_PROD) return 1;
     if (!unsorted || (k != SEGMENT_MIN && k != SEGMENT_MAX)) return 0;
-    const double most = t->dtype == TFOPT_F64    ? DBL_MAX
-                        : t->dtype == TFOPT_F16  ? 65504.0
-                        : t->dtype == TFOPT_BF16 ? 0x1.fep127
-                                                 : (double)FLT_MAX;
+    const double most = tfopt_highest_float(t->dtype);
     return k == SEGMENT_MIN ? most : -most;
 }
 

@@ -1,6 +1,6 @@
 /* Sets of values: Unique in all its versions and ListDiff. Values are rows (one element, or a slice along an axis) kept
    in a hash table; equality is TensorFlow's: 0 equals -0 (but not
-   in 16 bits, where the bits are hashed), a NaN equals nothing. */
+   in 16 bits, where the bits of single elements are hashed), a NaN equals nothing. */
 #include "hostops/host.h"
 #include <math.h>
 #include <string.h>
@@ -74,7 +74,8 @@ static bool row_equal(const Rows *a, int64_t i, const Rows *b, int64_t j) {
             if (s->size != t->size || (s->size && memcmp(s->data, t->data, s->size) != 0)) return false;
         } else if (is_real(a->dtype)) {
             if (!(tfopt_real_at(&ta, x) == tfopt_real_at(&tb, y))) return false;
-            if (is_short_real(a->dtype) && signbit(tfopt_real_at(&ta, x)) != signbit(tfopt_real_at(&tb, y)))
+            if (a->elements == 1 && is_short_real(a->dtype) &&
+                signbit(tfopt_real_at(&ta, x)) != signbit(tfopt_real_at(&tb, y)))
                 return false;
         } else if (memcmp(a->data + (uint64_t)x * a->size, b->data + (uint64_t)y * b->size, a->size) != 0) {
             return false;

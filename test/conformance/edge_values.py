@@ -1,0 +1,62 @@
+"""Makes edge_values.tar.xz: NaN, infinities, what does not fit and the like, in ops that treat them in ways of their own.
+
+Needs TensorFlow; run by hand when a case is added: python edge_values.py
+"""
+import os
+
+from case_writer import Suite, np, tf
+
+raw = tf.raw_ops
+suite = Suite(os.path.join(os.path.dirname(os.path.abspath(__file__)), "edge_values.tar.xz"))
+nan, inf = np.nan, np.inf
+floats = ("float32", "float64", "float16", "bfloat16")
+
+
+def as_type(values, dtype):
+    with np.errstate(all="ignore"):
+        return np.asarray(values, np.float64).astype(tf.as_dtype(dtype).as_numpy_dtype)
+
+
+# ---- casts of what does not fit: in whole vectors, where TensorFlow's answer does not depend on the place
+wide = [nan, inf, -inf, 1e30, -1e30, 127.5, 128, -128.9, -129, 255.9, 256, 300, -1, -1.5, 32767.9, -32768.5, -32769, 2147483520]
+wide += [2147483648, -2147483648, -2147483904, 3e9, -3e9, 4294967040, 4294967296, 5e9, -5e9, 9.2233715e18, 2.0**63, -(2.0**63)]
+wide += [-1e19, 1.2e19, 1.8446743e19, 2.0**64, 2e19, 1e38]
+for dtype in floats:
+    short_wraps = dtype in ("float64", "float16")  # to uint8, from 32768 on
+    for to in ("int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"):
+        numbers = [1.0 if to == "uint8" and short_wraps and v > 32767 else v for v in wide]
+        numbers = as_type((numbers + [1.0] * 128)[:128], dtype)
+        if to == "uint8" and short_wraps:
+            numbers = np.where(numbers > 32767, np.ones_like(numbers), numbers)
+        suite.case(f"Cast.{dtype}_{to}", lambda x, t=to: raw.Cast(x=x, DstT=tf.as_dtype(t)), numbers)
+
+# ---- maxima of windows pass NaN over; none is below the lowest number
+rows = [3, nan, -1, inf, nan, -inf, -inf, -0.0, 2, nan, nan, -2, 0, 5]
+for dtype in floats:
+    image = np.stack([as_type(rows, dtype), as_type(rows[::-1], dtype)], 1).reshape(1, 14, 1, 2)
+    for size, stride in ((2, 1), (3, 2), (1, 2)):
+        pool = {"ksize": [1, size, 1, 1], "strides": [1, stride, 1, 1], "padding": "SAME"}
+        suite.case(f"MaxPool.{dtype}_{size}{stride}", lambda x, p=pool: raw.MaxPool(input=x, **p), image, shapes=[[-1, -1, 1, 2]])
+        suite.case(
+            f"MaxPoolV2.{dtype}_{size}{stride}",
+            lambda x, k, s: raw.MaxPoolV2(input=x, ksize=k, strides=s, padding="SAME"),
+            image, np.int32(pool["ksize"]), np.int32(pool["strides"]),
+        )
+    suite.case(
+        f"Dilation2D.{dtype}",
+        lambda x, t=dtype: raw.Dilation2D(
+            input=x, filter=tf.zeros([2, 1, 2], t), strides=[1, 1, 1, 1], rates=[1, 1, 1, 1], padding="SAME"
+        ),
+        image,
+    )
+    suite.case(f"ArgMax.of_infinities_{dtype}", lambda x: [raw.ArgMax(input=x, dimension=0), raw.ArgMin(input=-x, dimension=0)],
+               np.array([-inf, tf.as_dtype(dtype).min], image.dtype))
+    suite.case(f"UniqueV2.zeros_{dtype}", lambda x: [*raw.UniqueV2(x=x, axis=[0]), *raw.UniqueV2(x=tf.stack([x, x], 1), axis=[0])],
+               as_type([0, -0.0, 1, -0.0, nan, nan], dtype))
+for dtype in ("float32", "bfloat16"):
+    volume = np.repeat(as_type(rows, dtype), 8).reshape(1, 7, 2, 1, 8)
+    for padding in ("SAME", "VALID"):
+        pool = {"ksize": [1, 2, 2, 1, 1], "strides": [1, 1, 1, 1, 1], "padding": padding}
+        suite.case(f"MaxPool3D.{dtype}_{padding}", lambda x, p=pool: raw.MaxPool3D(input=x, **p), volume)
+suite.refused("HistogramFixedWidth.nan", lambda x: raw.HistogramFixedWidth(values=x, value_range=[0.0, 1.0], nbins=4), np.float32([0, nan]))
+suite.close()
