@@ -46,6 +46,8 @@ static const AxisOperand axis_operands[] = {
     {"ConjugateTranspose", 1, 0, PERMUTATION},
     {"ReduceJoin", 1, 0, PERMUTATION},
     {"Roll", 2, 0, AXES},
+    {"UniqueV2", 1, 0, AXES},
+    {"UniqueWithCountsV2", 1, 0, AXES},
 };
 
 bool import_axes_are_known(const Import *c, ValueId v) {

@@ -103,6 +103,7 @@ bool import_find_sizes(Graph *g, Arena *arena, SizeFacts *facts, Diag *d) {
     for (uint32_t i = 0; i < root->nodes.len; i++) {
         Constraints c = {.g = g, .arena = scratch};
         if (!node_at(g, root->nodes.data[i])->dead) node_constraints(&c, root->nodes.data[i]);
+        g->dims.too_complex = false; /* then nothing is learnt of it here */
         for (uint32_t k = 0; k < c.list.len; k++) use_constraint(g, known, &c.list.data[k], root->nodes.data[i]);
     }
     for (uint32_t i = 0; i < n_symbols; i++) {

@@ -86,7 +86,7 @@ static void constrain_reshape(Constraints *c, const Node *n) {
 }
 
 /* begin, begin + stride … lie in the dim; of a slice without elements begin has to, at most at its end, where the
-   stride is 1 (TensorFlow's Slice). */
+   stride is 1 (TensorFlow's Slice): there begin + size says both. */
 static void constrain_slice(Constraints *c, const Node *n) {
     DimTable *t = &c->g->dims;
     const Shape *x = shape_in(c, n, 0);
@@ -99,14 +99,10 @@ static void constrain_slice(Constraints *c, const Node *n) {
         Dim least = strides[i] > 0 ? begin[i] : last, end = dim_add(t, strides[i] > 0 ? last : begin[i], dim_const(1));
         int64_t smallest, largest;
         dim_range(t, size[i], &smallest, &largest);
-        if (smallest < 1) {
+        if (smallest < 1 && strides[i] != 1) {
             Dim any = dim_min(t, size[i], dim_const(1));
             least = dim_mul(t, least, any);
             end = dim_mul(t, end, any);
-            if (strides[i] == 1) {
-                constraint_add(c, CONSTRAINT_AT_MOST, dim_const(0), begin[i]);
-                constraint_add(c, CONSTRAINT_AT_MOST, begin[i], x->dims[i]);
-            }
         }
         constraint_add(c, CONSTRAINT_AT_MOST, dim_const(0), least);
         constraint_add(c, CONSTRAINT_AT_MOST, end, x->dims[i]);
