@@ -154,3 +154,12 @@ make(
     [cube],
     [[v(4, 2, 3)], [v(0, 2, 3)]],
 )
+make(
+    "unique_axis",
+    lambda x, a: raw.UniqueWithCountsV2(x=x, axis=a),
+    [matrix, spec([1], i32)],
+    [[np.float32([[1, 2], [1, 2], [3, 4]]), ints(0)], [np.float32([[1, 1], [2, 2]]), ints(1)]],
+)
+
+# ---- sizes that grow too complex when whether they fit is said clumsily
+make("overlap_and_add", lambda x: tf.signal.overlap_and_add(x, 2), [cube], [[v(2, 3, 4)], [v(1, 1, 2)], [v(2, 3, 5)]])
