@@ -168,7 +168,7 @@ static int check_names(const TfoptModelData *m, const Arguments *a) {
     for (int i = 0; i < a->n_inputs; i++) {
         bool known = !strchr(a->inputs[i], '=');
         for (uint32_t k = 0; k < m->n_inputs && !known; k++) known = is_named(a->inputs[i], m->inputs[k].name);
-        if (!known) return usage(a->inputs[i], "the model has no input of that name (--help shows them)");
+        if (!known) return fail(a->inputs[i], "the model has no input of that name (--help shows them)");
     }
     for (int i = 0; i < a->n_inputs; i++)
         for (int k = 0; k < i; k++)
@@ -179,7 +179,7 @@ static int check_names(const TfoptModelData *m, const Arguments *a) {
         bool known = false;
         for (uint32_t k = 0; k < m->programs[0]->n_symbols && !known; k++)
             known = is_named(a->dims[i], m->programs[0]->symbols[k].name);
-        if (!known) return usage(a->dims[i], "the model has no unknown size of that name (--help shows them)");
+        if (!known) return fail(a->dims[i], "the model has no unknown size of that name (--help shows them)");
     }
     return 0;
 }

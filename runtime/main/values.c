@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { SHOWN = 10 };
 
@@ -73,13 +74,21 @@ static bool ends_with(const char *text, const char *end) {
     return n > m && strcmp(text + n - m, end) == 0;
 }
 
-/* All of a file; read in pieces, since it may be a pipe. */
+/* All of a file; read in pieces, since it may be a pipe, which may have no end. */
 static const char *read_file(const char *path, Bytes *out) {
+    const size_t most = (size_t)2 << 30;
+    struct stat st;
     FILE *f = fopen(path, "rb");
     if (!f) return "cannot be opened";
+    const bool endless = fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode);
     size_t size = 0, room = 1 << 16;
     uint8_t *data = malloc(room);
     while (data) {
+        if (endless && size > most) {
+            fclose(f);
+            free(data);
+            return "has no end: what is no plain file may hold 2 GiB";
+        }
         size_t n = fread(data + size, 1, room - size - 1, f);
         size += n;
         if (n == 0) break;

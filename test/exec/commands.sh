@@ -134,6 +134,7 @@ numbers) # numbers and ranges are read to their end
             refuses 2 "--$option wants" $command "$model" "--$option="
         done
     done
+    refuses 2 "a file or sizes are missing" compile "$model" -o "$work/x.o" --input image=
     for words in --math=quick --color=blue -O4 -Ofast; do refuses 2 "is one of" compile "$model" -o "$work/x.o" $words; done
     ;;
 json) # every subcommand, what it has to say and what went wrong
@@ -226,7 +227,7 @@ output) # a full disk is an error of every command, and what is half-written goe
     ;;
 stopped) # a signal in the middle leaves nothing: neither where the output goes nor in the folder of temporary files
     mkdir "$work/tmp" "$work/out"
-    for signal in INT TERM HUP; do
+    for signal in INT TERM HUP USR1; do
         TMPDIR=$work/tmp env --default-signal=$signal "$tfoptc" benchmark "$model" --seconds 60 >/dev/null 2>&1 &
         process=$!
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -258,6 +259,27 @@ stopped) # a signal in the middle leaves nothing: neither where the output goes 
         kill $writer
         [ $got -gt 128 ] || fail "$signal while reading: exit $got"
         [ -z "$(ls -A "$work/tmp" "$work/out" | grep -v -e : -e '^$')" ] || fail "$signal while reading leaves $(ls -A "$work/tmp" "$work/out")"
+    done
+    # what crashes says so, in JSON as well, and is 70
+    for signal in SEGV ABRT FPE; do
+        sleep 20 >"$work/model" &
+        writer=$!
+        TMPDIR=$work/tmp "$tfoptc" compile - -o "$work/out/x.so" --json <"$work/model" >"$work/json" 2>"$work/err" &
+        process=$!
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            [ -n "$(ls "$work/tmp")" ] && break
+            sleep 0.1
+        done
+        sleep 0.2
+        kill -s $signal $process
+        wait $process
+        got=$?
+        kill $writer
+        [ $got -eq 70 ] || { [ $got -gt 128 ] && nm "$tfoptc" | grep -q asan; } || fail "$signal: exit $got: $(cat "$work/err")"
+        [ $got -gt 128 ] && rm -rf "$work/tmp"/* && continue
+        grep -q "internal error: .*" "$work/err" && grep -q "Please report it" "$work/err" || fail "$signal says: $(cat "$work/err")"
+        grep -q '"exit": 70' "$work/json" || fail "$signal, --json: $(cat "$work/json")"
+        [ -z "$(ls "$work/tmp" "$work/out" | grep -v -e : -e '^$')" ] || fail "$signal leaves $(ls "$work/tmp" "$work/out")"
     done
     # with little memory: an end, and nothing left
     for kib in 400000 500000 600000 800000; do
@@ -611,7 +633,7 @@ memory) # no memory left, wherever that is: an end like others, nothing left
     for kib in 385000 390000 395000 400000 405000 410000 420000 440000 470000 500000; do
         (ulimit -v $kib; TMPDIR=$work/tmp timeout 60 "$tfoptc" compile "$digits/saved_model" -o "$work/out.d/d.o" --json >"$work/out" 2>"$work/err")
         got=$?
-        grep -q "pthread_create failed\|shared libraries" "$work/err" && continue # before our first word
+        grep -q "pthread_create failed\|shared libraries\|Sanitizer" "$work/err" && continue # before our first word
         [ $got -le 1 ] || fail "$kib KiB: exit $got: $(cat "$work/err")"
         [ -z "$(ls -A "$work/tmp")" ] || fail "$kib KiB leaves $(ls -A "$work/tmp")"
         if [ $got -eq 1 ]; then

@@ -122,14 +122,14 @@ GRAPH
     echo 2 >"$work/ids.json"
     "$work/two" --input "x=$work/x.json" --input "ids=$work/ids.json" 2>"$work/err" && fail "a batch of one"
     grep -q "compiled for 2..8" "$work/err" || fail "message: $(cat "$work/err")"
-    refuses 2 "no input of that name" --input nosuch=x.npy
+    refuses 1 "no input of that name" --input nosuch=x.npy
     refuses 2 "unknown option" --frobnicate
     refuses 2 "0 to 1024" --threads -1
     refuses 2 "0 to 1024" --threads 2x
     refuses 2 "how many seconds" --benchmark=nan
     refuses 2 "how many seconds" --benchmark=-1
     refuses 2 "NAME=SIZE" --benchmark --dim batch=x
-    refuses 2 "no unknown size" --benchmark --dim nosuch=3
+    refuses 1 "no unknown size" --benchmark --dim nosuch=3
     refuses 1 "cannot be opened" --input "image=$work/none.npy"
     refuses 1 "no .npy file" --input "image=$source/README.md"
     refuses 1 "another type" --input "image=$digits/test_labels.npy"

@@ -63,7 +63,7 @@ ProgressFn *common_progress(const Options *o) {
 static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
     o->has_shape = true;
     o->shape.rank = 0;
-    if (!*text || strcmp(text, "[]") == 0 || strcmp(text, "scalar") == 0) return true;
+    if (strcmp(text, "[]") == 0 || strcmp(text, "scalar") == 0) return true;
     for (const char *p = text; o->shape.rank < MAX_RANK;) {
         size_t n = strcspn(p, ",x");
         char *end, *word = arena_strndup(arena, p, n);
@@ -109,6 +109,9 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
     w->name = w->option.name = name;
     if (!equals) return true;
     const char *value = equals + 1;
+    if (!*value)
+        return diag_usage(d, "--input %s: a file or sizes are missing behind '='; 'scalar' says that there are none",
+                          text);
     bool looks_like_file = strchr(value, '/') || tensor_is_file(value) || image_is_file(value);
     if (!looks_like_file && parse_dims(&w->option, value, arena)) return true;
     if (!looks_like_file && strchr(value, ',') && !file_exists(value))

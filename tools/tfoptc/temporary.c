@@ -87,7 +87,8 @@ static void *clean_up_on_signal(void *argument) {
     siginfo_t info;
     int number;
     while ((number = sigwaitinfo(&t->signals, &info)) < 0) continue;
-    const bool crashed = number == SIGUSR1 && info.si_code == SI_QUEUE && info.si_pid == getpid();
+    const bool crashed = number == SIGUSR1 && info.si_code == SI_QUEUE && info.si_pid == getpid() &&
+                         info.si_value.sival_int != 0; /* as hand_crash_over sends it */
     const bool lacking = crashed && memory_is_lacking();
     free(t->reserve);
     sigaction(SIGUSR2, &(struct sigaction){.sa_handler = stand_still}, NULL);
