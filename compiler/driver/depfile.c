@@ -1,4 +1,4 @@
-/* depfile: of a SavedModel the graph, the index of its variables and their data. */
+/* depfile: of a SavedModel the graph, the index of its variables, their data and the vocabularies. */
 #include "driver/depfile.h"
 
 #include "base/file.h"
@@ -15,6 +15,18 @@ static void add_source(Str *rule, const char *file) {
     add_file(rule, file);
 }
 
+/* The files of a SavedModel's folder that the pattern matches; the folder's own name is no pattern. */
+static void add_matching(Str *rule, const char *directory, const char *pattern, Arena *arena) {
+    Str text;
+    glob_t found;
+    str_init(&text, arena);
+    for (const char *p = directory; *p; p++) str_printf(&text, "%s%c", strchr("*?[]\\", *p) ? "\\" : "", *p);
+    str_add(&text, pattern);
+    if (glob(str_text(&text), 0, NULL, &found) != 0) return;
+    for (size_t i = 0; i < found.gl_pathc; i++) add_source(rule, found.gl_pathv[i]);
+    globfree(&found);
+}
+
 void depfile_text(const CompileOptions *o, const TfGraph *tf, const char *out, Arena *arena, Str *text) {
     static const char *const parts[] = {"saved_model.pb", "saved_model.pbtxt", "variables/variables.index"};
     add_file(text, out);
@@ -23,14 +35,12 @@ void depfile_text(const CompileOptions *o, const TfGraph *tf, const char *out, A
         const char *file = arena_printf(arena, "%s/%s", tf->directory, parts[i]);
         if (file_exists(file)) add_source(text, file);
     }
-    glob_t shards;
-    if (tf->directory &&
-        glob(arena_printf(arena, "%s/variables/variables.data-*", tf->directory), 0, NULL, &shards) == 0) {
-        for (size_t i = 0; i < shards.gl_pathc; i++) add_source(text, shards.gl_pathv[i]);
-        globfree(&shards);
-    }
+    if (tf->directory) add_matching(text, tf->directory, "/variables/variables.data-*", arena);
+    if (tf->directory) add_matching(text, tf->directory, "/assets/*", arena);
     if (!tf->directory && strcmp(o->model, "-") != 0) add_source(text, o->model);
     for (uint32_t i = 0; i < o->n_op_libraries; i++) add_source(text, o->op_libraries[i]);
     for (uint32_t i = 0; i < o->n_link; i++) add_source(text, o->link[i]);
+    for (uint32_t i = 0; i < o->import.n_tables; i++)
+        for (int k = 0; k < 2 && o->import.tables[i].files[k]; k++) add_source(text, o->import.tables[i].files[k]);
     str_add(text, "\n");
 }

@@ -25,6 +25,7 @@ typedef struct {
     const char *node; /* its name, or its shared name */
     bool only_lines;  /* keys holds words; the others are their numbers */
     Tensor keys, values;
+    const char *files[2]; /* they are from; NULL: none */
 } GivenTable;
 
 typedef struct {

@@ -58,6 +58,10 @@ applies) # options that say nothing about the kind of model are mistakes, not ig
     refuses 2 "a graph has no C names" compile "$model" -o "$work/x.pb" --name x
     refuses 2 "needs an output that is a file" compile "$model" --emit=asm -MF "$work/x.d"
     refuses 2 "both go to standard output" compile "$model" --emit=asm --json
+    refuses 3 "ptx) does not exist yet" compile "$model" --emit=ptx -o "$work/x.o"
+    refuses 3 "ptx) does not exist yet" compile "$model" -o "$work/x.ptx"
+    refuses 3 "emit=server does not exist yet" compile "$model" --emit=server -o "$work/x"
+    refuses 2 "emit=nosuch: obj, a, so" compile "$model" --emit=nosuch -o "$work/x"
     refuses 2 "only texts" compile "$model" -o - --emit=so
     [ ! -e "$work/x.o" ] || fail "something is written"
     accepts compile "$model" --batch 4 -o "$work/four.so"
@@ -308,6 +312,9 @@ paths) # names with spaces, quotes, letters of other scripts; folders that canno
         accepts run "$folder/x y.so" --input "image=$images" --save "$folder/sa ved"
         cmp "$folder/sa ved/out_0.npy" "$folder/saved by it/out_0.npy" || fail "other answers"
     done
+    cp -r "$digits/saved_model" "$folder/m[1]*"
+    accepts compile "$folder/m[1]*" -o "$folder/x.o" -MF "$folder/x.d"
+    grep -q 'm\[1\]\*/variables/variables.data-' "$folder/x.d" || fail "dependencies: $(cat "$folder/x.d")"
     (cd "$folder" && TMPDIR=$folder accepts compile "my model.pb" -o "-x.so" && accepts run ./-x.so)
     (cd "$folder" && cp "my model.pb" "name=with:colon.pb" && accepts inspect "name=with:colon.pb")
     [ "$(id -u)" -eq 0 ] && { echo "ok paths, but for folders that cannot be written: root may write everywhere"; exit 0; }

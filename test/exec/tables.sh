@@ -29,7 +29,8 @@ answers) # vocabulary files, columns, buckets, checkpoints, Keras layers, Tensor
     "$tfoptc" benchmark tensors --signature static --seconds 0.05 --threads 0 >"$work/out" 2>&1 || fail "benchmark with strings: $(cat "$work/out")"
     # a compiled model has the assets' contents and asks for no file
     cp -r files "$work/moved"
-    "$tfoptc" compile "$work/moved" --signature columns --threads 0 -o "$work/columns.so" || fail "compile"
+    "$tfoptc" compile "$work/moved" --signature columns --threads 0 -o "$work/columns.so" -MF "$work/columns.d" || fail "compile"
+    for file in "$work"/moved/assets/*; do grep -q " $file" "$work/columns.d" || fail "$file is no dependency: $(cat "$work/columns.d")"; done
     rm -rf "$work/moved"
     echo '[11, 8]' >"$work/i.json"
     "$tfoptc" run "$work/columns.so" --input "i=$work/i.json" | grep -q '"eleven" "none"' || fail "without its assets: $("$tfoptc" run "$work/columns.so" --input "i=$work/i.json")"

@@ -42,10 +42,13 @@ static const KindRow *find_kind(const Options *o, Diag *d) {
         const char *word = o->emit ? o->emit : dot, *want = o->emit ? kinds[i].name : kinds[i].suffix;
         if (word ? want && strcmp(word, want) == 0 : kinds[i].kind == EMIT_KIND_EXECUTABLE) return &kinds[i];
     }
-    if (o->emit)
+    const char *word = o->emit ? o->emit : dot + 1;
+    if (strcmp(word, "ptx") == 0)
+        diag_unsupported(d, NULL, NULL, "GPU code (ptx) does not exist yet");
+    else if (strcmp(word, "server") == 0)
+        diag_unsupported(d, NULL, NULL, "--emit=server does not exist yet; --emit=exe makes a program");
+    else if (o->emit)
         diag_usage(d, "--emit=%s: obj, a, so, exe, pb, asm, llvm, mlir, graph, kernels or header", o->emit);
-    else if (strcmp(dot, ".ptx") == 0)
-        diag_unsupported(d, NULL, NULL, "GPU code (.ptx) does not exist yet");
     else
         diag_usage(d,
                    "what kind of file is %s? Use .o .a .so .pb .s .ll .mlir .graph .kernels .h, no suffix for an "

@@ -146,8 +146,10 @@ bool table_option(GivenTable *out, const char *text, Arena *arena, Diag *d) {
         return diag_usage(d, "--table %s: write NODE=FILE (.txt .csv .tsv .json) or NODE=KEYS,VALUES (.npy .json)",
                           text);
     const char *path = equals + 1, *comma = strchr(path, ',');
-    *out = (GivenTable){.node = arena_strndup(arena, text, (size_t)(equals - text))};
+    *out = (GivenTable){.node = arena_strndup(arena, text, (size_t)(equals - text)), .files = {path}};
     if (!comma || file_exists(path)) return read_table(out, arena, path, d);
-    return tensor_read(&out->keys, arena, arena_strndup(arena, path, (size_t)(comma - path)), "keys", DTYPE_NONE, d) &&
-           tensor_read(&out->values, arena, comma + 1, "values", DTYPE_NONE, d);
+    out->files[0] = arena_strndup(arena, path, (size_t)(comma - path));
+    out->files[1] = comma + 1;
+    return tensor_read(&out->keys, arena, out->files[0], "keys", DTYPE_NONE, d) &&
+           tensor_read(&out->values, arena, out->files[1], "values", DTYPE_NONE, d);
 }
