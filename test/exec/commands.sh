@@ -18,7 +18,7 @@ refuses() { # CODE TEXT WORDS…
     "$tfoptc" "$@" >"$work/out" 2>"$work/err"
     got=$?
     case $got in $code) ;; *) fail "'$*' exits $got: $(cat "$work/err")" ;; esac
-    grep -q -e "$text" "$work/err" || fail "'$*' says: $(cat "$work/err")"
+    [ -z "$text" ] || grep -q -e "$text" "$work/err" || fail "'$*' says: $(cat "$work/err")"
 }
 accepts() { # WORDS…
     "$tfoptc" "$@" >"$work/out" 2>"$work/err" || fail "'$*': $(cat "$work/err")"
@@ -609,6 +609,21 @@ GRAPH
     refuses 2 "dimension 0 of input 'meta' is 2 in $work/meta.json" run "$work/g.so" --input "meta=$work/meta.json" --batch 4
     grep -q "'picture'" "$work/err" && fail "an input that was not given: $(cat "$work/err")"
     true
+    ;;
+expected) # verify against files that are wrong
+    accepts compile "$model" -o "$work/d.so"
+    for of in "$model" "$work/d.so"; do # values of another type, of another shape, others
+        refuses 1 "holds int64\|holds uint8\|holds int32" verify "$of" --input "image=$images" --expect "Identity=$digits/test_labels.npy"
+        refuses 4 "" verify "$of" --input "image=$images" --expect "Identity=$images"
+        grep -q "^Identity .* FAIL  float32\[64,10\], expected float32\[64,8,8,1\]$" "$work/out" || fail "verify: $(cat "$work/out")"
+        grep -q "the first" "$work/out" && fail "layers were not asked for: $(cat "$work/out")"
+        accepts run "$of" --input "image=$images" --save "$work/right" -q
+        accepts verify "$of" --input "image=$images" --expect "Identity=$work/right/out_0.npy"
+        refuses 4 "" verify "$of" --batch 64 --seed 3 --expect "Identity=$work/right/out_0.npy"
+        grep -q "^Identity .* FAIL  max difference" "$work/out" || fail "verify: $(cat "$work/out")"
+    done
+    refuses 4 "" verify "$model" --layers --rtol 0
+    grep -q "^the first that differs: [a-zA-Z]" "$work/out" || fail "--layers: $(cat "$work/out")"
     ;;
 made) # run says which values it made up, and verify where files are the measure; nowhere else
     accepts compile "$model" -o "$work/d.so"

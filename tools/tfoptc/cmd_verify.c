@@ -167,13 +167,13 @@ ExitCode command_verify(const Options *o, json_t *report, Arena *arena, Diag *d)
                        .width = 40};
         for (uint32_t i = 0; ok && i < n_out; i++) {
             if (!given[i] && o->expect.len && !o->layers) continue;
-            all.names[all.n] = out[i].name;
+            all.names[all.n] = arena_strdup(arena, out[i].name); /* the model is closed before the last one is used */
             if (common_width(out[i].name) > all.width) all.width = common_width(out[i].name);
             all.got[all.n] = got[i];
             all.want[all.n] = given[i] ? want[i] : reference[i];
             all.rounding[all.n++] = rounding[i];
         }
-        same = ok && compare_all(&all, work.n_outputs, &first, o, list);
+        same = ok && compare_all(&all, o->layers ? work.n_outputs : all.n, &first, o, list);
         n_compared = all.n;
         for (uint32_t i = 0; ok && i < all.n; i++) n_empty += tensor_count(&all.want[i]) == 0;
         loaded_close(l);
