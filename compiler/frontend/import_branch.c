@@ -196,6 +196,7 @@ bool branches_join(Import *c, OpId op, const Passed *passed, uint32_t n, Branch 
         c->out[k] = list_new(c, list.count, list.dtype, &list.element);
         list_find(c->im, c->out[k])->dynamic = list.dynamic;
         list_find(c->im, c->out[k])->handle = list.handle;
+        list_find(c->im, c->out[k])->gradient = list.gradient;
     }
     return true;
 }

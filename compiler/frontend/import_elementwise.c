@@ -33,8 +33,18 @@ static bool same_types(Import *c) {
                dtype_info(dtype_of(c, c->in[1]))->text);
 }
 
+/* Arrays of gradients are added like tensors, which those of values of different shapes are not. */
+static bool are_tensors(const Import *c) {
+    for (uint32_t i = 0; i < c->n_in; i++) {
+        const ListInfo *list = list_find(c->im, c->in[i]);
+        if (list && (list->parts || list->meta.i))
+            return unsupported(c, "computes with a list of values of different shapes as if it were a tensor");
+    }
+    return true;
+}
+
 bool import_binary(Import *c) {
-    if (!same_types(c)) return false;
+    if (!are_tensors(c) || !same_types(c)) return false;
     if (needs_host(c)) return import_host_generic(c);
     return give(c, make_binary(c, (OpId)import_row(c)->arg, c->in[0], c->in[1]));
 }
@@ -176,6 +186,7 @@ bool import_popcount(Import *c) {
 /* AddN, AccumulateNV2: from left to right, as TensorFlow's kernel; nothing is broadcast. */
 bool import_add_n(Import *c) {
     if (c->n_in == 0) return bad(c, "has no inputs");
+    if (!are_tensors(c)) return false;
     for (uint32_t i = 1; i < c->n_in; i++) {
         const Shape first = value_at(c->g, c->in[0])->shape, other = value_at(c->g, c->in[i])->shape;
         if (first.rank != other.rank) return bad(c, "its inputs have %d and %d dimensions", first.rank, other.rank);

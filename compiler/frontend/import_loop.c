@@ -239,6 +239,20 @@ static void forget(const Import *c, Loop *l) {
     }
 }
 
+/* A sum of arrays of gradients that begins with the number 0: from now on with an array of zeros. False after a
+   message. */
+static bool begin_sum(Import *c, Loop *l, uint32_t i, uint32_t first_symbol, bool *learned) {
+    Shape s = shape_copy(c, l->results[i]);
+    if (rank_of(c, l->init[i]) != 0 || list_find(c->im, l->init[i]) || !array_is_summed(l->body, i)) return true;
+    bool known = s.rank > 0 && value_is_splat(c->g, l->init[i], 0) && !list_find(c->im, l->results[i]) &&
+                 !any_rank_find(c->im, l->results[i]);
+    for (int k = 0; k < s.rank; k++) known = known && !is_inside(c, l, s.dims[k], first_symbol);
+    if (!known) return unsupported(c, "sums gradients of an array whose elements have no known shape");
+    l->params[i] = (Shape){.rank = -1};
+    l->next[i] = s;
+    return *learned = true;
+}
+
 /* Imports the body until what it gives back fits what it takes. */
 static bool settle(Import *c, Loop *l) {
     Mark m = region_mark(c);
@@ -251,6 +265,8 @@ static bool settle(Import *c, Loop *l) {
         for (uint32_t i = 0; i < l->n; i++) {
             if (!settle_boxed(c, l, i, &learned)) return false;
             if (l->unbox[i]) continue;
+            if (!begin_sum(c, l, i, first_symbol, &learned)) return false;
+            if (l->params[i].rank < 0) continue;
             ListInfo *before = list_find(c->im, l->init[i]);
             ListInfo *after = list_find(c->im, l->results[i]);
             l->next[i] = shape_copy(c, l->results[i]);
@@ -296,7 +312,8 @@ static bool settle(Import *c, Loop *l) {
             } else if (l->ranks[i]) {
                 if (!open_rank(c, l, i)) return false;
             } else if (l->params[i].rank < 0) {
-                l->init[i] = list_materialise(c, l->init[i], &l->next[i]);
+                l->init[i] = list_find(c->im, l->init[i]) ? list_materialise(c, l->init[i], &l->next[i])
+                                                          : make_broadcast(c, l->init[i], &l->next[i]);
                 l->params[i] = shape_copy(c, l->init[i]);
                 l->remade[i] = false;
                 if (failed(l->init[i])) return false;

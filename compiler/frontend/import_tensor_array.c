@@ -1,5 +1,7 @@
 /* import_tensor_array: TensorArray ops on the same footing as lists (import_list.c). The flow is the array's contents;
-   the handle only remembers how the array was made, and whatever it is passed through stays what it was. */
+   the handle only remembers how the array was made, and whatever it is passed through stays what it was. The array of
+   gradients beside an array is summed in TensorFlow by all who write to it. Here each writer begins with zeros, and
+   what TensorFlow does with their flows as if they were numbers, adding them, adds the arrays. */
 #include "frontend/importer.h"
 
 #include <string.h>
@@ -42,13 +44,88 @@ static ValueId flow_of(Import *c, uint32_t i) {
     return list_start(c, handle->count, handle->dtype, &element);
 }
 
+/* The array that operand i is before it is written to. */
+static ValueId target(Import *c, uint32_t i) {
+    const ListInfo *handle = list_find(c->im, c->in[0]);
+    ValueId flow = flow_of(c, i);
+    if (!handle->gradient || failed(flow)) return flow;
+    DType dtype = handle->dtype;
+    const ListInfo *empty = list_find(c->im, flow);
+    if (empty && (empty->parts || empty->meta.i)) {
+        unsupported(c, "writes gradients of values of different shapes");
+        return (ValueId){0};
+    }
+    if (empty) {
+        TfShape element = empty->element;
+        return list_new(c, empty->count, dtype, &element);
+    }
+    Shape s = shape_copy(c, flow);
+    return make_broadcast(c, make_zero(c, dtype), &s);
+}
+
+/* What is written, with `leading` dims in front of an element's: gradients have the shape of what they are gradients
+ * of. */
+static ValueId written(Import *c, ValueId array, ValueId value, int leading) {
+    if (failed(array) || !list_find(c->im, c->in[0])->gradient || list_find(c->im, array)) return value;
+    Shape s = shape_copy(c, array);
+    Shape to = shape_copy(c, value);
+    if (s.rank - 1 + leading != to.rank) return value;
+    for (int i = leading; i < to.rank; i++) to.dims[i] = s.dims[i + 1 - leading];
+    return make_reshape(c, value, &to);
+}
+
+/* TensorArrayGradV3 (handle, flow) -> handle, flow */
+bool import_array_gradient(Import *c) {
+    if (!is_handle(c)) return false;
+    ListInfo of = *list_find(c->im, c->in[0]);
+    c->out[0] = list_new(c, of.count, of.dtype, &of.element);
+    if (failed(c->out[0])) return false;
+    ListInfo *handle = list_find(c->im, c->out[0]);
+    handle->handle = handle->gradient = true;
+    handle->dynamic = of.dynamic;
+    c->out[1] = flow_of(c, 1);
+    c->n_out = 2;
+    return !failed(c->out[1]);
+}
+
+static const TfNode *node_behind(const TfFunction *f, TfInput t) {
+    for (uint32_t step = 0; step <= f->body.n_nodes && !(t.node & TF_ARG); step++) {
+        const TfNode *n = &f->body.nodes[t.node];
+        if (strcmp(n->op, "Identity") != 0 || n->n_inputs < 1) return n;
+        t = n->inputs[0];
+    }
+    return NULL;
+}
+
+static bool is_sum(const TfNode *n) {
+    return strcmp(n->op, "AddV2") == 0 || strcmp(n->op, "Add") == 0 || strcmp(n->op, "AddN") == 0;
+}
+
+static bool is_written(const TfFunction *f, TfInput from, int depth) {
+    const TfNode *n = node_behind(f, from);
+    if (!n || depth > 8) return false;
+    if (strncmp(n->op, "TensorArray", 11) == 0)
+        return strncmp(n->op + 11, "Write", 5) == 0 || strncmp(n->op + 11, "Scatter", 7) == 0 ||
+               strncmp(n->op + 11, "Split", 5) == 0;
+    for (uint32_t i = 0; is_sum(n) && i < n->n_inputs; i++)
+        if (is_written(f, n->inputs[i], depth + 1)) return true;
+    return false;
+}
+
+bool array_is_summed(const TfFunction *f, uint32_t i) {
+    const TfNode *n = node_behind(f, f->results[i]);
+    return n && is_sum(n) && is_written(f, f->results[i], 0);
+}
+
 static bool grows(const Import *c) {
     return list_find(c->im, c->in[0])->dynamic;
 }
 
 /* (handle, index, value, flow) -> flow */
 bool import_array_write(Import *c) {
-    return is_handle(c) && give(c, list_set(c, flow_of(c, 3), c->in[1], c->in[2], grows(c)));
+    if (!is_handle(c)) return false;
+    ValueId array = target(c, 3);
+    return give(c, list_set(c, array, c->in[1], written(c, array, c->in[2], 0), grows(c)));
 }
 
 /* (handle, index, flow) -> value */
@@ -66,7 +143,9 @@ bool import_array_gather(Import *c) {
 
 /* (handle, indices, value, flow) -> flow */
 bool import_array_scatter(Import *c) {
-    return is_handle(c) && give(c, list_scatter(c, flow_of(c, 3), c->in[1], c->in[2], grows(c)));
+    if (!is_handle(c)) return false;
+    ValueId array = target(c, 3);
+    return give(c, list_scatter(c, array, c->in[1], written(c, array, c->in[2], 1), grows(c)));
 }
 
 /* (handle, flow) -> value, lengths */

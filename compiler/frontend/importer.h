@@ -19,6 +19,7 @@ typedef struct {
     ValueId said;         /* the operand that says the element shape while running; {0}: `element` says it all */
     bool dynamic;         /* may grow when written beyond its end (TensorArray's dynamic_size) */
     bool handle;          /* a TensorArray's handle: no data of its own, the flow has it */
+    bool gradient;        /* … of the array of gradients beside it */
     const ValueId *parts; /* of a list whose elements differ in shape: one value for each; NULL otherwise */
     ValueId meta;         /* of a ragged list (list_ragged.c): where its elements are; {0} otherwise */
 } ListInfo;
@@ -227,6 +228,11 @@ ValueId list_unbox(Import *c, ValueId list);
 bool list_is_boxed(const Import *c, ValueId list);
 ValueId list_unbox_as(Import *c, ValueId list, DType dtype);
 /* the list itself where it is none */
+
+/* ---- import_tensor_array.c */
+/* Whether result i of a function is a sum that goes on with its argument i and what is written to arrays of gradients:
+   its first value is a mere number, where the array is empty. */
+bool array_is_summed(const TfFunction *f, uint32_t i);
 
 /* ---- import_stack.c */
 StackInfo *stack_find(const Importer *im, ValueId handle); /* NULL: it is no stack */

@@ -163,3 +163,83 @@ make(
 
 # ---- sizes that grow too complex when whether they fit is said clumsily
 make("overlap_and_add", lambda x: tf.signal.overlap_and_add(x, 2), [cube], [[v(2, 3, 4)], [v(1, 1, 2)], [v(2, 3, 5)]])
+
+# ---- gradients of TF1's TensorArrays
+v1 = tf.compat.v1
+
+
+def frames(name, build, shapes, *feeds):
+    """A graph of the TF1 API, with Switch, Merge, Enter and Exit."""
+    v1.disable_control_flow_v2()
+    with tf.Graph().as_default() as g:
+        holders = [v1.placeholder(tf.as_dtype(x.dtype), s, name=f"x{i}") for i, (x, s) in enumerate(zip(feeds[0], shapes))]
+        y = build(*holders)
+        floats = [h for h in holders if h.dtype == f32]
+        out = [tf.identity(t) for t in [y, *tf.gradients(tf.reduce_sum(y * y), floats)]]
+        for k, values in enumerate(feeds):
+            with v1.Session(graph=g) as s:
+                answers = s.run(out, dict(zip(holders, values)))
+            write_case(f"{name}_{k}", g.as_graph_def(), list(zip(holders, values)), list(zip(out, answers)), "value")
+    v1.enable_control_flow_v2()
+
+
+def some(*shape):
+    return np.random.RandomState(sum(shape)).randn(*shape).astype(np.float32)
+
+
+def array_of(x):
+    return tf.TensorArray(f32, size=tf.shape(x)[0], clear_after_read=False).unstack(x)
+
+
+def turns(n, body, value, shape=None):
+    return v1.while_loop(
+        lambda i, a: i < n, lambda i, a: (i + 1, body(i, a)), [0, value], shape_invariants=shape and [tf.TensorShape([]), tf.TensorShape(shape)]
+    )[1]
+
+
+def read_twice(x, n):
+    t = array_of(x)
+    return turns(n, lambda i, a: a * t.read(i) + tf.sin(t.read(0)), tf.ones([tf.shape(x)[1]]), [None])
+
+
+def written_and_read(x):
+    n = tf.shape(x)[0]
+    t = array_of(x)
+    o = turns(n, lambda i, o: o.write(i, tf.sin(t.read(i)) * 2), tf.TensorArray(f32, size=n))
+    return turns(n, lambda i, p: p.write(n - 1 - i, o.read(i) ** 2), tf.TensorArray(f32, size=n)).stack()
+
+
+def nested(x):
+    t = array_of(x)
+    inner = lambda i, a: turns(i + 1, lambda j, b: b * 0.5 + t.read(j), a)
+    return turns(tf.shape(x)[0], lambda i, a: a + inner(i, a), tf.zeros([2]))
+
+
+def recurrent(x, w):
+    t = array_of(x)
+    return turns(tf.shape(x)[0], lambda i, h: tf.tanh(tf.matmul(h, w) + t.read(i)), tf.zeros([tf.shape(x)[1], 2]), [None, 2])
+
+
+def growing(x, n):
+    t = tf.TensorArray(f32, size=0, dynamic_size=True, element_shape=[None])
+    return turns(n, lambda i, t: t.write(i, x * tf.cast(i, f32)), t).stack()
+
+
+def joined(x):
+    return tf.sin(tf.TensorArray(f32, size=2).write(0, x).write(1, x * x).concat())
+
+
+def chosen(x, p):
+    t = array_of(x)
+    return v1.cond(p > 0, lambda: t.read(0) * 2, lambda: t.read(1) ** 2)
+
+
+frames("gradient_read", read_twice, [[None, None], []], (some(3, 2), scalar(3)), (some(3, 2), scalar(1)))
+frames("gradient_chain", written_and_read, [[None, None]], (some(3, 2),), (some(1, 2),))
+frames("gradient_nested", nested, [[None, 2]], (some(3, 2),), (some(1, 2),))
+frames("gradient_recurrent", recurrent, [[None, None, 2], [2, 2]], (some(3, 2, 2), some(2, 2)), (some(1, 1, 2), some(2, 2)))
+frames("gradient_growing", growing, [[None], []], (some(3), scalar(3)), (some(1), scalar(1)))
+frames("gradient_joined", joined, [[None, None]], (some(3, 2),), (some(1, 2),))
+frames("gradient_chosen", chosen, [[2, 2], []], (some(2, 2), scalar(1)), (some(2, 2), scalar(0)))
+frames("gradient_map", lambda x: tf.map_fn(lambda r: tf.reduce_sum(r) * tf.sin(r), x), [[None, None]], (some(3, 2),), (some(1, 2),))
+frames("gradient_fold", lambda x: tf.foldl(lambda a, r: a * tf.sin(r), x), [[None, 2]], (some(3, 2),), (some(1, 2),))
