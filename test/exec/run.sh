@@ -214,6 +214,8 @@ python) # the loader and its sample, from the build tree and installed
 import sys
 import numpy as np, tfopt
 model, x = tfopt.load(sys.argv[1]), np.ones((3, 8, 8, 1), np.float32)
+import pickle
+assert np.array_equal(pickle.loads(pickle.dumps(model))(x), model(x))
 assert np.array_equal(model(x), model(image=x)) and np.array_equal(model(x), model.run({"image:0": x})["Identity"])
 def refused(text, *values, **named):
     try:

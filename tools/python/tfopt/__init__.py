@@ -69,13 +69,18 @@ class Model:
         import os
         self._library = ctypes.CDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_runtime.so"))
         self._declare()
+        self._path = os.path.abspath(path)
         self._model = ctypes.c_void_p()
-        self._check(self._library.tfopt_open(os.fsencode(os.path.abspath(path)), ctypes.byref(self._model)), lambda: self._library.tfopt_open_error())
+        self._check(self._library.tfopt_open(os.fsencode(self._path), ctypes.byref(self._model)), lambda: self._library.tfopt_open_error())
         info = self._library.tfopt_model_info(self._model).contents
         self.inputs = [Port(info.inputs[i]) for i in range(info.n_inputs)]
         self.outputs = [Port(info.outputs[i]) for i in range(info.n_outputs)]
         self.threads = threads
         self._local = threading.local()
+
+    def __reduce__(self):
+        """Pickled by its path: the file must be there where it is unpickled (a worker of Beam or Spark)."""
+        return load, (self._path, self.threads)
 
     def _declare(self):
         library, pointer = self._library, ctypes.c_void_p
