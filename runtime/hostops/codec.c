@@ -15,12 +15,15 @@ typedef struct {
     void *data;
 } Image;
 
-static const int64_t LARGEST_SIDE = INT64_C(1) << 27;
+/* As TensorFlow has them: a few bytes that promise more pixels would take all memory. */
+static const int64_t LARGEST_SIDE = INT64_C(1) << 27, MOST_PIXELS = INT64_C(1) << 29;
+
+static bool is_too_large(const Image *image) {
+    return image->height >= LARGEST_SIDE || image->width >= LARGEST_SIDE || image->height * image->width >= MOST_PIXELS;
+}
 
 static void *image_memory(TfoptHostCall *call, const Image *image) {
-    if (image->height <= 0 || image->width <= 0 || image->height >= LARGEST_SIDE || image->width >= LARGEST_SIDE ||
-        image->channels > 4)
-        return NULL;
+    if (image->height <= 0 || image->width <= 0 || is_too_large(image) || image->channels > 4) return NULL;
     return tfopt_call_alloc(call, image->height * image->width, (uint64_t)image->channels * (image->wide ? 2 : 1));
 }
 
@@ -92,6 +95,10 @@ static int32_t decode_jpeg(TfoptHostCall *call, TfoptString s, const JpegOptions
         image->height = o->crop[2];
         image->width = o->crop[3];
     }
+    if (is_too_large(image)) {
+        jpeg_destroy_decompress(&info);
+        return tfopt_invalid(call, "Invalid JPEG data: the image is too large");
+    }
     image->data = image_memory(call, image);
     if (!image->data || !row) {
         jpeg_destroy_decompress(&info);
@@ -159,6 +166,11 @@ static void png_bytes(png_structp png, png_bytep to, size_t n) {
     s->left -= n;
 }
 
+static void png_fail(png_structp png, png_const_charp text) {
+    (void)text;
+    png_longjmp(png, 1);
+}
+
 static void png_quiet(png_structp png, png_const_charp text) {
     (void)png;
     (void)text;
@@ -166,7 +178,7 @@ static void png_quiet(png_structp png, png_const_charp text) {
 
 static int32_t decode_png(TfoptHostCall *call, TfoptString s, const int wanted, const bool wide, Image *image) {
     PngSource source = {s.data, s.size};
-    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, NULL, png_quiet);
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, NULL, png_fail, png_quiet);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {
         png_destroy_read_struct(&png, NULL, NULL);
@@ -205,6 +217,10 @@ static int32_t decode_png(TfoptHostCall *call, TfoptString s, const int wanted, 
     if (channels < 3 && !gray) png_set_rgb_to_gray_fixed(png, 1, 29900, 58700);
     if (channels >= 3 && gray) png_set_gray_to_rgb(png);
     png_read_update_info(png, info);
+    if (is_too_large(image)) {
+        png_destroy_read_struct(&png, &info, NULL);
+        return tfopt_invalid(call, "PNG size too large for int");
+    }
     image->data = image_memory(call, image);
     const size_t row_bytes = png_get_rowbytes(png, info),
                  want = (size_t)image->width * (size_t)channels * (wide && depth > 8 ? 2 : 1);

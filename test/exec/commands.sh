@@ -471,6 +471,12 @@ others) # files of other kinds are named; a model from standard input; names tha
     cat "$work/d.so" >"$work/pipe" &
     refuses 1 "a compiled model is read from a file, not from a pipe" run "$work/pipe"
     wait
+    # a picture of a few bytes that promises 10 giga-pixels, as TensorFlow refuses it; libpng says nothing by itself
+    printf '\211\120\116\107\015\012\032\012\000\000\000\015\111\110\104\122\000\001\206\240\000\001\206\240\010\002\000\000\000\047\060\234\237\000\000\000\011\111\104\101\124\170\234\143\000\000\000\001\000\001\136\377\175\371\000\000\000\000\111\105\116\104\256\102\140\202' >"$work/huge.png"
+    (ulimit -v 4000000; refuses 1 "PNG size too large for int" run "$work/d.so" --input "image=$work/huge.png") || exit 1
+    head -c 60 "$digits/images/5_3.png" >"$work/cut.png"
+    refuses 1 "Invalid PNG data" run "$work/d.so" --input "image=$work/cut.png"
+    grep -q "libpng" "$work/err" && fail "libpng: $(cat "$work/err")"
     # numbers: as large as they are; what JSON has no number for, and back
     cat >"$work/u.pbtxt" <<'GRAPH'
 versions { producer: 1000 }
