@@ -43,19 +43,6 @@ static bool sink_constant(Graph *g, RegionId r, ValueId param, ValueId arg, cons
 
 /* ---- branches */
 
-/* Whether the symbols as `map` has them give every value sizes that exist: what computes with the result of a branch
-   may not be able to take that of this one, which the run says. */
-static bool sizes_exist(Graph *g, const Dim *map) {
-    for (uint32_t i = 1; i < g->values.len; i++) {
-        const Shape s = g->values.data[i].shape;
-        for (int k = 0; k < s.rank; k++) {
-            const Dim d = dim_substitute(&g->dims, s.dims[k], map);
-            if (dim_is_const(d) && d.value < 0) return false;
-        }
-    }
-    return true;
-}
-
 /* Symbols that the node defined for sizes in which its branches differed are now the sizes of the branch taken. False,
    and nothing changed, where that cannot be. */
 static bool replace_symbols(Graph *g, const Node *n, RegionId taken) {
@@ -74,28 +61,9 @@ static bool replace_symbols(Graph *g, const Node *n, RegionId taken) {
             any = true;
         }
     }
-    if (any && !sizes_exist(g, map)) {
-        arena_free(scratch);
-        return false;
-    }
-    for (uint32_t i = 1; any && i < g->values.len; i++) {
-        Value *v = &g->values.data[i];
-        for (int k = 0; k < v->shape.rank; k++) v->shape.dims[k] = dim_substitute(&g->dims, v->shape.dims[k], map);
-        int64_t count = v->content ? shape_count(&v->shape) : 0;
-        Dim *content = arena_memdup(g->arena, v->content, (size_t)count * sizeof *content);
-        for (int64_t k = 0; k < count; k++) content[k] = dim_substitute(&g->dims, content[k], map);
-        if (v->content) v->content = content;
-    }
-    for (uint32_t i = 1; any && i < g->nodes.len; i++)
-        for (uint32_t a = 0; a < g->nodes.data[i].n_attrs; a++) {
-            Attr *attr = &g->nodes.data[i].attrs[a];
-            if (attr->kind != ATTR_DIMS) continue;
-            Dim *dims = arena_memdup(g->arena, attr->v.dims, attr->n * sizeof *dims);
-            for (uint32_t k = 0; k < attr->n; k++) dims[k] = dim_substitute(&g->dims, dims[k], map);
-            attr->v.dims = dims;
-        }
+    const bool fits = !any || graph_set_symbols(g, map);
     arena_free(scratch);
-    return true;
+    return fits;
 }
 
 /* The nodes of region r move to the region of node id, in whose place they stand. */

@@ -1,6 +1,7 @@
 /* fold: evaluates nodes whose inputs are constants, with the reference evaluator. Results may not be larger than what
    they come from, or than the option fold_limit; broadcasts of constants stay what they are, since kernels read the
-   small tensor. needs: shapes      keeps: shapes, order */
+   small tensor. Sizes that are read from a constant are these numbers from there on. needs: shapes      keeps: shapes,
+   order */
 #include "rewrite.h"
 
 #include "ref/ref.h"
@@ -87,6 +88,28 @@ static bool fold_node(Unit *u, NodeId id, UseLists *lists) {
     return true;
 }
 
+/* The sizes that a load_dims of the model itself reads, when they are constants. What is read within a branch may be
+   sizes that nothing fits, since the branch is never taken. */
+static bool fold_sizes(Unit *u, NodeId id) {
+    Graph *g = u->g;
+    const Node *n = node_at(g, id);
+    const Tensor *t = n->op == OP_LOAD_DIMS && n->region.i == g->root.i ? value_const(g, n->inputs[0]) : NULL;
+    if (!t) return false;
+    const Attr *symbols = node_attr(n, "symbols");
+    Dim *map = NEW_ARRAY(u->scratch, Dim, g->dims.symbols.len);
+    for (uint32_t i = 0; i < g->dims.symbols.len; i++) map[i] = (Dim){g->dims.symbols.data[i].expr, 0};
+    for (uint32_t i = 0; i < symbols->n; i++) {
+        const DimSymbol *symbol = &g->dims.symbols.data[symbols->v.ints[i]];
+        const int64_t size = tensor_get_i64(t, i);
+        if (size < symbol->min || size > symbol->max) return false;
+        map[symbols->v.ints[i]] = dim_const(size);
+    }
+    if (!graph_set_symbols(g, map)) return false;
+    rewrite_record(u, "fold", "sizes are constants", n->name, 0, 0);
+    graph_remove(g, id);
+    return true;
+}
+
 bool pass_fold(Unit *u) {
     Graph *g = u->g;
     bool changed = false;
@@ -94,7 +117,8 @@ bool pass_fold(Unit *u) {
     for (uint32_t r = 1; r < g->regions.len; r++)
         for (uint32_t i = 0, n = g->regions.data[r].nodes.len; i < n; i++) {
             NodeId id = g->regions.data[r].nodes.data[i];
-            if (!node_at(g, id)->dead && is_foldable(u, id)) changed |= fold_node(u, id, &lists);
+            if (node_at(g, id)->dead) continue;
+            changed |= is_foldable(u, id) ? fold_node(u, id, &lists) : fold_sizes(u, id);
         }
     if (changed) {
         graph_sort(g);

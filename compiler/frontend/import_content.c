@@ -133,16 +133,20 @@ static bool load_elements(Import *c, ValueId id, int64_t min, int64_t n, Dim *ou
         DType dtype = v->dtype;
         return load_elements(c, def->inputs[0], min, n, out, what, depth + 1) && require_fits(c, out, n, dtype);
     }
-    if (!def || depth >= 8 || def->op != OP_CONCAT || node_int(def, "axis", 0) != 0)
-        return load_symbols(c, id, min, n, out, what);
-    int64_t at = 0;
-    uint32_t n_parts = def->n_inputs;
+    if (!def || depth >= 8 || def->op != OP_CONCAT) return load_symbols(c, id, min, n, out, what);
+    /* Each part has a row of its elements in each of the `outer` blocks in front of the axis. */
+    int64_t outer = 1, at = 0;
+    for (int64_t k = 0; k < node_int(def, "axis", 0); k++) outer *= v->shape.dims[k].value;
+    const uint32_t n_parts = def->n_inputs;
     const ValueId *parts = def->inputs;
     for (uint32_t i = 0; i < n_parts; i++) {
-        int64_t part = shape_count(&value_at(c->g, parts[i])->shape);
-        if (part < 0 || at + part > n) return load_symbols(c, id, min, n, out, what);
-        if (!load_elements(c, parts[i], min, part, out + at, what, depth + 1)) return false;
-        at += part;
+        Dim elements[MAX_CONTENT];
+        const int64_t part = shape_count(&value_at(c->g, parts[i])->shape);
+        if (part < 0 || part > MAX_CONTENT || at * outer + part > n) return load_symbols(c, id, min, n, out, what);
+        if (!load_elements(c, parts[i], min, part, elements, what, depth + 1)) return false;
+        const int64_t row = outer ? part / outer : 0;
+        for (int64_t k = 0; k < part; k++) out[k / row * (n / outer) + at + k % row] = elements[k];
+        at += row;
     }
     return true;
 }

@@ -1,5 +1,5 @@
 /* import_structural: ops that compute nothing: constants, placeholders, identities, checks and prints (dropped),
-   variables (their restored values become constants), and host ops. */
+   and host ops. */
 #include "frontend/importer.h"
 #include "ir/host.h"
 
@@ -38,45 +38,6 @@ bool import_drop(Import *c) {
 bool import_print(Import *c) {
     diag_note(c->d, c->n->name, c->n->op, "dropped: nothing is printed when the model runs");
     return give(c, c->in[0]);
-}
-
-/* ---- variables: a handle is the variable's value */
-
-/* Whether a call of the graph counts this variable up. (Optimisers and moving averages, which may be left in an
-   exported graph, use other ops, or variables that no output reads.) */
-static bool is_counted_up(const Import *c) {
-    const TfBody *body = &c->im->tf->main;
-    for (uint32_t i = 0; i < body->n_nodes; i++) {
-        const TfNode *n = &body->nodes[i];
-        if (strncmp(n->op, "AssignAdd", 9) == 0 && n->n_inputs > 0 && n->inputs[0].node < body->n_nodes &&
-            strcmp(body->nodes[n->inputs[0].node].name, c->n->name) == 0)
-            return true;
-    }
-    return false;
-}
-
-bool import_variable(Import *c) {
-    if (is_counted_up(c))
-        return unsupported(c,
-                           "the graph changes this variable when it runs; a compiled model's variables are constants");
-    const Tensor *value = (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, c->n->name, 0);
-    if (!value) {
-        const char *shared = attr_s(c, "shared_name", NULL);
-        value = shared && *shared ? (const Tensor *)(uintptr_t)map_get(&c->im->tf->variables, shared, 0) : NULL;
-    }
-    if (!value)
-        return bad(c, "this variable has no value: freeze the graph, or give a SavedModel whose checkpoint holds it");
-    return give(c, make_const(c, value));
-}
-
-bool import_read_variable(Import *c) {
-    DType want = attr_t(c, "dtype", DTYPE_NONE);
-    if (want != DTYPE_NONE && want != dtype_of(c, c->in[0])) return bad(c, "reads a variable of another type");
-    return give(c, c->in[0]);
-}
-
-bool import_assign(Import *c) {
-    return unsupported(c, "changes a variable when the model runs; a compiled model's variables are constants");
 }
 
 bool import_constant_true(Import *c) {

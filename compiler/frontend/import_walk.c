@@ -246,6 +246,9 @@ static bool import_one(Scope *s, uint32_t index) {
                 .out = out,
                 .n_out = 1,
                 .d = im->d};
+    if (s->function && import_reads_changing(im, s->function, index))
+        return unsupported(&c, "reads a variable that the model changes when it runs; a compiled model's variables are "
+                               "constants");
     uint32_t errors = im->d->n_errors;
     if (!dispatch(&c)) {
         if (im->d->n_errors == errors) bad(&c, "could not be imported");

@@ -103,6 +103,11 @@ struct Scope {
 #include "frontend/tf_ops.def"
 #undef TFOP
 
+/* ---- import_variables.c */
+/* Whether a node of the function reads a variable that the function changes, and an output depends on it otherwise than
+ * by random numbers: what it gives is not the same in every run. */
+bool import_reads_changing(const Importer *im, const TfFunction *f, uint32_t node);
+
 /* ---- import_walk.c */
 Scope *scope_new(Importer *im, const TfBody *body, const TfFunction *function, const TfNode *caller, RegionId region,
                  const ValueId *args);

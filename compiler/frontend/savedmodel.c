@@ -372,6 +372,7 @@ bool read_saved_model(TfGraph *tf, const char *directory, const ReadOptions *opt
     const Pb__SignatureEntry *signature;
     bool ok = choose_signature(arena, graph, options, &signature, d);
     if (!read_graph(&r, graph->graph_def)) return false;
+    variables_forward(tf);
     if (!ok && !options->signature) report_changes(tf, graph, d);
     if (ok && signature) {
         tf->signature = signature->key;

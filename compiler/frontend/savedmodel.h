@@ -7,4 +7,6 @@
 
 /* Fills tf->variables from directory/variables; nothing when there is no checkpoint. */
 bool read_variables(TfGraph *tf, const char *directory, Diag *d);
+/* import_variables.c: what functions read after they have changed a variable is what they put there. */
+void variables_forward(TfGraph *tf);
 #endif

@@ -1,8 +1,9 @@
 /* Dim: sizes known at compile time, as constants or as expressions over symbols. Every expression is kept as a sum of
    products of atoms (a symbol, or a floordiv, mod, min, max or broadcast of two expressions) with terms and atoms in a
    fixed order, and stored once, so two expressions that are equal as polynomials are the same Dim. Stored form: a sum
-   is ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded; one that
-   outgrows the bound becomes a free symbol and sets too_complex. */
+   is ADD(ADD(term, term), constant), a term MUL(MUL(atom, atom), factor). Sizes of expressions are bounded: a product
+   of sums with too many terms is not multiplied out, its sums are atoms (equal ones may then differ), and what outgrows
+   all bounds becomes a free symbol and sets too_complex. */
 #include "ir/dim.h"
 #include "ir/dim_number.h"
 
@@ -339,6 +340,20 @@ Dim dim_sub(DimTable *t, Dim a, Dim b) {
     return sum_compose(t, &s);
 }
 
+/* s, which is d, as one term: its own, or d as an atom. */
+static Term as_term(Dim d, const Sum *s) {
+    if (s->n == 1 && s->constant == 0) return s->terms[0];
+    return (Term){.factor = 1, .degree = 1, .atoms = {d}};
+}
+
+/* a * b with sums as atoms. */
+static Dim product_of_sums(DimTable *t, Dim a, const Sum *x, Dim b, const Sum *y) {
+    Term left = as_term(a, x), right = as_term(b, y);
+    Sum s = {.n = 1};
+    if (!term_mul(t, &left, &right, &s.terms[0])) return give_up(t);
+    return sum_compose(t, &s);
+}
+
 Dim dim_mul(DimTable *t, Dim a, Dim b) {
     if (dim_is_const(a) && dim_is_const(b)) return dim_const(saturating_mul(a.value, b.value));
     if (dim_is(a, 0) || dim_is(b, 0)) return dim_const(0);
@@ -356,7 +371,7 @@ Dim dim_mul(DimTable *t, Dim a, Dim b) {
             else
                 product.overflow = true;
         }
-    return sum_compose(t, &product);
+    return product.overflow ? product_of_sums(t, a, &x, b, &y) : sum_compose(t, &product);
 }
 
 /* a / b when it has no remainder as a polynomial: repeated division of leading terms. */
@@ -364,6 +379,13 @@ static bool divide_exactly(DimTable *t, Dim a, Dim b, Dim *out) {
     Sum rest, divisor, quotient = {.n = 0};
     sum_of(t, &divisor, b);
     sum_of(t, &rest, a);
+    Term as_atom = as_term(b, &divisor), what_is_left;
+    if (rest.n == 1 && rest.constant == 0 && !dim_is_const(b) &&
+        term_divide(t, &rest.terms[0], &as_atom, &what_is_left)) {
+        sum_add_term(t, &quotient, &what_is_left);
+        *out = sum_compose(t, &quotient);
+        return true;
+    }
     Term constant_divisor = {.factor = divisor.constant};
     const Term *lead = divisor.n ? &divisor.terms[0] : &constant_divisor;
     for (int step = 0; step < MAX_TERMS; step++) {

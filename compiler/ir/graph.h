@@ -186,6 +186,9 @@ bool dim_fits(const Graph *g, Dim d, DType dtype);
 
 /* Replaces every use of `from` (operands and region results) by `to`, which must dominate them. */
 void graph_replace_uses(Graph *g, ValueId from, ValueId to);
+/* Puts map[i] in the place of symbol i in all sizes, known elements and attributes. False, and nothing changed, where a
+ * size would be negative. */
+bool graph_set_symbols(Graph *g, const Dim *map);
 /* Removes all that a region holds. */
 void graph_clear_region(Graph *g, RegionId r);
 /* Marks a node dead; it leaves the list at the next graph_sort. Its results must be unused. */

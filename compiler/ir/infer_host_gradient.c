@@ -15,6 +15,11 @@ bool hostinfer_gradient_resized(Infer *c) {
     return host_arity(c, 2, 1) && host_rank(c, 0, 4) && host_rank(c, 1, 4) && host_like(c, 0, host_type(c, 1), 1);
 }
 
+/* (gradient, images, scale, translation) */
+bool hostinfer_gradient_resampled(Infer *c) {
+    return host_arity(c, 4, 1) && host_rank(c, 0, 4) && host_rank(c, 1, 4) && host_like(c, 0, host_type(c, 1), 1);
+}
+
 /* (gradient, [height, width]) */
 bool hostinfer_gradient_sized(Infer *c) {
     if (!host_arity(c, 2, 1) || !host_rank(c, 0, 4)) return false;

@@ -36,6 +36,11 @@ static uint32_t add_buffer(Lower *l, Buffer b) {
     Dim elements = shape_elements(&l->g->dims, &b.shape);
     b.bytes = dim_mul(&l->g->dims, elements, dim_const((int64_t)dtype_size(b.dtype)));
     int64_t count = shape_count(&b.shape);
+    if (l->g->dims.too_complex) {
+        l->g->dims.too_complex = false;
+        diag_unsupported(l->d, b.name, NULL, "its symbolic size is too complex; give the model fixed input shapes");
+        l->failed = true;
+    }
     bool huge = shape_is_const(&b.shape) && (count < 0 || count > INT64_MAX / 32);
     if (huge || (l->o->max_memory > 0 && dim_is_const(b.bytes) && b.bytes.value > l->o->max_memory)) {
         Str text;

@@ -1,4 +1,5 @@
-/* Images moved: ScaleAndTranslate with its sampling kernels, ImageProjectiveTransform with its ways to fill. */
+/* Images moved: ScaleAndTranslate with its sampling kernels and its gradient, ImageProjectiveTransform with its ways to
+ * fill. */
 #include "hostops/host.h"
 #include <float.h>
 #include <math.h>
@@ -77,29 +78,40 @@ static Span *make_spans(TfoptHostCall *call, const Kernel *k, int64_t out, int64
     return spans;
 }
 
+/* What image rows and columns of sizes `in` weigh in those of sizes `out`. */
+static int32_t make_all_spans(TfoptHostCall *call, const int64_t in[2], const int64_t out[2], Span *spans[2]) {
+    const TfoptTensor *scale = &call->inputs[2], *translation = &call->inputs[3];
+    const Kernel *kernel = NULL;
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
+        if (tfopt_call_string_is(call, "kernel_type", kernels[i].name)) kernel = &kernels[i];
+    }
+    for (int k = 0; k < 2; k++) {
+        const float factor = (float)tfopt_real_at(scale, k);
+        if (!kernel || in[k] <= 0 || out[k] <= 0 || !(factor > 0))
+            return tfopt_invalid(call, "kernel_type, size or scale out of range");
+        spans[k] = make_spans(call, kernel, out[k], in[k], factor, (float)tfopt_real_at(translation, k),
+                              tfopt_call_int(call, "antialias", 1) != 0);
+        if (!spans[k]) return tfopt_no_memory(call);
+    }
+    return TFOPT_OK;
+}
+
 /* (images, size, scale, translation) */
 int32_t tfopt_host_scale_and_translate(TfoptHostCall *call) {
     const TfoptTensor *t = &call->inputs[0];
     if (t->rank != 4 || tfopt_elements(&call->inputs[1]) != 2 || tfopt_elements(&call->inputs[2]) != 2 ||
         tfopt_elements(&call->inputs[3]) != 2)
         return tfopt_invalid(call, "images must have 4 dimensions; size, scale and translation 2 elements");
-    const Kernel *kernel = NULL;
-    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
-        if (tfopt_call_string_is(call, "kernel_type", kernels[i].name)) kernel = &kernels[i];
-    }
-    const bool antialias = tfopt_call_int(call, "antialias", 1) != 0;
     const int64_t h = t->dims[1], w = t->dims[2], channels = t->dims[3],
                   dims[4] = {t->dims[0], tfopt_int_at(&call->inputs[1], 0), tfopt_int_at(&call->inputs[1], 1),
                              channels};
-    const float sy = (float)tfopt_real_at(&call->inputs[2], 0), sx = (float)tfopt_real_at(&call->inputs[2], 1);
-    if (!kernel || dims[1] <= 0 || dims[2] <= 0 || h <= 0 || w <= 0 || !(sy > 0) || !(sx > 0))
-        return tfopt_invalid(call, "kernel_type, size or scale out of range");
-    const Span *rows = make_spans(call, kernel, dims[1], h, sy, (float)tfopt_real_at(&call->inputs[3], 0), antialias);
-    const Span *columns =
-        make_spans(call, kernel, dims[2], w, sx, (float)tfopt_real_at(&call->inputs[3], 1), antialias);
+    Span *spans[2];
+    const int32_t status = make_all_spans(call, &t->dims[1], &dims[1], spans);
+    if (status != TFOPT_OK) return status;
+    const Span *rows = spans[0], *columns = spans[1];
     float *out = tfopt_host_output(call, 0, 4, dims), *line = tfopt_call_alloc(call, w * channels + 1, sizeof *line);
     const float *x = tfopt_as_f32(call, t);
-    if (!rows || !columns || !out || !line || !x) return tfopt_no_memory(call);
+    if (!out || !line || !x) return tfopt_no_memory(call);
     for (int64_t n = 0; n < dims[0]; n++, x += h * w * channels) {
         for (int64_t i = 0; i < dims[1]; i++) {
             memset(line, 0, (size_t)(w * channels) * sizeof *line);
@@ -113,6 +125,40 @@ int32_t tfopt_host_scale_and_translate(TfoptHostCall *call) {
                     const float *from = line + (columns[j].start + s) * channels, weight = columns[j].weights[s];
                     for (int64_t k = 0; k < channels; k++) out[k] += weight * from[k];
                 }
+            }
+        }
+    }
+    return TFOPT_OK;
+}
+
+/* (gradient, images, scale, translation): what each output took of an input goes back there. */
+int32_t tfopt_host_scale_and_translate_gradient(TfoptHostCall *call) {
+    const TfoptTensor *t = &call->inputs[0], *images = &call->inputs[1];
+    if (t->rank != 4 || images->rank != 4 || t->dims[0] != images->dims[0] || t->dims[3] != images->dims[3] ||
+        tfopt_elements(&call->inputs[2]) != 2 || tfopt_elements(&call->inputs[3]) != 2)
+        return tfopt_invalid(call, "gradient and images must fit; scale and translation have 2 elements");
+    const int64_t h = images->dims[1], w = images->dims[2], channels = t->dims[3];
+    Span *spans[2];
+    const int32_t status = make_all_spans(call, &images->dims[1], &t->dims[1], spans);
+    if (status != TFOPT_OK) return status;
+    const Span *rows = spans[0], *columns = spans[1];
+    float *out = tfopt_host_output(call, 0, 4, images->dims),
+          *line = tfopt_call_alloc(call, w * channels + 1, sizeof *line);
+    const float *gradient = tfopt_as_f32(call, t);
+    if (!out || !line || !gradient) return tfopt_no_memory(call);
+    memset(out, 0, (size_t)(t->dims[0] * h * w * channels) * sizeof *out);
+    for (int64_t n = 0; n < t->dims[0]; n++, out += h * w * channels) {
+        for (int64_t i = 0; i < t->dims[1]; i++) {
+            memset(line, 0, (size_t)(w * channels) * sizeof *line);
+            for (int64_t j = 0; j < t->dims[2]; j++, gradient += channels) {
+                for (int64_t s = 0; s < columns[j].n; s++) {
+                    float *to = line + (columns[j].start + s) * channels;
+                    for (int64_t k = 0; k < channels; k++) to[k] += columns[j].weights[s] * gradient[k];
+                }
+            }
+            for (int64_t s = 0; s < rows[i].n; s++) {
+                float *to = out + (rows[i].start + s) * w * channels;
+                for (int64_t k = 0; k < w * channels; k++) to[k] += rows[i].weights[s] * line[k];
             }
         }
     }

@@ -186,6 +186,35 @@ class Batched(tf.Module):
         return {"y": run(x)}
 
 
+class State(tf.Module):
+    """Variables that a request changes: a seed that random numbers are drawn by, twice; a count that the answer says; one that it does not."""
+    names = ["draws", "counts", "unused"]
+
+    def __init__(self):
+        self.seed = tf.Variable(np.int64([3, 4]))
+        self.count = tf.Variable(1.0)
+
+    def next(self):
+        seed = tf.identity(self.seed)
+        self.seed.assign(self.seed + [0, 1])
+        return seed
+
+    @tf.function(input_signature=[spec(tf.float32, None)])
+    def draws(self, x):
+        noise = tf.random.stateless_uniform(tf.shape(x), self.next())
+        return {"y": x + noise + tf.random.stateless_normal(tf.shape(x), self.next())}
+
+    @tf.function(input_signature=[spec(tf.float32, None)])
+    def counts(self, x):
+        self.count.assign_add(1.0)
+        return {"y": x * self.count}
+
+    @tf.function(input_signature=[spec(tf.float32, None)])
+    def unused(self, x):
+        self.count.assign(self.count + 1.0)
+        return {"y": x * 2.0}
+
+
 def main():
     out = pathlib.Path(sys.argv[1])
     shutil.rmtree(out, ignore_errors=True)
@@ -211,6 +240,8 @@ def main():
         ("insert", {"s": ["a", "new", ""]})])
     all_of("keras", Lookup(), [("text", {"s": [["cat"], ["the cat ran"], ["fish"]], "i": i64([[20], [1], [3]])})])
     all_of("batched", Batched(), [("batched", {"x": np.array([[1, 2], [3, 4]], np.float32)})])
+    three = np.array([1, 2, 3], np.float32)
+    all_of("state", State(), [("draws", {"x": three}), ("unused", {"x": three})])
     old_style(out)
     leftovers(out)
     shutil.rmtree(folder)

@@ -143,6 +143,26 @@ static void text_reads_back(void **state) {
     arena_free(f.arena);
 }
 
+/* Four sums of four terms: what is not multiplied out keeps its value and what it is divided by. */
+static void large_products_keep_their_sums(void **state) {
+    (void)state;
+    Fixture f;
+    setup(&f);
+    Dim sums[4], product = dim_const(1), map[16];
+    for (int i = 0; i < 16; i++) map[i] = dim_const(i + 1);
+    for (int i = 0; i < 4; i++) {
+        Dim before = dim_symbol(&f.t, NULL, INT64_MIN, INT64_MAX), after = dim_symbol(&f.t, NULL, INT64_MIN, INT64_MAX);
+        sums[i] = dim_add(&f.t, dim_add(&f.t, before, after), dim_add(&f.t, f.s, dim_const(i + 1)));
+        product = dim_mul(&f.t, product, sums[i]);
+    }
+    assert_false(f.t.too_complex);
+    assert_true(dim_equal(dim_substitute(&f.t, product, map), dim_const(10 * 15 * 20 * 25)));
+    assert_true(dim_equal(dim_floordiv(&f.t, product, product), dim_const(1)));
+    Dim first_three = dim_floordiv(&f.t, product, sums[3]);
+    assert_true(dim_equal(dim_floordiv(&f.t, first_three, sums[1]), dim_mul(&f.t, sums[0], sums[2])));
+    arena_free(f.arena);
+}
+
 /* A product of sums with ever more terms, and a chain that doubles with each step, end in a flag and not in all memory.
  */
 static void hostile_expressions_are_bounded(void **state) {
@@ -205,11 +225,17 @@ static void broadcasting_with_symbols(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equal_polynomials_are_equal_dims),     cmocka_unit_test(division_is_exact_where_it_can_be),
-        cmocka_unit_test(ranges_decide_minimum_and_maximum),    cmocka_unit_test(evaluates_and_substitutes),
-        cmocka_unit_test(padding_of_unknown_sizes_is_simple),   cmocka_unit_test(text_reads_back),
-        cmocka_unit_test(hostile_expressions_are_bounded),      cmocka_unit_test(constants_saturate),
-        cmocka_unit_test(symbol_names_are_unique_and_readable), cmocka_unit_test(broadcasting_with_symbols),
+        cmocka_unit_test(equal_polynomials_are_equal_dims),
+        cmocka_unit_test(division_is_exact_where_it_can_be),
+        cmocka_unit_test(ranges_decide_minimum_and_maximum),
+        cmocka_unit_test(evaluates_and_substitutes),
+        cmocka_unit_test(padding_of_unknown_sizes_is_simple),
+        cmocka_unit_test(text_reads_back),
+        cmocka_unit_test(large_products_keep_their_sums),
+        cmocka_unit_test(hostile_expressions_are_bounded),
+        cmocka_unit_test(constants_saturate),
+        cmocka_unit_test(symbol_names_are_unique_and_readable),
+        cmocka_unit_test(broadcasting_with_symbols),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
