@@ -225,7 +225,8 @@ static bool open_box(Import *c, Loop *l, uint32_t i) {
 static uint64_t object_ranks(const Importer *im) {
     uint64_t n = 0;
     for (DType t = DTYPE_NONE; t < N_DTYPES; t++)
-        n += (uint64_t)__builtin_popcount(im->ragged_ranks[t]) + (uint64_t)__builtin_popcount(im->boxed_ranks[t]);
+        n += (uint64_t)__builtin_popcount(im->ragged_ranks[t]) + (uint64_t)__builtin_popcount(im->boxed_ranks[t]) +
+             (im->boxed_ragged[t] != 0);
     return n;
 }
 

@@ -81,13 +81,66 @@ bool import_csr_take(Import *c) {
 
 /* ---- lists inside of lists */
 
-ValueId list_box(Import *c, ValueId list) {
-    const ListInfo *info = list_find(c->im, list);
-    if (dtype_of(c, list) == DTYPE_VARIANT && !info) return list;
-    if (info && (info->parts || info->meta.i)) {
-        unsupported(c, "puts a list of values of different shapes into a list");
+/* A host op of the importer's own choice, with these attributes; NULL after a message. */
+static const ValueId *call(Import *c, const char *op, uint32_t n, const ValueId *inputs, Attr attr,
+                           uint32_t n_outputs) {
+    NodeSpec spec = {.op = OP_HOST,
+                     .name = c->n->name,
+                     .tf_op = c->n->op,
+                     .host = host_op_find(op),
+                     .inputs = inputs,
+                     .n_inputs = n,
+                     .n_outputs = n_outputs,
+                     .attrs = &attr,
+                     .n_attrs = 1};
+    CHECK(spec.host);
+    NodeId id = graph_add(c->g, c->r, &spec, c->d);
+    return id.i ? node_at(c->g, id)->outputs : NULL;
+}
+
+/* The two parts of a ragged list. */
+static Attr part_types(const Import *c, const char *name, DType dtype) {
+    DType types[] = {dtype, DTYPE_S64};
+    return (Attr){.name = name,
+                  .kind = ATTR_TYPES,
+                  .n = ARRAY_LEN(types),
+                  .v.types = arena_memdup(c->g->arena, types, sizeof types)};
+}
+
+/* A list of values of different shapes goes into an object with its meta beside it, and from then on every list of
+   values of that type does. */
+static ValueId box_ragged(Import *c, ValueId list, DType dtype) {
+    uint32_t *known = &c->im->boxed_ragged[dtype];
+    list = ragged_of(c, list, *known ? (int)*known - 1 : 0);
+    if (failed(list)) return list;
+    ValueId parts[] = {list, list_find(c->im, list)->meta};
+    uint32_t width = (uint32_t)dim_of(c, parts[1], 1).value; /* 1 + rank */
+    if (c->im->boxed_ranks[dtype] || (*known && *known != width)) {
+        unsupported(c, "puts lists of values of different shapes and others into lists");
         return (ValueId){0};
     }
+    *known = width;
+    const ValueId *box = call(c, "OptionalFromValue", 2, parts, part_types(c, "Toutput_types", dtype), 1);
+    return box ? box[0] : (ValueId){0};
+}
+
+static ValueId unbox_ragged(Import *c, ValueId list, DType dtype) {
+    const ValueId *made = call(c, "_OptionalGetValue", 1, &list, part_types(c, "output_types", dtype), 4);
+    if (!made) return (ValueId){0};
+    ValueId parts[4];
+    memcpy(parts, made, sizeof parts);
+    TfShape unknown = {.rank = -1};
+    ValueId data = taken(c, parts[0], parts[1], 1u << 1);
+    ValueId meta = taken(c, parts[2], parts[3], 1u << 2);
+    meta = make_sized(c, meta, 1, c->im->boxed_ragged[dtype]);
+    return ragged_register(c, data, meta, &unknown);
+}
+
+ValueId list_box(Import *c, ValueId list) {
+    const ListInfo *info = list_find(c->im, list);
+    if (failed(list) || (dtype_of(c, list) == DTYPE_VARIANT && !info)) return list;
+    DType dtype = info ? info->dtype : dtype_of(c, list);
+    if ((info && (info->parts || info->meta.i)) || c->im->boxed_ragged[dtype]) return box_ragged(c, list, dtype);
     ValueId x = list_tensor(c, list, NULL);
     if (failed(x)) return x;
     c->im->boxed_ranks[dtype_of(c, x)] |= ranks_of(c, x);
@@ -102,7 +155,7 @@ static DType boxed_type(const Import *c) {
     int n = 0;
     DType said = attr_t(c, "element_dtype", DTYPE_NONE);
     for (DType t = DTYPE_F32; t < N_DTYPES; t++)
-        if (c->im->boxed_ranks[t]) only = t, n++;
+        if (c->im->boxed_ranks[t] || c->im->boxed_ragged[t]) only = t, n++;
     return said != DTYPE_NONE ? said : n == 1 ? only : DTYPE_NONE;
 }
 
@@ -116,26 +169,14 @@ ValueId list_unbox(Import *c, ValueId list) {
 
 ValueId list_unbox_as(Import *c, ValueId list, DType dtype) {
     uint32_t ranks = dtype == DTYPE_NONE ? 0 : c->im->boxed_ranks[dtype];
+    if (dtype != DTYPE_NONE && c->im->boxed_ragged[dtype]) return unbox_ragged(c, list, dtype);
     if (__builtin_popcount(ranks) != 1) {
         unsupported(c, ranks ? "uses a list out of a list of lists of different ranks"
                              : "uses a list out of a list that lists were not put into before");
         return (ValueId){0};
     }
-    const HostOp *host = host_op_find("_ListUnbox");
-    Attr type = attr_type("element_dtype", dtype);
-    CHECK(host);
-    NodeSpec spec = {.op = OP_HOST,
-                     .name = c->n->name,
-                     .tf_op = c->n->op,
-                     .host = host,
-                     .inputs = &list,
-                     .n_inputs = 1,
-                     .n_outputs = 2,
-                     .attrs = &type,
-                     .n_attrs = 1};
-    NodeId id = graph_add(c->g, c->r, &spec, c->d);
-    if (id.i == 0) return (ValueId){0};
-    const ValueId *parts = node_at(c->g, id)->outputs;
+    const ValueId *parts = call(c, "_ListUnbox", 1, &list, attr_type("element_dtype", dtype), 2);
+    if (!parts) return (ValueId){0};
     ValueId elements = parts[0];
     ValueId dims = parts[1];
     return taken(c, elements, dims, ranks);

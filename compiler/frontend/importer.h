@@ -73,6 +73,8 @@ struct Importer {
     bool *function_effect;           /* per function: it changes state */
     uint32_t ragged_ranks[N_DTYPES]; /* by type: bit r: values of rank r were put into ragged variants … */
     uint32_t boxed_ranks[N_DTYPES];  /* … and lists of rank r into lists */
+    uint32_t
+        boxed_ragged[N_DTYPES]; /* by type: 1 + rank of the elements of ragged lists put into lists; 0: none were */
 };
 
 /* A tensor of the main graph that is an input of the model. */

@@ -243,3 +243,30 @@ frames("gradient_joined", joined, [[None, None]], (some(3, 2),), (some(1, 2),))
 frames("gradient_chosen", chosen, [[2, 2], []], (some(2, 2), scalar(1)), (some(2, 2), scalar(0)))
 frames("gradient_map", lambda x: tf.map_fn(lambda r: tf.reduce_sum(r) * tf.sin(r), x), [[None, None]], (some(3, 2),), (some(1, 2),))
 frames("gradient_fold", lambda x: tf.foldl(lambda a, r: a * tf.sin(r), x), [[None, 2]], (some(3, 2),), (some(1, 2),))
+
+
+# ---- lists of lists whose values differ in shape
+def pushed(h, x):
+    return raw.TensorListPushBack(input_handle=h, tensor=x)
+
+
+def taken(h, i):
+    h = raw.TensorListGetItem(input_handle=h, index=i, element_shape=tf.zeros([0], i32), element_dtype=tf.variant)
+    return raw.TensorListLength(input_handle=h), raw.TensorListGetItem(input_handle=h, index=0, element_shape=-1, element_dtype=f32)
+
+
+def lists():
+    return raw.EmptyTensorList(element_shape=tf.zeros([0], i32), max_num_elements=-1, element_dtype=tf.variant)
+
+
+def grown_lists(x, n, k):
+    inner = lambda i: tf.while_loop(lambda j, h: j <= i, lambda j, h: (j + 1, pushed(h, x[: j + 2])), [0, new_list(-1)])[1]
+    return taken(tf.while_loop(lambda i, o: i < n, lambda i, o: (i + 1, pushed(o, inner(i))), [0, lists()])[1], k)
+
+
+def two_lists(x, y, k):
+    return taken(pushed(pushed(lists(), pushed(pushed(new_list(-1), x), x[:1])), pushed(new_list(-1), y)), k)
+
+
+make("ragged_lists_grown", grown_lists, [vector, number, number], [[v(5), scalar(4), scalar(2)], [v(5), scalar(1), scalar(0)]])
+make("ragged_lists_two", two_lists, [vector, vector, number], [[v(5), v(3), scalar(0)], [v(5), v(3), scalar(1)]])
