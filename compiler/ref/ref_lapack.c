@@ -342,7 +342,8 @@ static void matrix_exponential(Work *w) {
 
 /* The root of the Schur form, back. */
 static void matrix_square_root(Work *w) {
-    const int64_t n = w->m.rows;
+    const int64_t n = w->m.rows, first = w->batch * n * n;
+    if (isnan(creal(tfopt_complex_at(&w->call->outputs[0], first)))) return; /* it has none */
     TfoptComplex *values = matrix(w, n, 1), *u = matrix(w, n, n), *half = matrix(w, n, n), *t = w->a;
     lapack_int dimension;
     if (LAPACKE_zgees(LAPACK_ROW_MAJOR, 'V', 'N', NULL, (int)n, t, (int)n, &dimension, values, u, (int)n) != 0) return;

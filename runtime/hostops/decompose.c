@@ -164,6 +164,9 @@ int32_t tfopt_host_svd(TfoptHostCall *call) {
             memcpy(tall, a, (size_t)(m * n) * sizeof *a);
         else
             tfopt_adjoint(a, m, n, tall);
+        bool finite = true;
+        for (int64_t i = 0; i < m * n; i++) finite = finite && isfinite(creal(a[i]) + cimag(a[i]));
+        for (int64_t i = 0; i < m * n && !finite; i++) tall[i] = NAN;
         tfopt_svd(tall, most, least, s, v, work);
         for (int64_t i = 0; i < least; i++) tfopt_set_complex(&call->outputs[0], b * least + i, s[i]);
         if (!vectors) continue;

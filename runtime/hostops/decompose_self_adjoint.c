@@ -152,6 +152,7 @@ static bool decompose(SelfAdjoint *s, bool vectors) {
     double largest = 0;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j <= i; j++) largest = fmax(largest, cabs(s->a[i * n + j]));
+    if (isinf(largest)) return false;
     if (largest == 0) largest = 1;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j <= i; j++) s->a[i * n + j] /= largest;

@@ -165,7 +165,8 @@ static int32_t solve(TfoptHostCall *call, const TfoptTensor *rhs, bool adjoint) 
         } else {
             sides_identity(like, n, x);
         }
-        if (tfopt_lu(a, n, perm) == 0) return tfopt_invalid(call, "Input matrix is not invertible.");
+        if (tfopt_lu(a, n, perm) == 0 || (n > 0 && isnan(creal(a[0])))) /* the least pivot is not above 0 */
+            return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_lu_solve(a, perm, n, x, width, work);
         sides_store(&call->outputs[0], b * n * k, n, k, x);
     }
@@ -223,7 +224,8 @@ int32_t tfopt_host_lu(TfoptHostCall *call) {
         return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * n * n, n * n, a);
-        if (tfopt_lu(a, n, perm) == 0) return tfopt_invalid(call, "Input matrix is not invertible.");
+        if (tfopt_lu(a, n, perm) == 0 || (n > 0 && isnan(creal(a[0]))))
+            return tfopt_invalid(call, "Input matrix is not invertible.");
         tfopt_matrix_store(&call->outputs[0], b * n * n, n * n, a);
         for (int64_t i = 0; i < n; i++) tfopt_set_int(&call->outputs[1], b * n + i, perm[i]);
     }
@@ -263,8 +265,7 @@ int32_t tfopt_host_matrix_triangular_solve(TfoptHostCall *call) {
     for (int64_t b = 0; b < batch.count; b++, tfopt_broadcast_next(&batch)) {
         tfopt_matrix_load(&call->inputs[0], batch.at[0] * n * n, n * n, a);
         sides_load(rhs, batch.at[1] * n * k, n, k, x);
-        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, sides_width(rhs, k)))
-            return tfopt_invalid(call, "Input matrix is not invertible.");
+        tfopt_solve_triangular(a, n, lower, adjoint, false, x, sides_width(rhs, k)); /* 0 on the diagonal: infinities */
         sides_store(&call->outputs[0], b * n * k, n, k, x);
     }
     return TFOPT_OK;
@@ -431,8 +432,9 @@ int32_t tfopt_host_banded_triangular_solve(TfoptHostCall *call) {
             }
         }
         tfopt_matrix_load(rhs, batch.at[1] * n * k, n * k, x);
-        if (!tfopt_solve_triangular(a, n, lower, adjoint, false, x, k))
-            return tfopt_invalid(call, "Input matrix is not invertible.");
+        for (int64_t i = 0; i < n; i++)
+            if (a[i * n + i] == 0) return tfopt_invalid(call, "Input matrix is not invertible.");
+        tfopt_solve_triangular(a, n, lower, adjoint, false, x, k);
         tfopt_matrix_store(&call->outputs[0], b * n * k, n * k, x);
     }
     return TFOPT_OK;

@@ -32,8 +32,8 @@ int tfopt_lu(TfoptComplex *a, int64_t n, int64_t *perm);
 void tfopt_lu_solve(const TfoptComplex *lu, const int64_t *perm, int64_t n, TfoptComplex *b, int64_t k,
                     TfoptComplex *work);
 /* Solves a x = b, or adjoint(a) x = b, for a triangle of a and the k columns of x in place; unit: its diagonal counts
-   as 1. false: there is a zero on it. */
-bool tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool adjoint, bool unit, TfoptComplex *x,
+   as 1; a zero on it leads to infinities and NaN. */
+void tfopt_solve_triangular(const TfoptComplex *a, int64_t n, bool lower, bool adjoint, bool unit, TfoptComplex *x,
                             int64_t k);
 
 /* ---- linalg.c, decompose.c */

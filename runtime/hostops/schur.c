@@ -157,6 +157,17 @@ static void triangular_root(TfoptComplex *t, int64_t n) {
     }
 }
 
+/* Whether root, of a matrix of real type, is what TensorFlow computes without complex numbers: no number below 0 has a
+   root, nor has a 0 that is there twice. */
+static bool is_real_root(const TfoptSchur *s) {
+    double whole = 0, imaginary = 0;
+    for (int64_t i = 0; i < s->n * s->n; i++) {
+        whole = fmax(whole, cabs(s->work[i]));
+        imaginary = fmax(imaginary, fabs(cimag(s->work[i])));
+    }
+    return imaginary <= 1e-4 * whole && (whole > 0 || s->n < 2);
+}
+
 /* Back from the Schur form: u t u* into s->work. */
 static void unschur(TfoptSchur *s, TfoptComplex *scratch) {
     tfopt_multiply(s->u, s->t, s->n, s->n, s->n, scratch);
@@ -201,14 +212,19 @@ int32_t tfopt_host_matrix_square_root(TfoptHostCall *call) {
     TfoptMatrices m = {0, 0, 0};
     int32_t status = tfopt_schur_begin(call, &s, &m);
     if (status != TFOPT_OK) return status;
+    const bool is_real = tfopt_is_float_type(call->inputs[0].dtype);
     const int64_t size = s.n * s.n;
     TfoptComplex *scratch = tfopt_call_alloc(call, size + 1, sizeof *scratch);
     if (!scratch || !tfopt_output_like(call, 0, &call->inputs[0])) return tfopt_no_memory(call);
     for (int64_t b = 0; b < m.batches; b++) {
         tfopt_matrix_load(&call->inputs[0], b * size, size, s.t);
-        if (!tfopt_schur(&s)) return tfopt_invalid(call, "the matrix has no Schur form");
-        triangular_root(s.t, s.n);
-        unschur(&s, scratch);
+        bool has_root = tfopt_schur(&s);
+        if (has_root) {
+            triangular_root(s.t, s.n);
+            unschur(&s, scratch);
+            has_root = !is_real || is_real_root(&s);
+        }
+        for (int64_t i = 0; i < size && !has_root; i++) s.work[i] = NAN;
         tfopt_matrix_store(&call->outputs[0], b * size, size, s.work);
     }
     return TFOPT_OK;
