@@ -78,6 +78,39 @@ static const struct {
     {"Cross", 1, -1, CONSTANT, 3},
 };
 
+/* Operands that are scalars. A vector of one element would pass for one; TensorFlow takes it for some, where a
+   graph does not tell the rank. */
+static const struct {
+    const char *op;
+    uint32_t operand;
+    bool or_one_element;
+} scalars[] = {
+    {"Bincount", 1, false},
+    {"Cumprod", 1, false},
+    {"Cumsum", 1, false},
+    {"CumulativeLogsumexp", 1, false},
+    {"DenseBincount", 1, false},
+    {"Fill", 1, true},
+    {"FakeQuantWithMinMaxVars", 1, false},
+    {"FakeQuantWithMinMaxVars", 2, false},
+    {"LinSpace", 0, false},
+    {"LinSpace", 1, false},
+    {"LinSpace", 2, false},
+    {"NthElement", 1, false},
+    {"OneHot", 1, false},
+    {"RaggedBincount", 2, false},
+    {"Range", 0, true},
+    {"Range", 1, true},
+    {"Range", 2, true},
+    {"Split", 0, false},
+    {"TopKV2", 1, false},
+    {"UnsortedSegmentJoin", 2, false},
+    {"UnsortedSegmentMax", 2, false},
+    {"UnsortedSegmentMin", 2, false},
+    {"UnsortedSegmentProd", 2, false},
+    {"UnsortedSegmentSum", 2, false},
+};
+
 /* Updates have the dimensions of the indices but the last, then those of the value that an index does not speak of. */
 static int64_t depth_of(const Import *c, bool has_base) {
     int64_t rank = has_base ? rank_of(c, c->in[0]) : shape_count(&value_at(c->g, c->in[2])->shape);
@@ -122,6 +155,17 @@ bool import_settle_lengths(Import *c) {
     ValueId *in = NULL;
     for (uint32_t i = 0; i < c->n_in; i++)
         if (any_rank_find(c->im, c->in[i])) return true;
+    for (size_t i = 0; i < ARRAY_LEN(scalars); i++) {
+        uint32_t operand = scalars[i].operand;
+        if (strcmp(scalars[i].op, c->n->op) != 0 || operand >= c->n_in || rank_of(c, c->in[operand]) == 0) continue;
+        bool is_vector = rank_of(c, c->in[operand]) == 1;
+        if (!scalars[i].or_one_element || !is_vector)
+            return bad(c, "operand %u must be a scalar, has rank %d", operand, rank_of(c, c->in[operand]));
+        if (!in) c->in = in = arena_memdup(c->im->arena, c->in, sizeof(ValueId) * c->n_in);
+        in[operand] = make_sized(c, in[operand], 0, 1);
+        in[operand] = make_reshape(c, in[operand], &(Shape){0});
+        if (failed(in[operand])) return false;
+    }
     for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
         uint32_t operand = (uint32_t)rules[i].operand;
         if (strcmp(rules[i].op, c->n->op) != 0 || operand >= c->n_in) continue;

@@ -479,10 +479,12 @@ bool import_invert_permutation(Import *c) {
     if (t) {
         int64_t n = tensor_count(t);
         Tensor out = tensor_new(c->g->arena, dtype, 1, &n);
+        for (int64_t i = 0; i < n; i++) tensor_set_i64(&out, i, -1);
         for (int64_t i = 0; i < n; i++) {
             int64_t to = tensor_get_i64(t, i);
             if (to < 0 || to >= n)
                 return bad(c, "%lld is not an index of a permutation of %lld", (long long)to, (long long)n);
+            if (tensor_get_i64(&out, to) >= 0) return bad(c, "%lld is there twice", (long long)to);
             tensor_set_i64(&out, to, i);
         }
         return give(c, make_const(c, &out));

@@ -95,8 +95,7 @@ int32_t tfopt_host_unsorted_segment_join(TfoptHostCall *call) {
     if (!texts) return tfopt_no_memory(call);
     for (int64_t r = 0; r < rows; r++) {
         const int64_t id = tfopt_int_at(ids, r);
-        if (id < 0) continue;
-        if (id >= segments)
+        if (id < 0 || id >= segments)
             return tfopt_call_fail(call, TFOPT_INVALID_ARGUMENT, "segment id %lld is not in [0, %lld)", (long long)id,
                                    (long long)segments);
         for (int64_t k = 0; k < inner; k++) {

@@ -81,6 +81,11 @@ static int32_t segment_gradient(TfoptHostCall *call, Scaling scaling, bool uniqu
     const int64_t n = rows->dims[0], n_segments = given->dims[0], most = tfopt_int_at(&call->inputs[3], 0),
                   inner = tfopt_dims_product(given->dims, 1, given->rank);
     if (most < 0) return tfopt_invalid(call, "the number of rows must not be negative");
+    if (most == 0 && !unique) { /* nothing is looked at */
+        TfoptTensor none = *given;
+        none.dims[0] = 0;
+        return tfopt_output_like(call, 0, &none) ? TFOPT_OK : tfopt_no_memory(call);
+    }
     int64_t *lengths = tfopt_call_zeroed(call, n_segments + 1, sizeof *lengths),
             *to = tfopt_call_alloc(call, n + 1, sizeof *to);
     if (!lengths || !to) return tfopt_no_memory(call);

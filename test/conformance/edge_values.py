@@ -59,4 +59,43 @@ for dtype in ("float32", "bfloat16"):
         pool = {"ksize": [1, 2, 2, 1, 1], "strides": [1, 1, 1, 1, 1], "padding": padding}
         suite.case(f"MaxPool3D.{dtype}_{padding}", lambda x, p=pool: raw.MaxPool3D(input=x, **p), volume)
 suite.refused("HistogramFixedWidth.nan", lambda x: raw.HistogramFixedWidth(values=x, value_range=[0.0, 1.0], nbins=4), np.float32([0, nan]))
+
+# ---- linear algebra of what is singular, indefinite or not finite
+for dtype in (np.float32, np.float64):
+    kind = np.dtype(dtype).name
+    for lower in (False, True):
+        suite.case(
+            f"MatrixTriangularSolve.zero_{kind}_{lower}",
+            lambda a, b, w=lower: raw.MatrixTriangularSolve(matrix=a, rhs=b, lower=w),
+            np.diag([2, 0, 4]).astype(dtype), np.ones([3, 2], dtype),
+        )
+    for name, matrix in {"negative": -np.diag([4.0, 9]), "zero": np.zeros([2, 2]), "nan": [[1, nan], [0, 1]], "inf": [[inf, 1], [0, 1]],
+                         "turn": [[0, -1], [1, 0]], "regular": [[4, 1], [1, 3]]}.items():
+        suite.case(f"MatrixSquareRoot.{name}_{kind}", lambda a: raw.MatrixSquareRoot(input=a), dtype(matrix), rtol=1e-4, atol=1e-5)
+    infinite = dtype([[1, 0], [inf, 2]])
+    suite.case(f"Svd.inf_{kind}", lambda a: raw.Svd(input=a)[0], infinite)
+    suite.refused(f"SelfAdjointEigV2.inf_{kind}", lambda a: raw.SelfAdjointEigV2(input=a)[0], infinite)
+    suite.refused(f"MatrixInverse.nan_{kind}", lambda a: raw.MatrixInverse(input=a), dtype([[nan]]))
+    suite.refused(f"MatrixSolve.nan_{kind}", lambda a: raw.MatrixSolve(matrix=a, rhs=tf.ones_like(a)), dtype([[nan]]))
+    suite.refused(f"Lu.nan_{kind}", lambda a: raw.Lu(input=a)[0], dtype([[nan]]))
+
+# ---- vectors of one element are no scalars, though their element is there to be read
+table = np.arange(12, dtype=np.float32).reshape(4, 3)
+for name, build in {
+    "TopKV2": lambda x, v: raw.TopKV2(input=x, k=v)[0],
+    "NthElement": lambda x, v: raw.NthElement(input=x, n=v),
+    "OneHot": lambda x, v: raw.OneHot(indices=tf.cast(x, tf.int32), depth=v, on_value=1.0, off_value=0.0),
+    "Split": lambda x, v: raw.Split(axis=v, value=x, num_split=3)[0],
+    "Cumsum": lambda x, v: raw.Cumsum(x=x, axis=v),
+}.items():
+    suite.refused(f"{name}.vector_for_scalar", build, table, np.int32([1]))
+suite.refused("InvertPermutation.twice", lambda x: tf.transpose(x, raw.InvertPermutation(x=[0, 0])), table)
+suite.refused(
+    "UnsortedSegmentJoin.negative",
+    lambda i: raw.UnsortedSegmentJoin(inputs=["a", "b"], segment_ids=i, num_segments=2), np.int32([0, -1]),
+)
+suite.case(
+    "SparseSegmentSumGrad.no_rows",
+    lambda g: raw.SparseSegmentSumGrad(grad=g, indices=[0, 1], segment_ids=[0, 0], output_dim0=0), np.ones([1, 3], np.float32),
+)
 suite.close()
