@@ -70,7 +70,7 @@ static bool run(Arena *arena, Command *c, const char *temp_dir, Diag *d) {
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
     if (error)
-        return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC names another compiler)",
+        return diag_error(d, NULL, NULL, "cannot run '%s': %s (it is needed to link; $CC and $AR name others)",
                           c->data[0], strerror(error));
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
@@ -142,7 +142,8 @@ static bool make_archive(Arena *arena, const char *object, const ObjectModel *m,
     if (strcmp(member, object) != 0 && link(object, member) != 0)
         return diag_error(d, NULL, NULL, "cannot make '%s': %s", member, strerror(errno));
     Command c = {0};
-    add(arena, &c, "ar");
+    const char *ar = getenv("AR");
+    add_words(arena, &c, ar && *ar ? ar : "ar");
     add(arena, &c, "rcsD");
     add(arena, &c, out);
     add(arena, &c, member);

@@ -498,6 +498,13 @@ GRAPH
     refuses 1 "empty.json is empty" run "$work/u.pbtxt" --input "x=$work/empty.json"
     printf '\223NUMPY\011\000\000\000\000\000' >"$work/nine.npy"
     refuses 1 "nine.npy is no .npy file" run "$work/u.pbtxt" --input "x=$work/nine.npy"
+    # without an environment; with other tools, and ones that are not there
+    env -i "$tfoptc" compile "$model" -o "$work/e.so" 2>"$work/err" || fail "no environment: $(cat "$work/err")"
+    for words in "CC=$work/none compile $model -o $work/e.so" "AR=$work/none compile $model -o $work/e.a"; do
+        # shellcheck disable=SC2086
+        env "${words%% *}" "$tfoptc" ${words#* } 2>"$work/err" && fail "$words"
+        grep -q "cannot run '$work/none': No such file or directory (it is needed to link; \$CC and \$AR name others)" "$work/err" || fail "$words: $(cat "$work/err")"
+    done
     # columns are as wide as the names are, by letters
     cat >"$work/long.pbtxt" <<'GRAPH'
 versions { producer: 1000 }

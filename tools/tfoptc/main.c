@@ -142,6 +142,7 @@ static void hold_standard_files(void) {
 
 int main(int argc, char **argv) {
     hold_standard_files();
+    setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 0); /* gcc does not find its own parts without one */
     if (argc < 2) return usage(stderr, EXIT_USAGE);
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0)

@@ -215,6 +215,10 @@ void options_man(FILE *out) {
         }
         fprintf(out, ")\n");
     }
+    fprintf(out,
+            ".SH ENVIRONMENT\n.TP\n.B CC\nlinks .so and executables (default cc)\n.TP\n.B AR\nmakes archives (default "
+            "ar)\n.TP\n.B TFOPT_RUNTIME\nfolder of libtfopt, instead of the one beside tfoptc\n.TP\n.B TMPDIR\nwhere "
+            "temporary files lie (default /tmp)\n.TP\n.B NO_COLOR\nno coloured messages\n");
     fprintf(out, ".SH EXIT STATUS\n0 ok, 1 the input's fault, 2 usage, 3 unsupported op, 4 verification failed, 70 a "
                  "bug in tfoptc\n");
 }
