@@ -83,6 +83,14 @@ static bool names_file(const char *text, const char *file) {
     return false;
 }
 
+/* Names are the input's: they shall not tell a terminal what to do. Lines are only broken by messages of tools. */
+static void put_text(FILE *out, const char *text) {
+    for (const char *c = text; *c; c++) {
+        const bool control = ((unsigned char)*c < 32 && *c != '\n' && *c != '\t') || *c == 127;
+        fputc(control ? '?' : *c, out);
+    }
+}
+
 void diag_print(const Diag *d, FILE *out, DiagLevel least) {
     static const char *const colors[] = {"\33[1;31m", "\33[1;33m", "\33[1;36m"};
     const char *bold = d->color ? "\33[1m" : "", *plain = d->color ? "\33[0m" : "";
@@ -99,10 +107,11 @@ void diag_print(const Diag *d, FILE *out, DiagLevel least) {
                 file ? ": " : "", plain);
         if (e->level != DIAG_ERROR) fprintf(out, "%s: ", diag_level_name(e->level));
         fputs(bold, out);
-        if (e->node) fprintf(out, "node '%s'", e->node);
+        if (e->node) fputs("node '", out), put_text(out, e->node), fputs("'", out);
         if (e->op) fprintf(out, e->node ? " (%s)" : "%s", e->op);
         if (e->node || e->op) fputs(": ", out);
-        fprintf(out, "%s%s", plain, e->message);
+        fputs(plain, out);
+        put_text(out, e->message);
         if (groups[i].count > 1)
             fprintf(out, " [%llu nodes like this, the first is named]", (unsigned long long)groups[i].count);
         fputc('\n', out);

@@ -498,6 +498,22 @@ GRAPH
     refuses 1 "empty.json is empty" run "$work/u.pbtxt" --input "x=$work/empty.json"
     printf '\223NUMPY\011\000\000\000\000\000' >"$work/nine.npy"
     refuses 1 "nine.npy is no .npy file" run "$work/u.pbtxt" --input "x=$work/nine.npy"
+    # names that are for terminals, for HTML, for JSON, or no UTF-8: shown with nothing that acts, kept where it counts
+    cat >"$work/names.pbtxt" <<GRAPH
+versions { producer: 1000 }
+node { name: 'x<script>' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: 64 } dim { size: 64 } } } } }
+node { name: 'y' op: 'MatMul' input: 'x<script>' input: 'x<script>' attr { key: 'T' value { type: DT_FLOAT } } }
+node { name: 'z\\033[31m<i>"&' op: 'Softmax' input: 'y' attr { key: 'T' value { type: DT_FLOAT } } }
+GRAPH
+    accepts compile "$work/names.pbtxt" -o "$work/names.so"
+    for words in "inspect $work/names.pbtxt -v" "inspect $work/names.so" "run $work/names.so --seed 1" "verify $work/names.pbtxt --layers" "explain $work/names.pbtxt --seconds 0.01 --html $work/names.html"; do
+        # shellcheck disable=SC2086
+        accepts $words
+        grep -q "$(printf '\033')" "$work/out" && fail "$words prints an escape: $(cat -v "$work/out")"
+        case $words in run* | inspect* | verify*) grep -q 'z?\[31m<i>"&' "$work/out" || fail "$words: $(cat "$work/out")" ;; esac
+    done
+    grep -q '<script>' "$work/names.html" && fail "HTML"
+    refuses 1 "no input, node or tensor 'z?\[31'" run "$work/names.pbtxt" --input "$(printf 'z\033[31')=2"
     # without an environment; with other tools, and ones that are not there
     env -i "$tfoptc" compile "$model" -o "$work/e.so" 2>"$work/err" || fail "no environment: $(cat "$work/err")"
     for words in "CC=$work/none compile $model -o $work/e.so" "AR=$work/none compile $model -o $work/e.a"; do

@@ -77,11 +77,20 @@ static TfoptStatus run_many(TfoptSession *s, int n) {
     return status;
 }
 
+/* What is no plain letter, a byte each as if it were Latin-1: whatever names hold, this is JSON. */
+static void print_name(const char *name) {
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        if (*c < 32 || *c > 126 || *c == '"' || *c == '\\')
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+}
+
 static void print_profile(TfoptSession *s, const TfoptProgram *p, uint64_t runs) {
     printf(", \"steps\": [");
     for (uint32_t i = 0; i < p->n_steps; i++) {
         printf("%s{\"name\": \"", i ? ", " : "");
-        for (const char *c = p->names[p->steps[i].name]; *c; c++) printf(*c == '"' || *c == '\\' ? "\\%c" : "%c", *c);
+        print_name(p->names[p->steps[i].name]);
         printf("\", \"kind\": %u, \"fn\": %u, \"predicted_ns\": %.0f, \"ns\": %.0f}", p->steps[i].kind, p->steps[i].fn,
                p->steps[i].cost_ns, (double)tfopt_step_ns(s, i) / (double)(runs ? runs : 1));
     }

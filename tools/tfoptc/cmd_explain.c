@@ -17,7 +17,9 @@ static void print_rewrites(const Compilation *w) {
             before += w->rewrites[i].ns_before;
             after += w->rewrites[i].ns_after;
         }
-        printf("  %4u x  %-16s %-44s %10.2f → %-10.2f  %s\n", n, r->pass, r->rule, before / 1e3, after / 1e3, r->node);
+        printf("  %4u x  %-16s %-44s %10.2f → %-10.2f  ", n, r->pass, r->rule, before / 1e3, after / 1e3);
+        common_print_name(r->node ? r->node : "", 0);
+        putchar('\n');
     }
     if (!w->n_rewrites) printf("  none\n");
 }
@@ -35,7 +37,9 @@ static void print_steps(const Measurement *m, double flops_of_step(const Program
             printf("%8.1f", flops / m->steps[i].ns);
         else
             printf("%8s", "");
-        printf("  %s\n", m->steps[i].name);
+        printf("  ");
+        common_print_name(m->steps[i].name, 0);
+        putchar('\n');
     }
 }
 

@@ -67,11 +67,14 @@ static Memory plan_memory(const CompileOptions *c, TfGraph *tf, Arena *arena, Di
 }
 
 static void print_memory(const Memory *m) {
-    if (strcmp(m->kind, "static") == 0)
-        printf("memory: static   arena %.3f MB (lower bound %.3f MB)%s%s\n", (double)m->bytes / 1e6,
-               (double)m->bound / 1e6, m->peak ? ", largest: " : "", m->peak ? m->peak : "");
-    else
+    if (strcmp(m->kind, "static") == 0) {
+        printf("memory: static   arena %.3f MB (lower bound %.3f MB)%s", (double)m->bytes / 1e6, (double)m->bound / 1e6,
+               m->peak ? ", largest: " : "");
+        common_print_name(m->peak ? m->peak : "", 0);
+        putchar('\n');
+    } else {
         printf("memory: %s\n", common_memory_text(m->kind));
+    }
 }
 
 static void report_graph(json_t *report, const Compilation *work, const OpReport *ops, const Memory *memory,

@@ -23,7 +23,8 @@ static bool show_outputs(const Options *o, json_t *report, const InputPort *port
     for (uint32_t i = 0; i < n; i++) {
         if (report) json_array_append_new(list, output_json(o, &ports[i], &outputs[i], i, arena));
         if (o->save || o->quiet || report) continue;
-        printf("%s ", ports[i].name);
+        common_print_name(ports[i].name, 0);
+        putchar(' ');
         tensor_print(&outputs[i], stdout);
     }
     return true;

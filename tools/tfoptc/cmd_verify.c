@@ -185,7 +185,11 @@ ExitCode command_verify(const Options *o, json_t *report, Arena *arena, Diag *d)
         if (first) json_object_set_new(report, "first_that_differs", json_text(first));
     }
     json_decref(list);
-    if (ok && first && !report) printf("the first that differs: %s\n", first);
+    if (ok && first && !report) {
+        printf("the first that differs: ");
+        common_print_name(first, 0);
+        putchar('\n');
+    }
     if (ok && same && !report && !o->quiet)
         puts(n_empty == n_compared ? "nothing was compared: every output is empty; --input gives values that say more"
              : n_empty             ? "verified: every output that has elements agrees"

@@ -44,7 +44,8 @@ int common_width(const char *name) {
 }
 
 void common_print_name(const char *name, int width) {
-    printf("%s%*s", name, width > common_width(name) ? width - common_width(name) : 0, "");
+    for (const char *c = name; *c; c++) putchar((unsigned char)*c < 32 || *c == 127 ? '?' : *c);
+    printf("%*s", width > common_width(name) ? width - common_width(name) : 0, "");
 }
 
 /* One line on a terminal, overwritten as the work goes on. */

@@ -75,6 +75,18 @@ static bool write_strings(const Tensor *t, Arena *arena, const char *path, Diag 
     return file_commit(&f, false, d);
 }
 
+/* A name as the runner writes it: its bytes as if they were Latin-1. */
+static const char *read_name(const json_t *j, Arena *arena) {
+    const char *text = json_string_value(j);
+    char *name = arena_strdup(arena, text ? text : ""), *to = name;
+    for (const char *from = name; *from; from++) {
+        const unsigned char c = (unsigned char)*from;
+        *to++ = c < 0x80 ? *from : (char)((c & 3) << 6 | ((unsigned char)*++from & 0x3f));
+    }
+    *to = 0;
+    return name;
+}
+
 bool measure_compiled(Measurement *m, const char *path, int threads, double seconds, bool profile, const Tensor *inputs,
                       uint32_t n_inputs, Arena *arena, Diag *d) {
     const char *runner = runner_path(arena, d), *directory = runner ? file_make_temp_dir(arena, d) : NULL;
@@ -117,7 +129,7 @@ bool measure_compiled(Measurement *m, const char *path, int threads, double seco
     m->steps = arena_alloc(arena, m->n_steps * sizeof *m->steps);
     for (uint32_t i = 0; i < m->n_steps; i++) {
         const json_t *s = json_array_get(steps, i);
-        m->steps[i].name = arena_strdup(arena, json_string_value(json_object_get(s, "name")));
+        m->steps[i].name = read_name(json_object_get(s, "name"), arena);
         m->steps[i].kind = (int)json_integer_value(json_object_get(s, "kind"));
         m->steps[i].predicted_ns = json_number_value(json_object_get(s, "predicted_ns"));
         m->steps[i].ns = json_number_value(json_object_get(s, "ns"));

@@ -238,8 +238,9 @@ static void print_line(const OpLine *line, int width, bool verbose) {
     for (int f = 0; f < N_FATES; f++) {
         if (!line->n[f] || (f == FATE_UNUSED && !verbose)) continue;
         bool says = line->why && (f == FATE_REFUSED || f == FATE_HOST || (f == FATE_FOLDED && first));
-        printf("  %-*s %6u  %-11s  %s%s%s\n", width, first ? line->op : "", line->n[f], fate_names[f], line->first[f],
-               says ? ": " : "", says ? line->why : "");
+        printf("  %-*s %6u  %-11s  ", width, first ? line->op : "", line->n[f], fate_names[f]);
+        common_print_name(line->first[f], 0);
+        printf("%s%s\n", says ? ": " : "", says ? line->why : "");
         first = false;
     }
 }
