@@ -35,8 +35,11 @@ bool ref_require(RefCall *c) {
     CHECK(constraint_kind(node_string(c->n, "kind", ""), &kind));
     for (uint32_t i = 0; i < a->n; i++) {
         int64_t x = ref_dim(c, a->v.dims[i]), y = ref_dim(c, b->v.dims[i]);
-        if (!constraint_holds(kind, x, y))
-            return ref_error(c, "sizes %lld and %lld do not fit", (long long)x, (long long)y);
+        if (constraint_holds(kind, x, y)) continue;
+        if (kind == CONSTRAINT_AT_MOST && (y == INT32_MAX || x == INT32_MIN))
+            return ref_error(c, "arithmetic on sizes gives %lld, which 32 bits do not hold",
+                             (long long)(y == INT32_MAX ? x : y));
+        return ref_error(c, "sizes %lld and %lld do not fit", (long long)x, (long long)y);
     }
     return true;
 }

@@ -753,6 +753,18 @@ GRAPH
     accepts run "$work/shards.pbtxt" --reference --output a --output b --output half
     grep -q '^half .*3' "$work/out" || fail "not all of the table: $(cat "$work/out")"
     accepts run "$work/shards.pbtxt" --output a --output b
+    # a size that TensorFlow's 32 bits do not hold is said to be that
+    cat >"$work/wraps.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'n' op: 'Placeholder' attr { key: 'dtype' value { type: DT_INT64 } } attr { key: 'shape' value { shape { dim { size: 1 } } } } }
+node { name: 'short' op: 'Cast' input: 'n' attr { key: 'SrcT' value { type: DT_INT64 } } attr { key: 'DstT' value { type: DT_INT32 } } }
+node { name: 'one' op: 'Const' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'value' value { tensor { dtype: DT_FLOAT tensor_shape { } float_val: 1 } } } }
+node { name: 'y' op: 'Fill' input: 'short' input: 'one' attr { key: 'index_type' value { type: DT_INT32 } } }
+GRAPH
+    echo '[4294967303]' >"$work/n.json"
+    for how in "" --reference; do
+        refuses 1 "node 'y'.*arithmetic on sizes gives 4294967303, which 32 bits do not hold" run "$work/wraps.pbtxt" --input n="$work/n.json" $how
+    done
     refuses 2 "compiled for 2 to 8" run "$work/g.so" --dim s1=16
     refuses 2 "compiled for 2 to 8" run "$work/g.so" --batch 16
     refuses 2 "dimension 0 of input 'x' is 5 in --input" run "$work/g.so" --dim s0=4 --input x=5,3
