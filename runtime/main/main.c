@@ -211,6 +211,13 @@ static const char *file_of(const Arguments *a, const TfoptPort *port) {
     return path;
 }
 
+/* Whether several inputs take this file. */
+static bool is_shared(const TfoptModelData *m, const Arguments *a, const char *path) {
+    uint32_t times = 0;
+    for (uint32_t i = 0; i < m->n_inputs; i++) times += file_of(a, &m->inputs[i]) == path;
+    return times > 1;
+}
+
 static int set_inputs(TfoptSession *s, const TfoptModelData *m, const Arguments *a) {
     bool complete = true, *given = calloc(m->n_inputs + 1u, sizeof *given);
     int code = given ? 0 : fail(m->name, "out of memory");
@@ -223,7 +230,7 @@ static int set_inputs(TfoptSession *s, const TfoptModelData *m, const Arguments 
         const TfoptPort *port = &m->inputs[i];
         const char *path = file_of(a, port);
         TfoptTensor t;
-        const char *wrong = path ? value_read(path, port, &t) : make_zeros(m, port, a, &t);
+        const char *wrong = path ? value_read(path, port, is_shared(m, a, path), &t) : make_zeros(m, port, a, &t);
         if (wrong)
             code = fail(path ? path : port->name, wrong);
         else if (tfopt_set_tensor(s, (int)i, &t))

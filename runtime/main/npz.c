@@ -68,7 +68,7 @@ static bool is_named(const char *file, size_t n, const char *name) {
     return length > 2 && strcmp(name + length - 2, ":0") == 0 && n == length - 2 && memcmp(file, name, n) == 0;
 }
 
-const char *npz_find(Bytes file, const char *name, Bytes *out_npy) {
+const char *npz_find(Bytes file, const char *name, bool any_name, Bytes *out_npy) {
     size_t end = file.size;
     const uint8_t *p = file.data;
     for (size_t back = END_BYTES; back <= file.size && back < END_BYTES + 65536 && end == file.size; back++)
@@ -81,7 +81,7 @@ const char *npz_find(Bytes file, const char *name, Bytes *out_npy) {
         if (end - at - ENTRY_BYTES < name_bytes + extra + comment) return "a damaged archive";
         Entry e = {read16(p + at + 10), read32(p + at + 20), read32(p + at + 24), read32(p + at + 42)};
         if (!read_large(&e, p + at + ENTRY_BYTES + name_bytes, extra)) return "a damaged archive";
-        if (n == 1 || is_named((const char *)p + at + ENTRY_BYTES, name_bytes, name))
+        if ((n == 1 && any_name) || is_named((const char *)p + at + ENTRY_BYTES, name_bytes, name))
             return read_entry(file, e, out_npy);
         at += ENTRY_BYTES + name_bytes + extra + comment;
     }

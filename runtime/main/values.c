@@ -109,16 +109,17 @@ static const char *read_file(const char *path, Bytes *out) {
     return NULL;
 }
 
-const char *value_read(const char *path, const TfoptPort *port, TfoptTensor *out) {
+const char *value_read(const char *path, const TfoptPort *port, bool shared, TfoptTensor *out) {
     static const char *const pictures[] = {".png", ".jpg", ".jpeg", ".bmp", ".gif"};
     Bytes file;
     for (size_t i = 0; i < sizeof pictures / sizeof *pictures; i++)
         if (ends_with(path, pictures[i]))
             return "is a picture; programs read .npy, .npz and .json, tfoptc run pictures";
+    if (shared && !ends_with(path, ".npz")) return "holds one array, the model has several inputs: --input NAME=FILE";
     const char *wrong = read_file(path, &file);
     if (wrong) return wrong;
     if (ends_with(path, ".json")) return json_parse(file, port, out);
-    if (ends_with(path, ".npz")) wrong = npz_find(file, port->name, &file);
+    if (ends_with(path, ".npz")) wrong = npz_find(file, port->name, !shared, &file);
     return wrong ? wrong : npy_parse(file, port->dtype, out);
 }
 

@@ -13,8 +13,9 @@ typedef struct {
 } Bytes;
 
 /* ---- values.c */
-/* Reads the value of `port` from `path`, by the ending of its name. NULL, or what is wrong. */
-const char *value_read(const char *path, const TfoptPort *port, TfoptTensor *out);
+/* Reads the value of `port` from `path`, by the ending of its name; a `shared` file is for several inputs. NULL, or
+ * what is wrong. */
+const char *value_read(const char *path, const TfoptPort *port, bool shared, TfoptTensor *out);
 /* Writes <directory>/out_<i>.npy, for strings .json. NULL, or what is wrong. */
 const char *value_write(const char *directory, uint32_t i, const TfoptTensor *t);
 void value_print(const TfoptTensor *t); /* its first elements */
@@ -30,8 +31,8 @@ const char *value_type_npy(int32_t dtype);             /* "<f4"; "" for what Num
 const char *npy_parse(Bytes file, int32_t dtype, TfoptTensor *out);
 const char *npy_write(const char *path, const TfoptTensor *t);
 
-/* ---- npz.c: the array of that name, or the only one there is */
-const char *npz_find(Bytes file, const char *name, Bytes *out_npy);
+/* ---- npz.c: the array of that name, or with any_name the only one there is */
+const char *npz_find(Bytes file, const char *name, bool any_name, Bytes *out_npy);
 
 /* ---- inflate.c: DEFLATE; false where the data do not give just `n_out` bytes */
 bool value_unpack(const uint8_t *in, size_t n_in, uint8_t *out, size_t n_out);

@@ -477,6 +477,29 @@ others) # files of other kinds are named; a model from standard input; names tha
     head -c 60 "$digits/images/5_3.png" >"$work/cut.png"
     refuses 1 "Invalid PNG data" run "$work/d.so" --input "image=$work/cut.png"
     grep -q "libpng" "$work/err" && fail "libpng: $(cat "$work/err")"
+    # one array is not the value of several inputs
+    cat >"$work/two.pbtxt" <<'GRAPH'
+versions { producer: 1000 }
+node { name: 'x' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } } } } }
+node { name: 'y' op: 'Placeholder' attr { key: 'dtype' value { type: DT_FLOAT } } attr { key: 'shape' value { shape { dim { size: -1 } } } } }
+node { name: 'z' op: 'Mul' input: 'x' input: 'y' attr { key: 'T' value { type: DT_FLOAT } } }
+GRAPH
+    echo '[1, 2]' >"$work/one.json"
+    accepts compile "$work/two.pbtxt" -o "$work/two"
+    refuses 1 "one.json holds one array, the model has several inputs: --input NAME=" run "$work/two.pbtxt" --input "$work/one.json"
+    "$work/two" --input "$work/one.json" 2>"$work/err" && fail "one array for two inputs of a program"
+    grep -q "holds one array, the model has several inputs" "$work/err" || fail "a program says: $(cat "$work/err")"
+    accepts run "$work/two.pbtxt" --input "$work/one.json" --input "y=$work/one.json"
+    if [ -n "$python" ] && $python -c "import numpy" 2>/dev/null || { python=/usr/bin/python3; $python -c "import numpy" 2>/dev/null; }; then
+        $python -c "import numpy; a = numpy.ones(2, numpy.float32); numpy.savez('$work/x.npz', x=a); numpy.savez('$work/xy.npz', x=a, y=a)"
+        refuses 1 "x.npz has no array 'y'; its entries are x.npy" run "$work/two.pbtxt" --input "$work/x.npz"
+        "$work/two" --input "$work/x.npz" 2>"$work/err" && fail "x for y"
+        accepts run "$work/two.pbtxt" --input "$work/xy.npz"
+        "$work/two" --input "$work/xy.npz" >"$work/out" || fail "xy.npz"
+        "$work/two" --input "$work/x.npz" --input "y=$work/x.npz" >"$work/out" || fail "x.npz twice"
+    fi
+    python=python3
+    command -v $python >/dev/null || python=
     # numbers: as large as they are; what JSON has no number for, and back
     cat >"$work/u.pbtxt" <<'GRAPH'
 versions { producer: 1000 }

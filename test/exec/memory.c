@@ -118,7 +118,7 @@ static int read_inputs(Case *c, int argc, char **argv) {
         size_t n = strlen(port->name);
         for (int i = 2; i < argc; i++)
             if (strncmp(argv[i], port->name, n) == 0 && argv[i][n] == '=') path = argv[i] + n + 1;
-        const char *wrong = path ? value_read(path, port, &c->inputs[c->n_inputs]) : "is not given";
+        const char *wrong = path ? value_read(path, port, false, &c->inputs[c->n_inputs]) : "is not given";
         if (wrong) return fail(port->name, wrong);
     }
     tfopt_close(model);

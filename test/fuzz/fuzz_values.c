@@ -14,7 +14,7 @@ static void read_as(const TfoptPort *port, Bytes file) {
     TfoptTensor t = {0};
     Bytes npy = {0};
     if (!npy_parse(file, port->dtype, &t)) free(t.data);
-    if (!npz_find(file, port->name, &npy) && !npy_parse(npy, port->dtype, &t)) free(t.data);
+    if (!npz_find(file, port->name, true, &npy) && !npy_parse(npy, port->dtype, &t)) free(t.data);
     if (!json_parse(file, port, &t)) free(t.data);
     value_unpack(file.data, file.size, room, file.size % sizeof room);
 }

@@ -77,6 +77,8 @@ bool tensor_is_file(const char *path); /* by its ending */
 /* Reads a tensor; `name` picks the array of an .npz that holds several. dtype: the graph's (DTYPE_NONE: the file's);
    the shape is checked by the caller. */
 bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d);
+/* The same for a file that is meant for several: of an .npz only the array of that name will do. */
+bool tensor_read_named(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d);
 /* <directory>/out_<i>.npy, for strings .json. */
 const char *tensor_file_name(const Tensor *t, Arena *arena, const char *directory, uint32_t i);
 /* Writes all of them, or none; makes the folder. */

@@ -114,8 +114,9 @@ static void npy_write(const Tensor *t, Arena *arena, FILE *to) {
 
 /* ---- .npz */
 
-/* The entry for a tensor: "<name>.npy" with or without ":0", else the only entry there is; -1 and a message. */
-static zip_int64_t npz_entry(zip_t *zip, Arena *arena, const char *path, const char *name, Diag *d) {
+/* The entry for a tensor: "<name>.npy" with or without ":0", else, with `any_name`, the only entry there is; -1 and a
+   message. */
+static zip_int64_t npz_entry(zip_t *zip, Arena *arena, const char *path, const char *name, bool any_name, Diag *d) {
     size_t n = strlen(name);
     if (n > 2 && strcmp(name + n - 2, ":0") == 0) n -= 2;
     const char *const names[] = {arena_printf(arena, "%s.npy", name), arena_printf(arena, "%.*s.npy", (int)n, name)};
@@ -124,7 +125,7 @@ static zip_int64_t npz_entry(zip_t *zip, Arena *arena, const char *path, const c
         if (at >= 0) return at;
     }
     zip_int64_t entries = zip_get_num_entries(zip, 0);
-    if (entries == 1) return 0;
+    if (entries == 1 && any_name) return 0;
     Str list;
     str_init(&list, arena);
     for (zip_int64_t i = 0; i < entries && i < 20; i++) {
@@ -136,7 +137,8 @@ static zip_int64_t npz_entry(zip_t *zip, Arena *arena, const char *path, const c
     return -1;
 }
 
-static bool npz_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, const char *name, Diag *d) {
+static bool npz_read(Tensor *out, Arena *arena, const char *path, const FileMap *f, const char *name, bool any_name,
+                     Diag *d) {
     zip_error_t error;
     zip_error_init(&error);
     zip_source_t *source = zip_source_buffer_create(f->data, f->size, 0, &error);
@@ -146,7 +148,7 @@ static bool npz_read(Tensor *out, Arena *arena, const char *path, const FileMap 
         zip_source_free(source);
         return false;
     }
-    zip_int64_t at = npz_entry(zip, arena, path, name, d);
+    zip_int64_t at = npz_entry(zip, arena, path, name, any_name, d);
     zip_stat_t stat;
     bool ok = at >= 0;
     if (ok && (zip_stat_index(zip, (zip_uint64_t)at, 0, &stat) != 0 || !(stat.valid & ZIP_STAT_SIZE) ||
@@ -178,11 +180,12 @@ bool tensor_is_file(const char *path) {
     return ends_with(path, ".npy") || ends_with(path, ".npz") || ends_with(path, ".json");
 }
 
-bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d) {
+static bool read_any(Tensor *out, Arena *arena, const char *path, const char *name, bool any_name, DType dtype,
+                     Diag *d) {
     FileMap f;
     if (!file_map(&f, arena, path, d)) return false;
     bool ok = ends_with(path, ".json")  ? tensor_json_read(out, arena, path, &f, dtype, d)
-              : ends_with(path, ".npz") ? npz_read(out, arena, path, &f, name, d)
+              : ends_with(path, ".npz") ? npz_read(out, arena, path, &f, name, any_name, d)
                                         : npy_read(out, arena, path, &f, d);
     file_unmap(&f);
     if (!ok || dtype == DTYPE_NONE || out->dtype == dtype) return ok;
@@ -194,6 +197,15 @@ bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, 
     }
     return diag_error(d, NULL, NULL, "%s holds %s, the graph wants %s", path, dtype_info(out->dtype)->tf_name,
                       dtype_info(dtype)->tf_name);
+}
+
+bool tensor_read(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d) {
+    return read_any(out, arena, path, name, true, dtype, d);
+}
+
+bool tensor_read_named(Tensor *out, Arena *arena, const char *path, const char *name, DType dtype, Diag *d) {
+    if (ends_with(path, ".npz")) return read_any(out, arena, path, name, false, dtype, d);
+    return diag_error(d, NULL, NULL, "%s holds one array, the model has several inputs: --input NAME=%s", path, path);
 }
 
 const char *tensor_file_name(const Tensor *t, Arena *arena, const char *directory, uint32_t i) {

@@ -121,9 +121,16 @@ static void take_shape(Tensor *t, const InputPort *p) {
     memcpy(t->dims, p->dims, sizeof(int64_t) * (size_t)p->rank);
 }
 
-static bool read_value(Tensor *t, const InputPort *p, const char *file, const Options *o, Arena *arena, Diag *d) {
+static bool is_shared(const char *file, const char *const *files, uint32_t n) {
+    uint32_t times = 0;
+    for (uint32_t i = 0; i < n; i++) times += files[i] == file;
+    return times > 1;
+}
+
+static bool read_value(Tensor *t, const InputPort *p, const char *file, bool shared, const Options *o, Arena *arena,
+                       Diag *d) {
     if (image_is_file(file)) return image_read(t, arena, file, p, o, d) && check_shape(t, p, file, d);
-    if (!tensor_read(t, arena, file, p->name, p->dtype, d)) return false;
+    if (!(shared ? tensor_read_named : tensor_read)(t, arena, file, p->name, p->dtype, d)) return false;
     size_t n = strlen(file);
     if (n > 5 && strcmp(file + n - 5, ".json") == 0) take_shape(t, p);
     return check_shape(t, p, file, d);
@@ -259,7 +266,8 @@ bool values_make(Tensor *out, const InputPort *ports, uint32_t n, const Options 
     InputOption *asked = NEW_ARRAY(arena, InputOption, n + 1);
     bool ok = read_words(ports, n, files, asked, o, arena, d);
     for (uint32_t i = 0; i < n; i++)
-        if (files[i] && !read_value(&out[i], &ports[i], files[i], o, arena, d)) ok = false;
+        if (files[i] && !read_value(&out[i], &ports[i], files[i], is_shared(files[i], files, n), o, arena, d))
+            ok = false;
     for (uint32_t i = 0; ok && i < n; i++)
         if (!files[i]) choose_sizes(&out[i], &ports[i], &asked[i], out, ports, n, files, o);
     if (ok && common_is_compiled(o->model)) ok = check_bounds(ports, n, out, files, asked, o, arena, d);
