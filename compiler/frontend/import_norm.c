@@ -192,13 +192,9 @@ bool import_softmax_cross_entropy(Import *c) {
     ValueId labels = make_broadcast(c, c->in[1], &s);
     ValueId log_p = make_unary(c, OP_LOG_SOFTMAX, logits);
     ValueId p = make_unary(c, OP_SOFTMAX, logits);
-    ValueId product = make_binary(c, OP_MUL, labels, log_p);
-    /* 0 * -inf is 0 here: a label of zero has no share */
-    ValueId zero = make_like(c, labels, 0);
-    ValueId has = make_binary(c, OP_NE, labels, zero);
-    ValueId share = make_select(c, has, product, zero);
+    ValueId product = make_binary(c, OP_MUL, labels, log_p); /* NaN for a label of 0 where the probability is 0 */
     int64_t axis = 1;
-    ValueId sum = make_reduce(c, share, "sum", 1, &axis, false);
+    ValueId sum = make_reduce(c, product, "sum", 1, &axis, false);
     c->out[0] = make_unary(c, OP_NEG, sum);
     c->out[1] = make_binary(c, OP_SUB, p, labels);
     c->n_out = 2;

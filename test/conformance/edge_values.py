@@ -98,4 +98,9 @@ suite.case(
     "SparseSegmentSumGrad.no_rows",
     lambda g: raw.SparseSegmentSumGrad(grad=g, indices=[0, 1], segment_ids=[0, 0], output_dim0=0), np.ones([1, 3], np.float32),
 )
+suite.case(  # 0 * -inf is NaN; one row of labels is for all
+    "SoftmaxCrossEntropyWithLogits.no_share",
+    lambda x, y, z: [*raw.SoftmaxCrossEntropyWithLogits(features=x, labels=y), *raw.SoftmaxCrossEntropyWithLogits(features=x, labels=z)],
+    np.float32([[-inf, 1, 2], [3, 4, 5], [nan, 1, 1], [inf, 1, 2]]), np.float32([[0, 1, 0]] * 2 + [[0, 0, 0]] * 2), np.float32([[0, 0.5, 0.5]]),
+)
 suite.close()
