@@ -101,20 +101,22 @@ static bool is_sum(const TfNode *n) {
     return strcmp(n->op, "AddV2") == 0 || strcmp(n->op, "Add") == 0 || strcmp(n->op, "AddN") == 0;
 }
 
-static bool is_written(const TfFunction *f, TfInput from, int depth) {
+/* Whether a sum has an array that was written to among its terms; looks at as many nodes as *left says. */
+static bool is_written(const TfFunction *f, TfInput from, int *left) {
     const TfNode *n = node_behind(f, from);
-    if (!n || depth > 8) return false;
+    if (!n || --*left < 0) return false;
     if (strncmp(n->op, "TensorArray", 11) == 0)
         return strncmp(n->op + 11, "Write", 5) == 0 || strncmp(n->op + 11, "Scatter", 7) == 0 ||
                strncmp(n->op + 11, "Split", 5) == 0;
     for (uint32_t i = 0; is_sum(n) && i < n->n_inputs; i++)
-        if (is_written(f, n->inputs[i], depth + 1)) return true;
+        if (is_written(f, n->inputs[i], left)) return true;
     return false;
 }
 
 bool array_is_summed(const TfFunction *f, uint32_t i) {
+    int left = 64;
     const TfNode *n = node_behind(f, f->results[i]);
-    return n && is_sum(n) && is_written(f, f->results[i], 0);
+    return n && is_sum(n) && is_written(f, f->results[i], &left);
 }
 
 static bool grows(const Import *c) {
