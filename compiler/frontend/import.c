@@ -172,6 +172,8 @@ static Graph *import_with(Arena *arena, const TfGraph *tf, const ImportOptions *
         return NULL;
     }
 
+    im->wanted = wanted;
+    im->n_wanted = outputs.len;
     Scope *s = scope_new(im, &tf->main, NULL, NULL, im->g->root, NULL);
     s->overrides = overrides;
     s->n_overrides = inputs.len;

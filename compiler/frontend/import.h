@@ -62,8 +62,9 @@ typedef struct {
     const TfNode *n;
     const ValueId *in;
     uint32_t n_in;
-    ValueId *out;   /* to be set; IMPORT_MAX_OUTPUTS entries; a handle (table, list, variable) too is a value */
-    uint32_t n_out; /* to be set when not 1 */
+    const bool *needed; /* per output of a call: whether anything reads it; NULL: all are */
+    ValueId *out;       /* to be set; IMPORT_MAX_OUTPUTS entries; a handle (table, list, variable) too is a value */
+    uint32_t n_out;     /* to be set when not 1 */
     Diag *d;
 } Import;
 enum { IMPORT_MAX_OUTPUTS = 1024 };

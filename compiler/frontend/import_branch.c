@@ -240,7 +240,7 @@ static bool import_branches(Import *c, OpId op, ValueId selector, uint32_t n, co
         region_receive(c, &passed, branches[i].region, f->arg_names, inside);
         for (uint32_t k = 0; k < n_stacks; k++)
             stack_register(c->im, inside[stacks[k]], branches[i].region, inside[stacks[k]]);
-        ok = import_call(c->im, f, c->n, branches[i].region, inside, branches[i].results) && ok;
+        ok = import_call(c->im, f, c->n, branches[i].region, inside, NULL, branches[i].results) && ok;
         Import in_branch = *c;
         in_branch.r = branches[i].region;
         for (uint32_t k = 0; ok && k < n_stacks; k++) {
@@ -276,7 +276,7 @@ bool import_if(Import *c) {
         const TfFunction *f = branches[known ? 0 : 1];
         c->n_out = f->n_results;
         return import_function_fits(c, f, c->n_in - 1) && f->n_results <= IMPORT_MAX_OUTPUTS &&
-               import_call(c->im, f, c->n, c->r, c->in + 1, c->out);
+               import_call(c->im, f, c->n, c->r, c->in + 1, NULL, c->out);
     }
     return import_branches(c, OP_IF, condition, 2, branches);
 }
@@ -295,7 +295,7 @@ bool import_case(Import *c) {
         const TfFunction *f = branches[i < 0 || i >= (int64_t)list->n ? list->n - 1 : (uint32_t)i];
         c->n_out = f->n_results;
         return import_function_fits(c, f, c->n_in - 1) && f->n_results <= IMPORT_MAX_OUTPUTS &&
-               import_call(c->im, f, c->n, c->r, c->in + 1, c->out);
+               import_call(c->im, f, c->n, c->r, c->in + 1, NULL, c->out);
     }
     ValueId selector = make_cast(c, c->in[0], DTYPE_S32);
     return !failed(selector) && import_branches(c, OP_CASE, selector, list->n, branches);

@@ -52,7 +52,7 @@ static bool import_loop_region(Import *c, Loop *l, int which, ValueId *results) 
         if (l->companion_at[i]) companion_adopt(c, l->init[i], inside[i], inside[l->companion_at[i]]);
     for (uint32_t i = 0; i < l->n; i++)
         if (l->is_stack[i]) stack_register(c->im, inside[i], r, inside[i]);
-    if (!import_call(c->im, f, c->n, r, inside, results)) return false;
+    if (!import_call(c->im, f, c->n, r, inside, NULL, results)) return false;
     Import in_region = *c;
     in_region.r = r;
     for (uint32_t i = 0; which && i < l->n; i++) {

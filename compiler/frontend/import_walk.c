@@ -143,7 +143,7 @@ static const TfNode *resolve_attrs(const Scope *s, const TfNode *n) {
 }
 
 bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args,
-                 ValueId *results) {
+                 const bool *needed, ValueId *results) {
     if (im->depth >= IMPORT_MAX_CALLS)
         return diag_unsupported(im->d, caller->name, caller->op, "functions call each other more than %d deep",
                                 IMPORT_MAX_CALLS);
@@ -157,10 +157,12 @@ bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, Region
                           "the graph has more than %u nodes after inlining its functions", IMPORT_MAX_NODES);
     im->calls[im->depth++] = f->name;
     Scope *s = scope_new(im, &f->body, f, caller, r, args);
+    s->needed = needed;
     bool ok = true;
     for (uint32_t i = 0; s->effect && i < f->body.n_nodes; i++)
         if (s->effect[i]) ok = scope_effects(s, i) && ok;
     for (uint32_t i = 0; i < f->n_results; i++) {
+        if (needed && !needed[i]) continue;
         results[i] = scope_get(s, f->results[i]);
         ok = ok && !failed(results[i]);
     }
@@ -175,7 +177,7 @@ static bool import_inlined(Import *c, const TfFunction *f) {
     if (f->n_results > IMPORT_MAX_OUTPUTS)
         return unsupported(c, "function '%s' has more than %d results", f->name, IMPORT_MAX_OUTPUTS);
     c->n_out = f->n_results;
-    return import_call(c->im, f, c->n, c->r, c->in, c->out);
+    return import_call(c->im, f, c->n, c->r, c->in, c->needed, c->out);
 }
 
 bool import_partitioned_call(Import *c) {
@@ -222,6 +224,49 @@ static bool dispatch(Import *c) {
     return import_unknown(c);
 }
 
+/* ---- results of calls that nobody needs: what is behind them may not be compilable */
+
+static void mark_live(Scope *s, TfInput t, bool *seen, TfInput *pending, uint32_t *n_pending) {
+    if (t.node >= s->body->n_nodes || !map_add_bytes(s->live, &t, sizeof t, 1) || seen[t.node]) return;
+    seen[t.node] = true;
+    pending[(*n_pending)++] = t;
+}
+
+/* All tensors of the body that are read on the way to its results. */
+static void find_live(Scope *s) {
+    Arena *scratch = arena_new();
+    bool *seen = NEW_ARRAY(scratch, bool, s->body->n_nodes);
+    TfInput *pending = NEW_ARRAY(scratch, TfInput, s->body->n_nodes);
+    uint32_t n_pending = 0;
+    s->live = NEW(s->im->arena, Map);
+    map_init(s->live, s->im->arena);
+    for (uint32_t i = 0; s->function && i < s->function->n_results; i++)
+        if (!s->needed || s->needed[i]) mark_live(s, s->function->results[i], seen, pending, &n_pending);
+    for (uint32_t i = 0; !s->function && i < s->im->n_wanted; i++)
+        mark_live(s, s->im->wanted[i], seen, pending, &n_pending);
+    while (n_pending > 0) {
+        const TfNode *n = &s->body->nodes[pending[--n_pending].node];
+        for (uint32_t i = 0; i < n->n_inputs; i++) mark_live(s, n->inputs[i], seen, pending, &n_pending);
+    }
+    arena_free(scratch);
+}
+
+/* Which outputs of a call anything reads; NULL: all are to be had, where that is not worth asking, and where nodes of
+   the body are run for what they change. */
+static const bool *needed_outputs(Scope *s, uint32_t index) {
+    const TfNode *n = &s->body->nodes[index];
+    const TfAttr *called = tf_attr(n, "f");
+    const TfFunction *f = import_function(s->im, called && called->kind == TF_ATTR_FUNC ? called->v.s : n->op);
+    if (s->effect || !f || f->n_results < 2) return NULL;
+    if (!s->live) find_live(s);
+    bool *needed = NEW_ARRAY(s->im->arena, bool, f->n_results);
+    for (uint32_t i = 0; i < f->n_results; i++) {
+        const TfInput t = {index, i};
+        needed[i] = map_find_bytes(s->live, &t, sizeof t) != NULL;
+    }
+    return needed;
+}
+
 static bool import_one(Scope *s, uint32_t index) {
     Importer *im = s->im;
     const TfNode *n = &s->body->nodes[index];
@@ -243,6 +288,7 @@ static bool import_one(Scope *s, uint32_t index) {
                 .n = resolve_attrs(s, n),
                 .in = in,
                 .n_in = n->n_inputs,
+                .needed = needed_outputs(s, index),
                 .out = out,
                 .n_out = 1,
                 .d = im->d};

@@ -57,6 +57,8 @@ struct Importer {
     Arena *arena;
     Graph *g;
     const TfGraph *tf;
+    const TfInput *wanted; /* the model's outputs */
+    uint32_t n_wanted;
     const ImportOptions *options;
     Diag *d;
     Map rows;               /* op type → index into tf_op_table */
@@ -91,7 +93,9 @@ struct Scope {
     const TfNode *caller;       /* whose attributes stand for the function's placeholders; NULL at the top */
     RegionId region;
     const ValueId *args;
-    ValueId **results; /* per node; NULL until imported */
+    const bool *needed; /* per result of the function; NULL: all are */
+    Map *live;          /* NULL until asked: TfInputs that are read on the way to what is needed */
+    ValueId **results;  /* per node; NULL until imported; {0} for what nobody needs of a call */
     uint32_t *n_results;
     uint8_t *state;               /* per node: NodeState */
     const TensorInput *overrides; /* main graph: the model's inputs, wherever in the graph they are */
@@ -124,7 +128,7 @@ bool import_has_effect(const Importer *im, const TfNode *n);
 const TfFunction *import_function(const Importer *im, const char *name);
 /* Imports a function's body into region r; args has f->n_args values; results gets f->n_results. */
 bool import_call(Importer *im, const TfFunction *f, const TfNode *caller, RegionId r, const ValueId *args,
-                 ValueId *results);
+                 const bool *needed, ValueId *results);
 
 /* ---- import_region.c */
 /* Where the graph stood, so that a try can be taken back. */

@@ -69,4 +69,12 @@ step = [t.numpy() for t in raw.GRUBlockCell(x=x[0], h_prev=h, w_ru=w_ru, w_c=w_c
 for name, shape in (("fixed", None), ("free", -1)):
     case("GRUBlockCellGrad." + name, lambda x, h, r, u, c, g: list(raw.GRUBlockCellGrad(x=x, h_prev=h, w_ru=w_ru, w_c=w_c, b_ru=bias[:2 * U], b_c=bias[:U],
          r=r, u=u, c=c, d_h=g)), x[0], h, *step[:3], normal(B, U), shapes=[shape and [-1, I]] + [shape and [-1, U]] * 5)
+
+# ---- a call of which one result is needed; the op behind the other is none that is compiled
+@tf.function
+def double_and_sample(x):
+    return x * 2, tf.math.sobol_sample(2, 3)
+
+
+case("PartitionedCall.one_result", lambda x: double_and_sample(x)[0], normal(2, 4), shapes=[[-1, 4]])
 suite.close()
