@@ -75,6 +75,7 @@ static ValueId quantize_first(Import *c, ValueId x, ValueId min, ValueId max, DT
     level = sub(c, level, shift);
     level = most(c, level, low);
     level = least(c, level, high);
+    level = make_cast(c, level, DTYPE_S32); /* from where it wraps: a NaN becomes 0 in narrow types */
     return make_cast(c, level, to);
 }
 

@@ -103,4 +103,10 @@ suite.case(  # 0 * -inf is NaN; one row of labels is for all
     lambda x, y, z: [*raw.SoftmaxCrossEntropyWithLogits(features=x, labels=y), *raw.SoftmaxCrossEntropyWithLogits(features=x, labels=z)],
     np.float32([[-inf, 1, 2], [3, 4, 5], [nan, 1, 1], [inf, 1, 2]]), np.float32([[0, 1, 0]] * 2 + [[0, 0, 0]] * 2), np.float32([[0, 0.5, 0.5]]),
 )
+for to in ("qint8", "quint8", "qint16"):  # a NaN among the numbers is the level 0
+    suite.case(
+        f"QuantizeV2.nan_{to}",
+        lambda x, t=to: [*raw.QuantizeV2(input=x, min_range=-1.0, max_range=1.0, T=getattr(tf, t), mode="MIN_FIRST")],
+        np.resize(np.float32([nan, 1, -1, 0.5]), 64),
+    )
 suite.close()
