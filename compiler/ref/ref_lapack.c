@@ -119,6 +119,7 @@ static void solve_ls(Work *w) {
     const int64_t rows = w->m.rows, n = w->m.columns, small = rows < n ? rows : n, most = rows + n - small;
     const int64_t k = tfopt_elements(&w->call->inputs[1]) / (w->m.batches * rows);
     const double l2 = w->call->n_inputs > 2 ? tfopt_real_at(&w->call->inputs[2], 0) : 0;
+    if (k == 0) return; /* of which LAPACK complains */
     TfoptComplex *x = matrix(w, most, k), *b = load(w, &w->call->inputs[1], rows, k);
     if (attr(w, "fast", true)) {
         const bool tall = rows >= n;
