@@ -253,11 +253,22 @@ static void flush_some(Noise *noise, Tensor *t) {
     }
 }
 
+/* The maximum of a window of nothing but NaN and -inf is the lowest number; of a function behind the maximum
+   (passes/hoist.c) it is what the function makes of that. */
+static void leave_empty_maxima(Noise *noise, const Node *n, Tensor *t) {
+    if (n->op != OP_POOL || strcmp(node_string(n, "kind", ""), "max") != 0 || !dtype_is_float(t->dtype)) return;
+    for (int64_t i = expected_numbers(t); i-- > 0;)
+        if (number_at(t, i) == -dtype_highest_float(t->dtype) && next_noise(noise) > 0) set_number(t, i, NAN);
+}
+
 static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, Tensor *out) {
     Noise *noise = env;
     const Node *n = node_at(g, id);
     Rounding rounding = n->op == OP_HOST && (noise->host || is_linear_algebra(n)) ? NORMALISED : roundings[n->op];
-    for (uint32_t o = 0; o < n->n_outputs && n->n_inputs; o++) flush_some(noise, &out[o]);
+    for (uint32_t o = 0; o < n->n_outputs && n->n_inputs; o++) {
+        flush_some(noise, &out[o]);
+        leave_empty_maxima(noise, n, &out[o]);
+    }
     if (rounding == EXACT || !n->n_inputs) return;
     for (uint32_t o = 0; o < n->n_outputs; o++) {
         Tensor *t = &out[o];
