@@ -131,6 +131,19 @@ EmitValue scalar_round_to(Emit *e, EmitValue x, DType t) {
     return scalar_from_memory(e, narrow, t);
 }
 
+/* To 32 or 64 signed bits. What does not fit, and NaN, becomes the least of them, as x86 has it; said here, since LLVM
+   makes anything it likes of such a conversion when it finds that the operand is a constant. */
+static EmitValue signed_from_float(Emit *e, EmitValue x, DType to) {
+    EmitType t = emit_type(e, x);
+    int bits = dtype_info(to)->bits;
+    EmitValue size = emit_unary(e, EMIT_FABS, x);
+    EmitValue edge = emit_float(e, t, ldexp(1, bits - 1));
+    EmitValue fits = emit_compare(e, EMIT_FLT, size, edge);
+    EmitValue converted = emit_cast(e, EMIT_FPTOSI, x, to);
+    EmitValue least = emit_int(e, emit_type(e, converted), bits == 32 ? INT32_MIN : INT64_MIN);
+    return emit_select(e, fits, converted, least);
+}
+
 /* What needs the last bit of an unsigned type is converted less half the range; what fits neither way becomes that
    half, as x86 has it. */
 static EmitValue unsigned_from_float(Emit *e, EmitValue x, DType through) {
@@ -142,7 +155,7 @@ static EmitValue unsigned_from_float(Emit *e, EmitValue x, DType through) {
     is_large = emit_binary(e, EMIT_AND, is_large, fits);
     EmitValue less = emit_binary(e, EMIT_SUB, x, edge);
     EmitValue from = emit_select(e, is_large, less, x);
-    EmitValue low = emit_cast(e, EMIT_FPTOSI, from, through);
+    EmitValue low = signed_from_float(e, from, through);
     EmitValue top = emit_int(e, emit_type(e, low), bits == 32 ? INT32_MIN : INT64_MIN);
     EmitValue high = emit_binary(e, EMIT_XOR, low, top);
     return emit_select(e, is_large, high, low);
@@ -153,7 +166,7 @@ static EmitValue int_from_float(Emit *e, EmitValue x, DType to) {
     int bits = dtype_info(to)->bits;
     bool is_signed = dtype_is_signed(to);
     if (bits >= 32 && !is_signed) return unsigned_from_float(e, x, bits == 32 ? DTYPE_S32 : DTYPE_S64);
-    EmitValue v = emit_cast(e, EMIT_FPTOSI, x, bits > 32 ? DTYPE_S64 : DTYPE_S32);
+    EmitValue v = signed_from_float(e, x, bits > 32 ? DTYPE_S64 : DTYPE_S32);
     if (bits >= 32) return v;
     if (bits >= 8) {
         EmitType t = emit_type(e, v);

@@ -66,8 +66,8 @@ static const Rounding roundings[N_OPS] = {
 
 typedef struct {
     double strength;
-    int sign;     /* all errors up, all down, or 0: any */
-    bool to_zero; /* what may be 0 is: then a division by it is none, a comparison with it holds */
+    int sign;    /* all errors up, all down, or 0: any */
+    bool coarse; /* to few digits: what is nearly equal, or nearly 0, is equal then, and 0 */
     bool host;
     uint64_t state;
 } Noise;
@@ -261,6 +261,14 @@ static void leave_empty_maxima(Noise *noise, const Node *n, Tensor *t) {
         if (number_at(t, i) == -dtype_highest_float(t->dtype) && next_noise(noise) > 0) set_number(t, i, NAN);
 }
 
+/* The multiple of about 2 d that is next to y. */
+static double coarse(double y, double d) {
+    int exponent;
+    frexp(d, &exponent);
+    const double step = ldexp(1, exponent + 1);
+    return step > 0 && isfinite(y / step) ? rint(y / step) * step : y;
+}
+
 static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, Tensor *out) {
     Noise *noise = env;
     const Node *n = node_at(g, id);
@@ -287,7 +295,7 @@ static void make_noise(void *env, const Graph *g, NodeId id, const Tensor *in, T
         for (int64_t i = expected_numbers(t); i-- > 0;) {
             if (any_order && next_noise(noise) > 0) set_number(t, i, NAN);
             double y = number_at(t, i), d = deviation_at(n, rounding, in, t, i, terms, most, y, noise->host);
-            if (d > 0) set_number(t, i, noise->to_zero && fabs(y) <= d ? 0 : y + d * next_noise(noise));
+            if (d > 0) set_number(t, i, noise->coarse ? coarse(y, d) : y + d * next_noise(noise));
         }
     }
 }
@@ -355,7 +363,7 @@ void expect(Expectation *e, const Graph *g, const Tensor *inputs, int runs, doub
         static const int signs[] = {1, -1, 0, 0};
         Noise noise = {.strength = strength,
                        .sign = signs[run % 4],
-                       .to_zero = run % 4 == 3,
+                       .coarse = run % 4 == 2,
                        .host = other_host,
                        .state = (uint64_t)run * 7919 + 1};
         Arena *scratch = arena_new();
