@@ -76,15 +76,18 @@ bool ref_matmul(RefCall *c) {
     ref_strides(a->rank, a->dims, sa);
     ref_strides(b->rank, b->dims, sb);
     const int64_t count = ref_product(0, batch, out->dims);
+    for (int d = 0; d < batch; d++) { /* of no matrices, too */
+        const int da = d - (out->rank - a->rank), db = d - (out->rank - b->rank);
+        if ((da >= 0 && a->dims[da] != 1 && a->dims[da] != out->dims[d]) ||
+            (db >= 0 && b->dims[db] != 1 && b->dims[db] != out->dims[d]))
+            return ref_error(c, "batch dimensions do not broadcast");
+    }
     for (int64_t i = 0; i < count; i++) {
         int64_t at_a = 0, at_b = 0;
         for (int d = 0; d < batch; d++) {
             const int da = d - (out->rank - a->rank), db = d - (out->rank - b->rank);
             if (da >= 0 && a->dims[da] != 1) at_a += index[d] * sa[da];
             if (db >= 0 && b->dims[db] != 1) at_b += index[d] * sb[db];
-            if ((da >= 0 && a->dims[da] != 1 && a->dims[da] != out->dims[d]) ||
-                (db >= 0 && b->dims[db] != 1 && b->dims[db] != out->dims[d]))
-                return ref_error(c, "batch dimensions do not broadcast");
         }
         ref_gemm(wa, ta, tb, m, n, k, x + (size_t)at_a * size, cols_a, y + (size_t)at_b * size, cols_b,
                  z + (size_t)(i * m * n) * size, n, false);

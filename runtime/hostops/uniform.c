@@ -75,7 +75,7 @@ static int64_t slice_of(Slices s, int64_t i) {
 
 /* Fixed-point ratios of two quanta, for each slice of whichever has slices. */
 static TfoptFixed *ratios(TfoptHostCall *call, const TfoptQuantum *from, const TfoptQuantum *to) {
-    const int64_t n = from->n > to->n ? from->n : to->n;
+    const int64_t n = from->per_slice ? from->n : to->n;
     if (from->per_slice && to->per_slice && from->n != to->n) return NULL;
     TfoptFixed *f = tfopt_call_alloc(call, n + 1, sizeof *f);
     for (int64_t i = 0; f && i < n; i++)

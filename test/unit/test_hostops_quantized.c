@@ -115,6 +115,24 @@ static void test_uniform_product(void **state) {
     bench_free(b);
 }
 
+/* No scales are read where an axis of size 0 has a scale for each slice. */
+static void test_no_slices(void **state) {
+    (void)state;
+    float half = 0.5f;
+    int32_t zero = 0;
+    Bench *b = bench_new();
+    input(b, TFOPT_S8, 2, (int64_t[]){3, 0}, NULL);
+    input(b, TFOPT_F32, 1, (int64_t[]){0}, NULL);
+    input(b, TFOPT_S32, 1, (int64_t[]){0}, NULL);
+    input(b, TFOPT_F32, 0, NULL, &half);
+    input(b, TFOPT_S32, 0, NULL, &zero);
+    int_attr(b, "input_quantization_axis", 1);
+    output(b, TFOPT_S8);
+    assert_int_equal(tfopt_host_uniform_requantize(&b->call), TFOPT_OK);
+    assert_int_equal(b->outputs[0].dims[1], 0);
+    bench_free(b);
+}
+
 /* Far out the phase is rounded to f32, as TensorFlow's is. */
 static void test_bessel_functions_of_singles(void **state) {
     (void)state;
@@ -144,6 +162,7 @@ int main(void) {
         cmocka_unit_test(test_instance_norm_finds_its_range),
         cmocka_unit_test(test_levels_are_resized_in_fixed_point),
         cmocka_unit_test(test_uniform_product),
+        cmocka_unit_test(test_no_slices),
         cmocka_unit_test(test_bessel_functions_of_singles),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

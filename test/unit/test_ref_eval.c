@@ -178,12 +178,33 @@ static void test_denormals_are_flushed(void **state) {
     arena_free(f.arena);
 }
 
+/* Batches that do not fit are an error even where there is no matrix to multiply. */
+static void test_batches_of_no_matrices(void **state) {
+    (void)state;
+    static const char text[] = "graph \"g\" {\n  dim n 0..\n  %1 = param : f32[n,0,6,1] ; \"a\"\n"
+                               "  %2 = param : f32[2,0,1,9] ; \"b\"\n"
+                               "  %3 = matmul %1, %2 {transpose_a=0, transpose_b=0} : f32[2,0,6,9]\n  return %3\n"
+                               "  input \"a\" \"a:0\"\n  input \"b\" \"b:0\"\n  output \"y\" \"y:0\"\n}\n";
+    for (int64_t n = 1; n <= 3; n++) {
+        Fixture f = start();
+        Graph *g = graph_parse(f.arena, text, &f.d);
+        assert_non_null(g);
+        const Tensor in[2] = {tensor_new(f.arena, DTYPE_F32, 4, (int64_t[]){n, 0, 6, 1}),
+                              tensor_new(f.arena, DTYPE_F32, 4, (int64_t[]){2, 0, 1, 9})};
+        Tensor out;
+        RefSession *s = ref_open(g);
+        assert_int_equal(ref_run(s, in, &out, f.arena, &f.d), n <= 2);
+        ref_close(s);
+        arena_free(f.arena);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_integer_division),           cmocka_unit_test(test_division_by_zero_is_reported),
-        cmocka_unit_test(test_maximum_keeps_nan),          cmocka_unit_test(test_wrong_input_shape_is_reported),
-        cmocka_unit_test(test_exact_mode_computes_in_f64), cmocka_unit_test(test_long_loop_in_bounded_memory),
-        cmocka_unit_test(test_denormals_are_flushed),
+        cmocka_unit_test(test_batches_of_no_matrices),        cmocka_unit_test(test_integer_division),
+        cmocka_unit_test(test_division_by_zero_is_reported),  cmocka_unit_test(test_maximum_keeps_nan),
+        cmocka_unit_test(test_wrong_input_shape_is_reported), cmocka_unit_test(test_exact_mode_computes_in_f64),
+        cmocka_unit_test(test_long_loop_in_bounded_memory),   cmocka_unit_test(test_denormals_are_flushed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
