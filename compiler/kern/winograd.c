@@ -22,7 +22,7 @@ static double unit_ns(const Contraction *c, const Machine *m, int lanes, int64_t
     int64_t channels = c->conv.channels;
     double ghz = m->gflops / (4 * (double)lanes), weights = (double)PRODUCTS * (double)channels * 4;
     bool far = weights * (double)c->conv.filters / 1024 > m->l2_kib;
-    double multiply = PRODUCTS * cost_tile(m, lanes, blocks, true, filters, channels).cycles / ghz,
+    double multiply = (double)PRODUCTS * cost_tile(m, lanes, blocks, true, filters, channels).cycles / ghz,
            stream = far ? weights * (double)filters / m->l3_gbs : 0,
            transforms = (double)blocks / (double)lanes * (double)(channels * 110 + filters * 90) / ghz;
     return (multiply > stream ? multiply : stream) + transforms;
