@@ -138,7 +138,7 @@ numbers) # numbers and ranges are read to their end
             refuses 2 "--$option wants" $command "$model" "--$option="
         done
     done
-    refuses 2 "a file or sizes are missing" compile "$model" -o "$work/x.o" --input image=
+    refuses 1 "have rank 0, need 4" compile "$model" -o "$work/x.o" --input image= # sizes of a scalar
     for words in --math=quick --color=blue -O4 -Ofast; do refuses 2 "is one of" compile "$model" -o "$work/x.o" $words; done
     ;;
 json) # every subcommand, what it has to say and what went wrong
@@ -599,8 +599,10 @@ GRAPH
     echo '[1, 0]' >"$work/x.json"
     echo '[3, 2]' >"$work/three.json"
     for how in "" --reference; do
-        # shellcheck disable=SC2086
-        accepts run "$work/g.pbtxt" $how --input "x=$work/x.json" --input yes=scalar --output call --output deep --output outer/scope/exp --output inner/same:0
+        for none in scalar "" "[]"; do # dims, joined by commas
+            # shellcheck disable=SC2086
+            accepts run "$work/g.pbtxt" $how --input "x=$work/x.json" --input "yes=$none" --output call --output deep --output outer/scope/exp --output inner/same:0
+        done
         [ "$(cut -d. -f1 "$work/out")" = "$(printf 'call float32[2] -7\ndeep float32[2] 7\nouter/scope/exp float32[2] 2\ninner/same:0 float32[2] 7\n')" ] || fail "outputs $how: $(cat "$work/out")"
         # shellcheck disable=SC2086
         accepts run "$work/g.pbtxt" $how --input "deep=$work/three.json" --output twice --output call

@@ -59,12 +59,12 @@ ProgressFn *common_progress(const Options *o) {
     return isatty(STDERR_FILENO) && !o->quiet ? show_progress : NULL;
 }
 
-/* "1,224,-1,n": dims; a word is the name of an unknown dim. False when the text is no list of dims (then it is a file
- * name). */
+/* "1,224,-1,n": dims, nothing for a scalar; a word is the name of an unknown dim. False when the text is no list of
+ * dims (then it is a file name). */
 static bool parse_dims(InputOption *o, const char *text, Arena *arena) {
     o->has_shape = true;
     o->shape.rank = 0;
-    if (strcmp(text, "[]") == 0 || strcmp(text, "scalar") == 0) return true;
+    if (!*text || strcmp(text, "[]") == 0 || strcmp(text, "scalar") == 0) return true;
     for (const char *p = text; o->shape.rank < MAX_RANK;) {
         size_t n = strcspn(p, ",x");
         char *end, *word = arena_strndup(arena, p, n);
@@ -110,9 +110,6 @@ bool common_parse_input(InputWord *w, const char *text, Arena *arena, Diag *d) {
     w->name = w->option.name = name;
     if (!equals) return true;
     const char *value = equals + 1;
-    if (!*value)
-        return diag_usage(d, "--input %s: a file or sizes are missing behind '='; 'scalar' says that there are none",
-                          text);
     bool looks_like_file = strchr(value, '/') || tensor_is_file(value) || image_is_file(value);
     if (!looks_like_file && parse_dims(&w->option, value, arena)) return true;
     if (!looks_like_file && strchr(value, ',') && !file_exists(value))
