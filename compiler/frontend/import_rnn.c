@@ -1,6 +1,6 @@
 /* import_rnn: the block ops of recurrent cells. A single step is a composition; BlockLSTM, which hands out every gate
    of every step, is a loop over time with the product of all inputs hoisted out of it. */
-#include "frontend/importer.h"
+#include "frontend/import_time_loop.h"
 
 #include <string.h>
 
@@ -119,29 +119,18 @@ enum {
     CARRY_OUT,
     CARRY_SUMS = CARRY_OUT + N_LSTM_OUTPUTS,
     CARRY_W,
-    CARRY_WCI,
+    CARRY_WCI, /* without peepholes these three are absent */
     CARRY_WCF,
     CARRY_WCO,
     N_CARRIED
 };
 
-typedef struct {
-    ValueId init[N_CARRIED];
-    bool remade[N_CARRIED]; /* constant weights lie inside of the regions */
-    uint32_t n;             /* without peepholes the last three are absent */
-} TimeLoop;
-
-static RegionId open_region(Import *c, const TimeLoop *l, ValueId *inside) {
-    RegionId r = graph_add_region(c->g, (NodeId){0});
-    for (uint32_t i = 0; i < l->n; i++) {
-        Shape s = shape_copy(c, l->init[i]);
-        inside[i] = l->remade[i] ? region_remake(c, r, l->init[i])
-                                 : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &s, c->n->name);
-    }
-    return r;
+static ValueId more_steps(Import *c, const ValueId *v) {
+    return make_binary(c, OP_LT, v[CARRY_TIME], v[CARRY_LIMIT]);
 }
 
-static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v) {
+static bool step_forward(Import *c, const void *env, ValueId *v) {
+    LstmCell cell = *(const LstmCell *)env;
     cell.wci = v[CARRY_WCI];
     cell.wcf = v[CARRY_WCF];
     cell.wco = v[CARRY_WCO];
@@ -152,55 +141,10 @@ static bool loop_body(Import *c, const TimeLoop *l, LstmCell cell, ValueId *v) {
     if (!lstm_step(c, &cell, gates, v[CARRY_CS], out)) return false;
     v[CARRY_CS] = out[OUT_CS];
     v[CARRY_H] = out[OUT_H];
-    static const int64_t zeros[2];
-    Tensor rest = tensor_ints(c->g->arena, DTYPE_S64, 2, zeros);
-    ValueId begin[2];
-    begin[0] = make_expand(c, v[CARRY_TIME], 0);
-    begin[1] = make_const(c, &rest);
-    ValueId at = make_concat(c, 2, begin, 0);
-    for (int i = 0; i < N_LSTM_OUTPUTS; i++) {
-        ValueId row = make_expand(c, out[i], 0);
-        ValueId inputs[] = {v[CARRY_OUT + i], row, at};
-        v[CARRY_OUT + i] = import_node(c, OP_DYNAMIC_UPDATE, 3, inputs, 0, NULL);
-    }
+    ValueId place = time_loop_place(c, v[CARRY_TIME]);
+    for (int i = 0; i < N_LSTM_OUTPUTS; i++) v[CARRY_OUT + i] = time_loop_put(c, v[CARRY_OUT + i], out[i], place);
     ValueId one = make_scalar_int(c, DTYPE_S64, 1);
     v[CARRY_TIME] = make_binary(c, OP_ADD, v[CARRY_TIME], one);
-    for (uint32_t i = 0; i < l->n; i++) {
-        if (failed(v[i])) return false;
-        if (!l->remade[i]) vec_push(c->g->arena, &region_at(c->g, c->r)->results, v[i]);
-    }
-    return true;
-}
-
-static bool run_loop(Import *c, TimeLoop *l, const LstmCell *cell) {
-    ValueId inside[N_CARRIED] = {{0}};
-    RegionId regions[2];
-    Import region = *c;
-    regions[0] = region.r = open_region(c, l, inside);
-    ValueId more = make_binary(&region, OP_LT, inside[CARRY_TIME], inside[CARRY_LIMIT]);
-    vec_push(c->g->arena, &region_at(c->g, region.r)->results, more);
-    regions[1] = region.r = open_region(c, l, inside);
-    if (failed(more) || !loop_body(&region, l, *cell, inside)) return false;
-    ValueId inputs[N_CARRIED];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (!l->remade[i]) inputs[n++] = l->init[i];
-    NodeSpec spec = {.op = OP_WHILE,
-                     .name = c->n->name,
-                     .tf_op = c->n->op,
-                     .inputs = inputs,
-                     .n_inputs = n,
-                     .n_outputs = n,
-                     .regions = regions,
-                     .n_regions = 2};
-    NodeId id = graph_add(c->g, c->r, &spec, c->d);
-    if (id.i == 0) return false;
-    n = 0;
-    for (uint32_t i = 0; i < l->n; i++) {
-        ValueId result = l->remade[i] ? l->init[i] : node_at(c->g, id)->outputs[n++];
-        if (i >= CARRY_OUT && i < CARRY_SUMS) c->out[i - CARRY_OUT] = result;
-    }
-    c->n_out = N_LSTM_OUTPUTS;
     return true;
 }
 
@@ -237,9 +181,8 @@ bool import_block_lstm(Import *c) {
         l.init[CARRY_OUT + i] = make_broadcast(c, zero, &s);
     }
     memcpy(&l.init[CARRY_WCI], &c->in[5], 3 * sizeof(ValueId));
-    for (uint32_t i = 0; i < l.n; i++) {
-        if (failed(l.init[i])) return false;
-        l.remade[i] = i >= CARRY_W && region_can_remake(c, l.init[i]);
-    }
-    return run_loop(c, &l, &cell);
+    if (!time_loop_run(c, &l, CARRY_W, more_steps, step_forward, &cell)) return false;
+    memcpy(c->out, &l.init[CARRY_OUT], N_LSTM_OUTPUTS * sizeof(ValueId));
+    c->n_out = N_LSTM_OUTPUTS;
+    return true;
 }

@@ -1,7 +1,7 @@
 /* import_rnn_gradient: gradients of the block ops of recurrent cells. That of a step is a composition; that of
    BlockLSTM is a loop from the last step to the first, which carries the states' gradients and collects those of the
    gates' sums: the gradients of input, weights and bias are products and sums of these behind the loop. */
-#include "frontend/importer.h"
+#include "frontend/import_time_loop.h"
 
 #include <string.h>
 
@@ -163,28 +163,22 @@ enum {
     N_CARRIED
 };
 
+/* What the turns share. */
 typedef struct {
-    ValueId init[N_CARRIED];
-    bool remade[N_CARRIED]; /* constants lie inside of the regions */
-    uint32_t n;
-    bool ifco;
-} TimeLoop;
+    bool ifco, peephole;
+} BlockCell;
 
-static RegionId open_region(Import *c, const TimeLoop *l, ValueId *inside) {
-    RegionId r = graph_add_region(c->g, (NodeId){0});
-    for (uint32_t i = 0; i < l->n; i++) {
-        Shape s = shape_copy(c, l->init[i]);
-        inside[i] = l->remade[i] ? region_remake(c, r, l->init[i])
-                                 : graph_add_param(c->g, r, dtype_of(c, l->init[i]), &s, c->n->name);
-    }
-    return r;
+static ValueId more_steps(Import *c, const ValueId *v) {
+    ValueId zero = make_scalar_int(c, DTYPE_S64, 0);
+    return make_binary(c, OP_GE, v[CARRY_TIME], zero);
 }
 
-static bool loop_body(Import *c, const TimeLoop *l, ValueId *v) {
+static bool step_back(Import *c, const void *env, ValueId *v) {
+    const BlockCell *cell = env;
     ValueId row[N_CARRIED] = {{0}};
     for (uint32_t i = CARRY_CS_PREV; i <= CARRY_H_GRADS; i++) row[i] = make_gather(c, v[i], v[CARRY_TIME], 0, 0, false);
-    LstmStep s = {.ifco = l->ifco,
-                  .peephole = l->n == N_CARRIED,
+    LstmStep s = {.ifco = cell->ifco,
+                  .peephole = cell->peephole,
                   .cs_prev = row[CARRY_CS_PREV],
                   .i = row[CARRY_I],
                   .cs = row[CARRY_CS],
@@ -200,52 +194,10 @@ static bool loop_body(Import *c, const TimeLoop *l, ValueId *v) {
     ValueId gates[3];
     ValueId sums = lstm_step_back(c, &s, gates, &v[CARRY_CS_GRAD]);
     v[CARRY_H_GRAD] = make_matmul(c, sums, v[CARRY_W], false, true);
-    static const int64_t zeros[2];
-    Tensor rest = tensor_ints(c->g->arena, DTYPE_S64, 2, zeros);
-    ValueId begin[2];
-    begin[0] = make_expand(c, v[CARRY_TIME], 0);
-    begin[1] = make_const(c, &rest);
-    ValueId at = make_concat(c, 2, begin, 0);
-    ValueId one_row = make_expand(c, sums, 0);
-    ValueId update[] = {v[CARRY_GATES], one_row, at};
-    v[CARRY_GATES] = import_node(c, OP_DYNAMIC_UPDATE, 3, update, 0, NULL);
+    ValueId place = time_loop_place(c, v[CARRY_TIME]);
+    v[CARRY_GATES] = time_loop_put(c, v[CARRY_GATES], sums, place);
     ValueId one = make_scalar_int(c, DTYPE_S64, 1);
     v[CARRY_TIME] = make_binary(c, OP_SUB, v[CARRY_TIME], one);
-    for (uint32_t i = 0; i < l->n; i++) {
-        if (failed(v[i])) return false;
-        if (!l->remade[i]) vec_push(c->g->arena, &region_at(c->g, c->r)->results, v[i]);
-    }
-    return true;
-}
-
-/* Runs the loop; what is carried becomes what is left in l->init. */
-static bool run_loop(Import *c, TimeLoop *l) {
-    ValueId inside[N_CARRIED] = {{0}};
-    RegionId regions[2];
-    Import region = *c;
-    regions[0] = region.r = open_region(c, l, inside);
-    ValueId zero = make_scalar_int(&region, DTYPE_S64, 0);
-    ValueId more = make_binary(&region, OP_GE, inside[CARRY_TIME], zero);
-    vec_push(c->g->arena, &region_at(c->g, region.r)->results, more);
-    regions[1] = region.r = open_region(c, l, inside);
-    if (failed(more) || !loop_body(&region, l, inside)) return false;
-    ValueId inputs[N_CARRIED];
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (!l->remade[i]) inputs[n++] = l->init[i];
-    NodeSpec spec = {.op = OP_WHILE,
-                     .name = c->n->name,
-                     .tf_op = c->n->op,
-                     .inputs = inputs,
-                     .n_inputs = n,
-                     .n_outputs = n,
-                     .regions = regions,
-                     .n_regions = 2};
-    NodeId id = graph_add(c->g, c->r, &spec, c->d);
-    if (id.i == 0) return false;
-    n = 0;
-    for (uint32_t i = 0; i < l->n; i++)
-        if (!l->remade[i]) l->init[i] = node_at(c->g, id)->outputs[n++];
     return true;
 }
 
@@ -277,7 +229,8 @@ bool import_block_lstm_gradient(Import *c) {
               units = dim_of(c, in[CS_PREV], 1), gate_units = d_mul(c, units, dim_const(4)),
               rows = d_mul(c, steps, batch);
     if (dim_is(steps, 0)) return unsupported(c, "the gradient of no steps");
-    TimeLoop l = {.n = peephole ? N_CARRIED : CARRY_WCI, .ifco = import_row(c)->arg == 1};
+    const BlockCell cell = {.ifco = import_row(c)->arg == 1, .peephole = peephole};
+    TimeLoop l = {.n = peephole ? N_CARRIED : CARRY_WCI};
     ValueId zero = make_like(c, in[CS_PREV], 0);
     ValueId last = make_cast(c, in[SEQ_LEN], DTYPE_S64);
     ValueId all = make_dims(c, DTYPE_S64, 0, 1, &steps);
@@ -297,11 +250,7 @@ bool import_block_lstm_gradient(Import *c) {
     l.init[CARRY_H_GRADS] = in[H_GRAD];
     memcpy(&l.init[CARRY_WCI], &in[WCI], 3 * sizeof(ValueId));
     const ValueId cs_before = l.init[CARRY_CS_PREV];
-    for (uint32_t i = 0; i < l.n; i++) {
-        if (failed(l.init[i])) return false;
-        l.remade[i] = i >= CARRY_W && region_can_remake(c, l.init[i]);
-    }
-    if (!run_loop(c, &l)) return false;
+    if (!time_loop_run(c, &l, CARRY_W, more_steps, step_back, &cell)) return false;
     ValueId w_x = make_slice_axis(c, in[W], 0, dim_const(0), features);
     c->out[0] = make_matmul(c, l.init[CARRY_GATES], w_x, false, true);
     c->out[1] = l.init[CARRY_CS_GRAD];
@@ -318,7 +267,7 @@ bool import_block_lstm_gradient(Import *c) {
     ValueId each[3] = {{0}}, states_before = make_reshape(c, cs_before, &state_rows),
             states = make_reshape(c, in[CS], &state_rows);
     each[0] = gate_of_all(c, gates, 0, units);
-    each[1] = gate_of_all(c, gates, l.ifco ? 1 : 2, units);
+    each[1] = gate_of_all(c, gates, cell.ifco ? 1 : 2, units);
     each[2] = gate_of_all(c, gates, 3, units);
     peephole_gradients(c, peephole, each, states_before, states, &in[WCI], &c->out[4]);
     c->out[7] = sum_of_rows(c, gates);
